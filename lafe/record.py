@@ -1,0 +1,158 @@
+"""Every branch's map from any forward pass.
+
+The hooks are installed once, when a model is built.  They write to a context variable that
+:func:`record` sets, so that threads which share a model never see each other's maps, and
+nothing stays behind after an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, overload
+
+import torch
+from torch import Tensor, nn
+
+from lafe.branches import STAGES, _bit
+
+if TYPE_CHECKING:
+    from lafe.model import LAFE
+
+
+@dataclass(frozen=True)
+class BranchRecord:
+    """One branch of one pass.
+
+    Attributes:
+        map: gate times features, (B, C_i, H_i, W_i); zeros where the branch was off.
+        gate: (B, 1, H_i, W_i) of a region branch, (B, C_i, 1, 1) of a channel branch.
+    """
+
+    map: Tensor
+    gate: Tensor
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """The sums of one stage: ``dis`` and ``con``, (B, C_i, H_i, W_i) each (Eq. 1, 2)."""
+
+    dis: Tensor
+    con: Tensor
+
+
+@dataclass
+class Record:
+    """What a forward pass left.  A second pass replaces the first; gradients are kept.
+
+    ``r[5, "r_dis"].map`` and ``.gate``; ``r[5].dis`` and ``.con``; ``r.features`` (f_3, f_4, f_5);
+    ``r.D``, ``r.C`` and ``r.F5``, each (B, C_5, H_5, W_5).  What was off is zeros.
+
+    Raises:
+        RuntimeError: nothing was recorded yet.
+    """
+
+    _model: LAFE
+    _seen: dict[str, Any] = field(default_factory=dict)
+
+    def _get(self, name: str) -> Any:
+        if "features" not in self._seen:
+            raise RuntimeError("Nothing was recorded: run the model inside 'with lafe.record'.")
+        return self._seen.get(name)
+
+    @property
+    def features(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self._get("features")
+
+    def _or_zeros(self, name: str, stage: int, shape: str = "map") -> Tensor:
+        value = self._get(name)
+        if value is not None:
+            return value
+        f = self.features[STAGES.index(stage)]
+        if shape == "region":
+            return torch.zeros_like(f[:, :1])
+        return torch.zeros_like(f[..., :1, :1] if shape == "channel" else f)
+
+    @property
+    def D(self) -> Tensor:
+        return self._or_zeros("discriminative", STAGES[-1])
+
+    @property
+    def C(self) -> Tensor:
+        return self._or_zeros("confusable", STAGES[-1])
+
+    @property
+    def F5(self) -> Tensor:
+        return self._get("final")
+
+    @overload
+    def __getitem__(self, key: int) -> StageRecord: ...
+    @overload
+    def __getitem__(self, key: tuple[int, str]) -> BranchRecord: ...
+    def __getitem__(self, key: int | tuple[int, str]) -> StageRecord | BranchRecord:
+        if isinstance(key, tuple):
+            stage, branch = key
+            _bit(stage, branch)  # refuses unknown names
+            side = "discriminative" if branch.endswith("dis") else "confusable"
+            shape = "region" if branch.startswith("r") else "channel"
+            name = f"{side}.{shape}.{stage}"
+            return BranchRecord(
+                self._or_zeros(name, stage), self._or_zeros(f"{name}.gate", stage, shape)
+            )
+        _bit(key, "r_dis")
+        return StageRecord(
+            self._or_zeros(f"discriminative.sums.{key}", key),
+            self._or_zeros(f"confusable.sums.{key}", key),
+        )
+
+
+_CURRENT: ContextVar[Record | None] = ContextVar("lafe_record", default=None)
+
+
+@contextmanager
+def record(model: LAFE) -> Iterator[Record]:
+    """Record the maps of every branch of the forward passes inside.
+
+    Example:
+        >>> with lafe.record(model) as r:
+        ...     logits = model(x)
+        >>> r[5, "r_dis"].gate.shape
+        torch.Size([1, 1, 14, 14])
+    """
+    r = Record(model)
+    token = _CURRENT.set(r)
+    try:
+        yield r
+    finally:
+        _CURRENT.reset(token)
+
+
+def _recorded(name: str) -> bool:
+    part = name.split(".")
+    return (
+        name in ("backbone", "discriminative", "confusable", "final")
+        or (part[0] in ("discriminative", "confusable") and part[1] == "sums" and len(part) == 3)
+        or (len(part) in (3, 4) and part[1] in ("region", "channel") and part[3:] in ([], ["gate"]))
+    )
+
+
+def install_hooks(model: LAFE) -> None:
+    """Let every forward pass of this model report to the record of its context, if any."""
+
+    def hook_for(name: str) -> Any:
+        def hook(module: nn.Module, args: Any, output: Any) -> None:
+            r = _CURRENT.get()
+            if r is None or r._model is not model:
+                return
+            if name == "backbone":
+                r._seen = {"features": output}  # a new pass replaces the last one
+            elif output is not None:
+                r._seen[name] = output
+
+        return hook
+
+    for name, module in model.named_modules():
+        if _recorded(name):
+            module.register_forward_hook(hook_for(name))
