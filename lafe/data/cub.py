@@ -1,0 +1,88 @@
+"""Caltech-UCSD Birds-200-2011, with its boxes and part locations (Wah et al., 2011)."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lafe.data.dataset import DataError, PhotoDataset
+
+PARTS = 15
+FILES = (
+    "images",
+    "images.txt",
+    "classes.txt",
+    "image_class_labels.txt",
+    "train_test_split.txt",
+    "bounding_boxes.txt",
+    "parts/part_locs.txt",
+)
+
+
+def read_cub(home: Path, *, train: bool) -> PhotoDataset:
+    """The official train or test split of the folder `home` (`CUB_200_2011`).
+
+    Raises:
+        DataError: a file cannot be parsed, or lacks the line of a listed photo.
+    """
+    classes = _table(home / "classes.txt", ["name"])["name"]
+    photos = _table(home / "images.txt", ["path"])
+    for file, columns in (
+        ("image_class_labels.txt", ["class"]),
+        ("train_test_split.txt", ["train"]),
+        ("bounding_boxes.txt", ["x", "y", "width", "height"]),
+    ):
+        photos = photos.join(_numeric(home / file, columns))
+        _require_complete(photos[columns], home / file)
+    photos = photos[photos["train"] == int(train)]
+
+    unknown = set(photos["class"]) - set(classes.index)
+    if unknown:
+        raise DataError(f"{home / 'classes.txt'} has no line for class {int(min(unknown))}.")
+
+    return PhotoDataset(
+        name="CUB-200-2011",
+        paths=[home / "images" / path for path in photos["path"]],
+        labels=classes.index.get_indexer(photos["class"]).tolist(),
+        classes=[name.split(".", 1)[-1].replace("_", " ") for name in classes],
+        boxes=_tensor(photos[["x", "y", "width", "height"]]),
+        parts=_parts(home / "parts" / "part_locs.txt", photos.index),
+    )
+
+
+def _parts(path: Path, photo_ids: pd.Index) -> torch.Tensor:
+    """(N, 15, 3) x, y, visible."""
+    places = _numeric(path, ["part", "x", "y", "visible"]).set_index("part", append=True)
+    wanted = pd.MultiIndex.from_product([photo_ids, range(1, PARTS + 1)])
+    places = places[~places.index.duplicated()].reindex(wanted)
+    _require_complete(places, path)
+    return _tensor(places).reshape(-1, PARTS, 3)
+
+
+def _table(path: Path, columns: list[str]) -> pd.DataFrame:
+    """Rows of `id column ...`, indexed by the id."""
+    try:
+        return pd.read_csv(path, sep=r"\s+", names=["id", *columns], index_col="id")
+    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+        raise DataError(
+            f"{path} cannot be read as lines of `id {' '.join(columns)}` ({error})."
+        ) from error
+
+
+def _numeric(path: Path, columns: list[str]) -> pd.DataFrame:
+    table = _table(path, columns)
+    try:
+        return table.astype(float)
+    except ValueError as error:
+        raise DataError(f"{path} should hold numbers only ({error}).") from error
+
+
+def _require_complete(table: pd.DataFrame, path: Path) -> None:
+    incomplete = table.index[table.isna().any(axis=1)]
+    if len(incomplete):
+        raise DataError(f"{path} has no complete line for photo {np.ravel(incomplete[0])[0]}.")
+
+
+def _tensor(table: pd.DataFrame) -> torch.Tensor:
+    return torch.tensor(table.to_numpy(dtype=np.float32))

@@ -1,0 +1,80 @@
+"""Augmentation of decoded photos (uint8 tensors), as recipes name it."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch.utils.data import Dataset
+from torchvision.transforms import InterpolationMode, v2
+
+Transform = Callable[[torch.Tensor], torch.Tensor]
+
+
+def train_transform(
+    input_size: int,
+    *,
+    rotation: float = 15,
+    flip: bool = True,
+    scale: tuple[float, float] | None = None,
+    jitter: float = 0,
+    erase: float = 0,
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> Transform:
+    """uint8 (3, H, W) -> float (3, input_size, input_size), at random.
+
+    The defaults are the paper's (Sec. 4.1): of photos decoded at 512 x 512, a rotation, a crop of
+    448 and a flip.
+
+    Args:
+        rotation: largest angle in degrees.
+        flip: mirror half of the photos.
+        scale: crop a share of the area within this range and resize it to `input_size`, instead of
+            cropping `input_size`.
+        jitter: strength of the change of brightness, contrast and saturation; hue tells species
+            apart and stays.
+        erase: probability that a rectangle is blanked.
+        mean, std: of the backbone's normalisation, per channel.
+    """
+    steps: list[torch.nn.Module] = []
+    if rotation:
+        steps.append(v2.RandomRotation(rotation, InterpolationMode.BILINEAR))
+    if scale:
+        steps.append(v2.RandomResizedCrop(input_size, scale=tuple(scale)))
+    else:
+        steps.append(v2.RandomCrop(input_size))
+    if flip:
+        steps.append(v2.RandomHorizontalFlip())
+    if jitter:
+        steps.append(v2.ColorJitter(jitter, jitter, jitter))
+    steps += _normalise(mean, std)
+    if erase:
+        steps.append(v2.RandomErasing(erase))
+    return v2.Compose(steps)
+
+
+def test_transform(
+    resize: int, input_size: int, mean: Sequence[float], std: Sequence[float]
+) -> Transform:
+    """uint8 (3, H, W) -> float (3, input_size, input_size): the centre of the resized photo."""
+    return v2.Compose(
+        [v2.Resize((resize, resize)), v2.CenterCrop(input_size), *_normalise(mean, std)]
+    )
+
+
+def _normalise(mean: Sequence[float], std: Sequence[float]) -> list[torch.nn.Module]:
+    return [v2.ToDtype(torch.float32, scale=True), v2.Normalize(list(mean), list(std))]
+
+
+class DecodedDataset(Dataset[tuple[torch.Tensor, int]]):
+    """Decoded photos (N, 3, H, W) with their labels, transformed when they are read."""
+
+    def __init__(self, photos: torch.Tensor, labels: Sequence[int], transform: Transform) -> None:
+        self.photos = photos
+        self.labels = list(labels)
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return self.transform(self.photos[index]), self.labels[index]
