@@ -64,7 +64,7 @@ def _table(path: Path, columns: list[str]) -> pd.DataFrame:
     """Rows of `id column ...`, indexed by the id."""
     try:
         return pd.read_csv(path, sep=r"\s+", names=["id", *columns], index_col="id")
-    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+    except (OSError, ValueError, KeyError) as error:  # ValueError: what pandas cannot parse
         raise DataError(
             f"{path} cannot be read as lines of `id {' '.join(columns)}` ({error})."
         ) from error

@@ -22,7 +22,7 @@ def train_transform(
 ) -> Transform:
     """uint8 (3, H, W) -> float (3, input_size, input_size), at random.
 
-    The defaults are the paper's (Sec. 4.1): of photos decoded at 512 x 512, a rotation, a crop of
+    The defaults are the paper's (Sec. 4.2): of photos decoded at 512 x 512, a rotation, a crop of
     448 and a flip.
 
     Args:
