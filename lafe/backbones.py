@@ -156,7 +156,7 @@ def _activated(model: nn.Module, layer: str) -> str:
     if not isinstance(stage, nn.Sequential):
         return layer
     last, block = list(stage.named_children())[-1]
-    before = []
+    before: list[str] = []
     for child, module in block.named_children():
         if child == "conv_pwl":
             return f"{layer}.{last}.{before[-1]}"

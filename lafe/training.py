@@ -1,0 +1,270 @@
+"""Training on Lightning's Trainer."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from lafe.branches import Switches
+from lafe.data import (
+    DecodedDataset,
+    PairSampler,
+    PhotoDataset,
+    decode,
+    load_benchmark,
+    test_transform,
+    train_transform,
+)
+from lafe.losses import ConLoss
+from lafe.model import LAFE
+from lafe.objective import draw_settings, paper_objective, switched_objective
+from lafe.recipe import Recipe
+
+
+class TrainingModule(L.LightningModule):
+    """LAFE under an objective, with SGD.
+
+    Each epoch logs ``val/top1`` (all branches on), which chooses the best one, and
+    ``val/top1_none`` (the backbone alone, with the same classifier).
+    """
+
+    def __init__(self, recipe: Recipe, num_classes: int) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.model = LAFE(
+            recipe.backbone,
+            num_classes,
+            recipe.input_size,
+            region=recipe.region,
+            fusion=recipe.fusion,
+            attention=recipe.attention,
+            region_gate=recipe.region_gate,
+            weights=recipe.weights,
+        ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.con = ConLoss(self.model.backbone.channels[-1], num_classes)
+        self.frozen = [
+            module
+            for name, module in self.model.backbone.body.named_modules()
+            if name and name.startswith(recipe.freeze or ("\0",))
+        ]
+        for module in self.frozen:
+            module.requires_grad_(False)
+
+    def on_train_epoch_start(self) -> None:
+        self._sampler.set_epoch(self.current_epoch)
+        for module in self.frozen:
+            module.eval()  # batch norms keep their statistics too
+
+    @property
+    def _sampler(self) -> PairSampler:
+        return self.trainer.train_dataloader.batch_sampler  # type: ignore[union-attr,return-value]
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        x, labels = batch
+        x = x.contiguous(memory_format=torch.channels_last)
+        common = (self.model, self.con, self.recipe, x, labels)
+        if self.recipe.objective == "switched" and self.recipe.attention:
+            pairs = (len(labels) + 1) // 2
+            settings = draw_settings(self.recipe.seed, self.global_step, pairs)
+            parts = switched_objective(*common, settings)
+        else:
+            parts = paper_objective(*common)
+        loss = torch.stack(list(parts.values())).sum()
+        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True)
+        for name, value in parts.items():
+            self.log(f"train/{name}", value, on_step=False, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+        x, labels = batch
+        features = self.model.backbone(x.contiguous(memory_format=torch.channels_last))
+        for name, on in (("top1", Switches.all()), ("top1_none", Switches.none())):
+            logits = self.model.head(features, on)
+            right = (logits.argmax(1) == labels).float().mean()
+            self.log(f"val/{name}", right, prog_bar=True, batch_size=len(labels), sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        r = self.recipe
+        old = [p for p in self.model.backbone.parameters() if p.requires_grad]
+        known = {id(p) for p in self.model.backbone.parameters()}
+        new = [p for p in self.parameters() if id(p) not in known]
+        optimizer = torch.optim.SGD(
+            [{"params": old, "lr": r.lr}, {"params": new, "lr": r.lr * r.new_lr}],
+            lr=r.lr,
+            momentum=r.momentum,
+            weight_decay=r.weight_decay,
+        )
+        if r.schedule == "step":
+            step = torch.optim.lr_scheduler.StepLR(optimizer, r.step_epochs, gamma=0.1)
+            return {"optimizer": optimizer, "lr_scheduler": step}
+        cycle = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            max_lr=[r.lr, r.lr * r.new_lr],
+            total_steps=int(self.trainer.estimated_stepping_batches),
+            cycle_momentum=False,
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": cycle, "interval": "step"},
+        }
+
+
+class TrainingData(L.LightningDataModule):
+    """The training split, decoded once: pairs for training, held-out photos for choosing."""
+
+    def __init__(self, recipe: Recipe, root: Path, norm: dict[str, Any], workers: int = 0) -> None:
+        super().__init__()
+        self.recipe, self.norm, self.workers = recipe, norm, workers
+        self.splits: dict[str, PhotoDataset] = {
+            split: load_benchmark(
+                recipe.data, root, split, val_fraction=recipe.val_fraction, seed=recipe.seed
+            )
+            for split in ("train", "val")
+        }
+        self.photos: dict[str, Tensor] = {}
+
+    @property
+    def classes(self) -> list[str]:
+        return self.splits["train"].classes
+
+    def setup(self, stage: str) -> None:
+        for split, dataset in self.splits.items():
+            if split not in self.photos:
+                self.photos[split] = decode(dataset, self.recipe.resize)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        r, trainer = self.recipe, self.trainer
+        world = trainer.world_size if trainer else 1
+        transform = train_transform(
+            r.input_size,
+            rotation=r.rotation,
+            flip=r.flip,
+            scale=r.scale,
+            jitter=r.jitter,
+            erase=r.erase,
+            **self.norm,
+        )
+        sampler = PairSampler(
+            self.splits["train"].labels,
+            r.batch_size // world,
+            seed=r.seed,
+            rank=trainer.global_rank if trainer else 0,
+            world_size=world,
+        )
+        data = DecodedDataset(self.photos["train"], self.splits["train"].labels, transform)
+        return DataLoader(data, batch_sampler=sampler, num_workers=self.workers)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        transform = test_transform(self.recipe.resize, self.recipe.input_size, **self.norm)
+        data = DecodedDataset(self.photos["val"], self.splits["val"].labels, transform)
+        return DataLoader(data, batch_size=32, num_workers=self.workers)
+
+
+class HoursCallback(L.Callback):
+    """Wall-clock hours of training, over all the runs that a resumed one was cut into."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._since = time.monotonic()
+
+    def on_train_start(self, *_: Any) -> None:
+        self._since = time.monotonic()
+
+    def on_train_epoch_end(self, *_: Any) -> None:
+        now = time.monotonic()
+        self.seconds += now - self._since
+        self._since = now
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.seconds = state["seconds"]
+
+
+def train(
+    recipe: Recipe,
+    data: str | Path,
+    out: str | Path = "runs",
+    *,
+    fresh: bool = False,
+    workers: int = 0,
+    **trainer_options: Any,
+) -> Path:
+    """Train a recipe, or go on where an earlier run of it was cut.
+
+    Args:
+        recipe: what to train.
+        data: folder of the data set, or its parent.
+        out: the run's files go to ``out/<recipe.name>``.
+        fresh: start over instead of resuming.
+        workers: processes that augment photos, beside the one that trains.
+        trainer_options: passed to :class:`lightning.Trainer` (accelerator, devices, nodes,
+            precision, ...).
+
+    Returns:
+        The folder of the best epoch's checkpoint: ``model.safetensors`` and ``card.json``.
+
+    Raises:
+        lafe.data.DataError, lafe.backbones.BackboneError: with what to do.
+    """
+    from lafe.checkpoint import save_training
+
+    folder = Path(out) / recipe.name
+    last = folder / "last.ckpt"
+    resume = last if last.is_file() and not fresh else None
+    L.seed_everything(recipe.seed, workers=True, verbose=False)
+    norm = _normalisation(recipe)
+    photos = TrainingData(recipe, Path(data), norm, workers)
+    # Weights that a resumed run would overwrite are not fetched again.
+    first = recipe if resume is None else recipe.with_changes(weights=None)
+    module = TrainingModule(first, len(photos.classes))
+    best = ModelCheckpoint(
+        folder, "best", monitor="val/top1", mode="max", save_last=True, enable_version_counter=False
+    )
+    hours = HoursCallback()
+    trainer = L.Trainer(
+        max_epochs=recipe.epochs,
+        default_root_dir=folder,
+        logger=[
+            CSVLogger(folder, name="", version="csv"),
+            TensorBoardLogger(folder, name="", version="tensorboard"),
+        ],
+        callbacks=[best, hours, LearningRateMonitor("epoch"), TQDMProgressBar(10)],
+        use_distributed_sampler=False,  # the pair sampler shards by rank itself
+        num_sanity_val_steps=0,
+        log_every_n_steps=10,
+        **trainer_options,
+    )
+    trainer.fit(module, photos, ckpt_path=resume, weights_only=False)
+    if trainer.is_global_zero:
+        state = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
+        module.load_state_dict(state["state_dict"])
+        save_training(
+            folder,
+            module.model,
+            recipe=recipe,
+            classes=photos.classes,
+            best_epoch=int(state["epoch"]) + 1,
+            val_top1=float(best.best_model_score or 0.0),
+            train_photos=len(photos.splits["train"]),
+            hours=hours.seconds / 3600,
+        )
+    return folder
+
+
+def _normalisation(recipe: Recipe) -> dict[str, Any]:
+    import timm
+
+    cfg = timm.get_pretrained_cfg(recipe.backbone)
+    if cfg is None:
+        raise ValueError(f"timm has no backbone {recipe.backbone!r}.")
+    return {"mean": cfg.mean, "std": cfg.std}
