@@ -91,6 +91,8 @@ def open_photo(
             return _plain(_reduced(image))
     except PhotoError:
         raise
+    except Image.DecompressionBombError:  # Pillow's WebP decoder looks first, with its own limit
+        raise _too_many_pixels(max_pixels) from None
     except Exception:  # Pillow's parsers raise almost anything on damaged files
         raise PhotoError(
             "This photo is damaged or incomplete: choose the original again, or save it anew."
@@ -139,6 +141,12 @@ def _too_many_parts() -> PhotoError:
     return PhotoError("This file has far more parts than a photo: save the photo anew as JPEG.")
 
 
+def _too_many_pixels(max_pixels: int) -> PhotoError:
+    return PhotoError(
+        f"This photo has more than {max_pixels / 1e6:g} million pixels: save a smaller copy."
+    )
+
+
 def _read(source: str | Path | bytes | BinaryIO, max_bytes: int) -> bytes:
     if isinstance(source, bytes):
         data = source
@@ -181,10 +189,7 @@ def _decoder(data: bytes) -> Callable[[BinaryIO], ImageFile]:
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
-        raise PhotoError(
-            f"This photo has {width} x {height} pixels, and at most {max_pixels / 1e6:g} million "
-            "can be read: save a smaller copy."
-        )
+        raise _too_many_pixels(max_pixels)
     if min(size) < MIN_SIDE:
         raise PhotoError(
             f"This picture has only {width} x {height} pixels: choose one with at least "

@@ -216,8 +216,6 @@ def train(
     Raises:
         lafe.data.DataError, lafe.backbones.BackboneError: with what to do.
     """
-    from lafe.checkpoint import save_training
-
     folder = Path(out) / recipe.name
     last = folder / "last.ckpt"
     resume = last if last.is_file() and not fresh else None
@@ -246,6 +244,8 @@ def train(
     )
     trainer.fit(module, photos, ckpt_path=resume, weights_only=False)
     if trainer.is_global_zero:
+        from lafe.checkpoint import save_training
+
         state = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
         module.load_state_dict(state["state_dict"])
         save_training(
