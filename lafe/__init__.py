@@ -1,8 +1,23 @@
 """LAFE (ACM MM 2020): what did the model look at, and what if it hadn't?"""
 
 from lafe.branches import BRANCHES, PRESETS, STAGES, Switches
+from lafe.checkpoint import CheckpointError, load
+from lafe.controls import Controls
 from lafe.model import LAFE
+from lafe.photo import PhotoError, open_photo
+from lafe.prepare import Fused, Prepared, prepare
 from lafe.record import record
 
 __version__ = "0.1.0"
-__all__ = ["BRANCHES", "LAFE", "PRESETS", "STAGES", "Switches", "record"]
+__all__ = [
+    "BRANCHES",
+    "LAFE",
+    "PRESETS",
+    "STAGES",
+    "CheckpointError",
+    "PhotoError",
+    "Switches",
+    "load",
+    "open_photo",
+    "record",
+]

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from lafe.backbones import STRIDES, Backbone
 from lafe.branches import Switches
+from lafe.card import Card
 from lafe.fusion import Attribute
+from lafe.preprocess import Preprocess
 from lafe.record import install_hooks
 
 
@@ -60,8 +62,10 @@ class LAFE(nn.Module):
         >>> model(x, Switches.all().without("r_con", "c_con"))  # nothing is subtracted
     """
 
-    card: Any = None
+    card: Card
     """What a checkpoint says of itself; set by :func:`lafe.load`."""
+    preprocess: Preprocess
+    """Photo to input (1, 3, S, S), and the part of a photo that it sees."""
 
     def __init__(
         self,
@@ -91,6 +95,7 @@ class LAFE(nn.Module):
         }
         self.input_size = input_size
         self.backbone = Backbone(backbone, weights)
+        self.preprocess = Preprocess(input_size, input_size, self.backbone.mean, self.backbone.std)
         channels = self.backbone.channels
         sizes = [input_size // stride for stride in STRIDES]
 
@@ -110,12 +115,16 @@ class LAFE(nn.Module):
 
     def forward(self, x: Tensor, switches: Switches | None = None) -> Tensor:
         """Logits (B, K) under a setting of the switches (all on by default)."""
+        return self.head(self.features(x), switches)
+
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """f_3, f_4, f_5 of photos (B, 3, S, S); ValueError for photos of another size."""
         if x.shape[-2:] != (self.input_size, self.input_size):
             raise ValueError(
                 f"This model reads photos of {self.input_size} x {self.input_size} px, not "
                 f"{x.shape[-2]} x {x.shape[-1]}: its region branches belong to one size."
             )
-        return self.head(self.backbone(x), switches)
+        return self.backbone(x)
 
     def attributes(
         self, features: Sequence[Tensor], switches: Switches | None = None

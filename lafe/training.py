@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lafe.branches import Switches
+from lafe.checkpoint import save
 from lafe.data import (
     DecodedDataset,
     PairSampler,
@@ -244,19 +245,22 @@ def train(
     )
     trainer.fit(module, photos, ckpt_path=resume, weights_only=False)
     if trainer.is_global_zero:
-        from lafe.checkpoint import save_training
-
         state = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
         module.load_state_dict(state["state_dict"])
-        save_training(
-            folder,
+        save(
             module.model,
-            recipe=recipe,
-            classes=photos.classes,
-            best_epoch=int(state["epoch"]) + 1,
-            val_top1=float(best.best_model_score or 0.0),
-            train_photos=len(photos.splits["train"]),
-            hours=hours.seconds / 3600,
+            folder,
+            photos.classes,
+            name=recipe.name,
+            resize=recipe.resize,
+            recipe=recipe.to_dict(),
+            training={
+                "photos": len(photos.splits["train"]),
+                "held_out": len(photos.splits["val"]),
+                "best_epoch": int(state["epoch"]) + 1,
+                "val_top1": float(best.best_model_score or 0.0),
+                "hours": round(hours.seconds / 3600, 3),
+            },
         )
     return folder
 
