@@ -15,9 +15,13 @@ __all__ = [
     "PRESETS",
     "STAGES",
     "CheckpointError",
+    "Controls",
+    "Fused",
     "PhotoError",
+    "Prepared",
     "Switches",
     "load",
     "open_photo",
+    "prepare",
     "record",
 ]

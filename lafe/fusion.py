@@ -95,11 +95,18 @@ class Attribute(nn.Module):
         return branches.get(str(stage))  # type: ignore[return-value]
 
     def forward(self, features: Sequence[Tensor], switches: Switches) -> Tensor | None:
-        fused = None
+        sums = []
         for stage in self.stages:
             f = features[STAGES.index(stage)]
             on = [self.branch(stage, k) for k in "rc" if switches[stage, f"{k}_{self.name}"]]
-            here = self.sums[str(stage)](*(branch(f) for branch in on if branch is not None))
+            maps = (branch(f) for branch in on if branch is not None)
+            sums.append(self.sums[str(stage)](*maps))
+        return self.fuse(sums)
+
+    def fuse(self, sums: Sequence[Tensor | None]) -> Tensor | None:
+        """The stages' sums, low to high, to one map (Eq. 4); a sum that is off is ``None``."""
+        fused = None
+        for stage, here in zip(self.stages, sums, strict=True):
             first = str(stage) not in self.fusions
             fused = here if first else self.fusions[str(stage)](fused, here)
         return fused
