@@ -17,6 +17,7 @@ Colour profiles are dropped, not applied, as the loaders of the training photos 
 import logging
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -211,19 +212,15 @@ def _reduced(image: Image.Image) -> Image.Image:
     elif image.mode in ("1", "P"):  # these cannot be averaged
         image = image.convert("RGB")
     image.thumbnail((WORKING_SIDE, WORKING_SIDE), reducing_gap=1.0)
+    image.load()  # a small photo is not decoded until here
     return image
 
 
 def _plain(image: Image.Image) -> Image.Image:
     """Upright, on white, RGB; a new image of the pixels alone, so no metadata comes along."""
-    image = _upright(image)
+    with suppress(Exception):  # unreadable EXIF does not spoil the pixels
+        # In place, the pixels are turned first; then the tags are written anew, which can fail.
+        ImageOps.exif_transpose(image, in_place=True)
     if image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return Image.fromarray(np.asarray(image.convert("RGB")))
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # unreadable EXIF says nothing on orientation, and the pixels are sound
-        return image
