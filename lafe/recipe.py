@@ -11,6 +11,16 @@ import yaml
 
 OBJECTIVES = ("paper", "switched")
 
+VARIANTS: dict[str, dict[str, Any]] = {
+    "lafe": {},
+    "no-region": {"region": False},
+    "no-fusion": {"fusion": False},
+    "no-losses": {"dis_loss": 0.0, "con_loss": 0.0},
+    "no-con-loss": {"con_loss": 0.0},
+    "plain": {"attention": False},
+}
+"""The trained variants of Table 4, as changes to a recipe."""
+
 
 class RecipeError(ValueError):
     """A recipe that cannot be used; the message names the field."""
@@ -92,6 +102,11 @@ class Recipe:
         """A copy with other values; RecipeError for a field that does not exist."""
         _known(changes)
         return replace(self, **changes)
+
+    def variant(self, name: str) -> Recipe:
+        """A trained variant of Table 4, with its name appended to the run's."""
+        changes = VARIANTS[name]
+        return self.with_changes(name=f"{self.name}-{name}", **changes) if changes else self
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as YAML and JSON hold them."""

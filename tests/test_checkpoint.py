@@ -20,7 +20,7 @@ CLASSES = ["Black footed Albatross", "Laysan Albatross", "Sooty Albatross"]
 @pytest.fixture
 def model() -> lafe.LAFE:
     torch.manual_seed(0)
-    return lafe.LAFE("resnet18", 3, 64).eval()
+    return lafe.LAFE("test_resnet", 3, 64).eval()
 
 
 @pytest.fixture
@@ -120,12 +120,12 @@ def test_another_file_than_the_card_describes_is_refused(folder: Path) -> None:
     ("fields", "reason"),
     [
         ({"classes": CLASSES[:2]}, "2 class names for 3 classes"),
-        ({"model": {"backbone": "resnet18", "num_classes": 3, "input_size": 65}}, "65"),
+        ({"model": {"backbone": "test_resnet", "num_classes": 3, "input_size": 65}}, "65"),
         (
             {"model": {"backbone": "../../etc", "num_classes": 3, "input_size": 64}},
             "does not match",
         ),
-        ({"model": {"backbone": "resnet18", "num_classes": 3, "input_size": 64, "x": 1}}, "'x'"),
+        ({"model": {"backbone": "test_resnet", "num_classes": 3, "input_size": 64, "x": 1}}, "'x'"),
         ({"sha256": "nonsense"}, "does not match"),
         ({"surprise": True}, "surprise"),
         ({"resize": 32}, "smaller than the input"),

@@ -1,0 +1,154 @@
+"""The command line: ``lafe train``, ``evaluate``, ``predict``, ...  See ``lafe --help``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from lafe import __version__
+from lafe.branches import Switches
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 1 for photos that failed, 2 for bad input."""
+    args = _parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except (ValueError, FileNotFoundError) as error:
+        # Every error that a user can mend is a ValueError with one sentence.
+        print(f"lafe: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "lafe", description="LAFE: what did the model look at, and what if it hadn't?"
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_train, _evaluate, _recipes):
+        add(commands)
+    return parser
+
+
+def default_device() -> str:
+    """CUDA where there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--device", default=default_device(), help="cpu, cuda, ... (default: %(default)s)"
+    )
+
+
+def switches(text: str) -> Switches:
+    """A setting of the switches, as an argument."""
+    try:
+        return Switches.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _train(commands: argparse._SubParsersAction) -> None:
+    from lafe.recipe import VARIANTS
+
+    p = commands.add_parser("train", help="train a recipe, or go on where a run was cut")
+    p.add_argument("recipe", help="name of a shipped recipe, or the path of a YAML file")
+    p.add_argument("--data", required=True, help="folder of the data set, or its parent")
+    p.add_argument("--out", default="runs", help="folder of the runs (default: %(default)s)")
+    p.add_argument(
+        "--variant", choices=VARIANTS, default="lafe", help="a row of the paper's Table 4"
+    )
+    p.add_argument("--objective", choices=("paper", "switched"), help="instead of the recipe's")
+    p.add_argument("--weights", help="hub, package, none, or a file, instead of the recipe's")
+    p.add_argument("--epochs", type=int, help="instead of the recipe's")
+    p.add_argument("--seed", type=int, help="instead of the recipe's")
+    p.add_argument("--fresh", action="store_true", help="start over instead of resuming")
+    p.add_argument("--workers", type=int, default=0, help="processes that augment photos")
+    p.add_argument("--device", default="auto", help="auto, cpu, gpu, ... (default: %(default)s)")
+    p.add_argument("--devices", default="1", help="how many on each node (default: %(default)s)")
+    p.add_argument("--nodes", type=int, default=1, help="how many machines")
+    p.add_argument("--precision", default="32-true", help="Lightning's: bf16-mixed, 16-mixed, ...")
+    p.set_defaults(run=_run_train)
+
+
+def _run_train(args: argparse.Namespace) -> int:
+    from lafe.recipe import load_recipe
+
+    try:
+        from lafe.training import train
+    except ImportError as error:
+        raise ValueError(
+            f"Training needs more packages: pip install 'lafe[train]' ({error})."
+        ) from error
+    recipe = load_recipe(args.recipe).variant(args.variant)
+    names = ("objective", "weights", "epochs", "seed")
+    changes = {n: v for n in names if (v := getattr(args, n)) is not None}
+    if changes.get("weights") == "none":
+        changes["weights"] = None
+    folder = train(
+        recipe.with_changes(**changes),
+        args.data,
+        args.out,
+        fresh=args.fresh,
+        workers=args.workers,
+        accelerator={"cuda": "gpu"}.get(args.device, args.device),
+        devices=int(args.devices) if args.devices.isdigit() else args.devices,
+        num_nodes=args.nodes,
+        precision=args.precision,
+    )
+    print(f"The best epoch is in {folder}: lafe evaluate {folder} --data {args.data}")
+    return 0
+
+
+def _evaluate(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("evaluate", help="measure a checkpoint on the test split")
+    p.add_argument("checkpoint", help="its name, or its folder")
+    p.add_argument("--data", required=True, help="folder of the data set, or its parent")
+    p.add_argument("--against", help="a plain backbone trained by the same recipe")
+    p.add_argument("--out", type=Path, help="folder of report.json (default: the checkpoint's)")
+    _device(p)
+    p.set_defaults(run=_run_evaluate)
+
+
+def _run_evaluate(args: argparse.Namespace) -> int:
+    from lafe.evaluation import evaluate
+
+    report = evaluate(
+        args.checkpoint, args.data, against=args.against, device=args.device, out=args.out
+    )
+    print(f"{'setting':20} {'top-1':>7} {'top-5':>7} {'ECE':>7}   ({report['photos']} test photos)")
+    for name, row in report["presets"].items():
+        print(f"{name:20} {row['top1']:7.3f} {row['top5']:7.3f} {row['ece']:7.3f}")
+    if "against_plain" in report:
+        d = report["against_plain"]["difference"]
+        print(
+            f"full - trained plain backbone: {100 * d['mean']:+.1f} points "
+            f"(95 % interval {100 * d['low']:+.1f} to {100 * d['high']:+.1f})"
+        )
+    return 0
+
+
+def _recipes(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("recipes", help="list the recipes that come with the package")
+    p.set_defaults(run=_run_recipes)
+
+
+def _run_recipes(_: argparse.Namespace) -> int:
+    from lafe.recipe import load_recipe, shipped
+
+    for name in shipped():
+        recipe = load_recipe(name)
+        print(f"{name:22} {recipe.about}" + (f" {recipe.hours}" if recipe.hours else ""))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
