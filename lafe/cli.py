@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_train, _evaluate, _recipes):
+    for add in (_predict, _ablate, _train, _evaluate, _recipes):
         add(commands)
     return parser
 
@@ -54,6 +54,50 @@ def switches(text: str) -> Switches:
         return Switches.parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _photos(commands: argparse._SubParsersAction, name: str, about: str) -> argparse.ArgumentParser:
+    p = commands.add_parser(name, help=about)
+    p.add_argument("photos", nargs="+", help="photos, and folders of them")
+    p.add_argument("--checkpoint", required=True, help="its name, or its folder")
+    p.add_argument(
+        "--json", nargs="?", const="-", metavar="FILE", help="JSON lines, to stdout or a file"
+    )
+    _device(p)
+    return p
+
+
+def _predict(commands: argparse._SubParsersAction) -> None:
+    p = _photos(commands, "predict", "classify photos, under one setting of the switches or two")
+    p.add_argument(
+        "--switches",
+        type=switches,
+        default=Switches.all(),
+        help="setting A: all, none, a preset, or branches like r_dis345.c_dis5",
+    )
+    p.add_argument("--versus", type=switches, help="setting B, to compare with A")
+    p.add_argument("--csv", nargs="?", const="-", metavar="FILE", help="CSV, to stdout or a file")
+    p.set_defaults(run=_run_predict)
+
+
+def _run_predict(args: argparse.Namespace) -> int:
+    from lafe.commands import predict
+
+    if args.json and args.csv:
+        raise ValueError("Choose --json or --csv, not both.")
+    return predict(args)
+
+
+def _ablate(commands: argparse._SubParsersAction) -> None:
+    p = _photos(commands, "ablate", "what each branch is worth: exact Shapley values, and flips")
+    p.add_argument("--output", choices=("probability", "logit", "centred"), default="probability")
+    p.set_defaults(run=_run_ablate)
+
+
+def _run_ablate(args: argparse.Namespace) -> int:
+    from lafe.commands import ablate
+
+    return ablate(args)
 
 
 def _train(commands: argparse._SubParsersAction) -> None:

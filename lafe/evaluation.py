@@ -174,7 +174,7 @@ def batches(
         )
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def run(model: LAFE, dataset: PhotoDataset, presets: dict[str, Switches]) -> Outputs:
     """The model's outputs on a split, under each preset; the backbone runs once a photo."""
     labels: list[Tensor] = []

@@ -1,0 +1,139 @@
+"""Figures against worked examples: by hand, by brute force, or with a known end."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import lafe
+from lafe import evaluation as ev
+from lafe.branches import PRESETS
+from lafe.checkpoint import REPORT, load_card, save
+
+CLASSES = ["red", "green", "blue"]
+COLOURS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200)}
+
+
+def test_top_k_counts_labels_among_the_highest() -> None:
+    logits = torch.tensor([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
+    labels = torch.tensor([1, 2])
+    assert ev.top_k(logits, labels, 1) == 0.5
+    assert ev.top_k(logits, labels, 2) == 1.0
+    assert ev.top_k(logits, labels, 5) == 1.0  # no more classes than there are
+
+
+def test_calibration_error_by_hand() -> None:
+    # Two photos at 0.8, one of them right; two at 0.6, both right.
+    def row(p: float) -> list[float]:
+        return [math.log(p), math.log(1 - p)]
+
+    logits = torch.tensor([row(0.8), row(0.8), row(0.62), row(0.62)])
+    labels = torch.tensor([0, 1, 0, 0])
+    expected = 0.5 * abs(0.5 - 0.8) + 0.5 * abs(1.0 - 0.62)
+    assert ev.calibration_error(logits, labels) == pytest.approx(expected, abs=1e-5)
+    rows = ev.reliability(logits, labels)
+    assert [(r["photos"], r["accuracy"]) for r in rows] == [(2, 1.0), (2, 0.5)]
+
+
+def test_bootstrap_of_a_mean_agrees_with_its_standard_error() -> None:
+    torch.manual_seed(0)
+    values = torch.randn(400)
+    found = ev.bootstrap_mean(values)
+    half = 1.96 * float(values.std()) / 20
+    assert found["mean"] == pytest.approx(float(values.mean()))
+    assert found["high"] - found["mean"] == pytest.approx(half, rel=0.1)
+    assert found["mean"] - found["low"] == pytest.approx(half, rel=0.1)
+
+
+def test_branch_figures_of_a_model_whose_terms_are_known() -> None:
+    # W = 1, so pooled features are logits.  D adds 3 to class 0, C takes 1 from class 1.
+    f5 = torch.tensor([[1.0, 2.0, 0.0]])
+    D = torch.tensor([[3.0, 0.0, 0.0]])
+    C = torch.tensor([[0.0, 1.0, 0.0]])
+    logits = {
+        "full": f5 + D - C,
+        "no discriminative": f5 - C,
+        "no confusable": f5 + D,
+        "plain backbone": f5,
+    }
+    outputs = ev.Outputs(torch.tensor([0]), logits, {"f5": f5, "D": D, "C": C})
+    found = ev.branch_figures(outputs, torch.eye(3), torch.zeros(3))
+    # Class 0, centred: full 4 - 5/3 = 7/3, none 1 - 1 = 0.
+    assert found["share"] == pytest.approx(1.0)
+    parts = found["mean_centred_logit_of_predicted"]
+    assert parts["backbone"] == pytest.approx(0.0)
+    assert parts["discriminative"] == pytest.approx(2.0)
+    assert parts["confusable"] == pytest.approx(1 / 3)
+    assert found["prediction_changes_without"] == {
+        "discriminative": 0.0,  # 1, 1, 0: a tie, the first wins
+        "confusable": 0.0,
+        "both": 1.0,
+    }
+    assert found["true_margin_added_by"]["discriminative"] == pytest.approx(3.0)
+    assert found["true_margin_added_by"]["confusable"] == pytest.approx(1.0)
+    assert found["cosine_with_f5"]["D"] == pytest.approx(1 / math.sqrt(5))
+
+
+def test_a_linear_probe_separates_what_is_separable_and_nothing_else() -> None:
+    torch.manual_seed(0)
+    y = torch.arange(300) % 3
+    noise = torch.randn(300, 8)
+    signal = torch.cat([noise, torch.nn.functional.one_hot(y, 3) * 5.0], 1)
+    half = slice(0, 150), slice(150, 300)
+    assert ev.linear_probe((signal[half[0]], y[half[0]]), (signal[half[1]], y[half[1]])) > 0.98
+    chance = ev.linear_probe((noise[half[0]], y[half[0]]), (noise[half[1]], y[half[1]]))
+    assert chance < 0.5
+
+
+def test_confused_pairs_are_counted_with_the_true_class_first() -> None:
+    logits = torch.eye(3)[torch.tensor([1, 1, 2, 0])]
+    labels = torch.tensor([0, 0, 1, 0])
+    assert ev.confused(logits, labels, CLASSES) == [
+        {"true": "red", "predicted": "green", "photos": 2},
+        {"true": "green", "predicted": "blue", "photos": 1},
+    ]
+
+
+@pytest.fixture
+def squares(tmp_path: Path) -> Path:
+    """A data set of coloured squares: 10 photos of each of three classes."""
+    for name, colour in COLOURS.items():
+        folder = tmp_path / "data" / name
+        folder.mkdir(parents=True)
+        for i in range(10):
+            noise = Image.effect_noise((40, 30), 20 + i).convert("RGB")
+            flat = Image.new("RGB", (40, 30), colour)
+            Image.blend(noise, flat, 0.8).save(folder / f"{i}.png")
+    return tmp_path / "data"
+
+
+def test_a_report_holds_what_a_forward_pass_gives(squares: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    names = sorted(CLASSES)
+    recipe = {"data": "folder", "seed": 0, "val_fraction": 0.25}
+    model = lafe.LAFE("test_resnet", 3, 64).eval()
+    folder = save(model, tmp_path / "tiny", names, resize=72, recipe=recipe)
+    plain = lafe.LAFE("test_resnet", 3, 64, attention=False).eval()
+    other = save(plain, tmp_path / "tiny-plain", names, resize=72, recipe=recipe)
+
+    report = ev.evaluate(folder, squares, against=other)
+
+    assert (folder / REPORT).is_file()
+    assert set(report["presets"]) == set(PRESETS)
+    loaded = lafe.load(folder)
+    test = lafe.data.load_benchmark("folder", squares, "test")
+    x = torch.cat([loaded.preprocess(test.photo(i)) for i in range(len(test))])
+    labels = torch.tensor(test.labels)
+    with torch.no_grad():
+        for name, on in PRESETS.items():
+            right = (loaded(x, on).argmax(1) == labels).float().mean()
+            assert report["presets"][name]["top1"] == pytest.approx(float(right)), name
+        base = lafe.load(other)(x).argmax(1) == labels
+        full = loaded(x).argmax(1) == labels
+    difference = (full.float() - base.float()).mean()
+    assert report["against_plain"]["difference"]["mean"] == pytest.approx(float(difference))
+    card = load_card(folder)
+    assert card.figures["test"]["photos"] == len(test)
+    assert card.unknown["score"] == "max_probability"
