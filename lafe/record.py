@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, overload
 import torch
 from torch import Tensor, nn
 
-from lafe.branches import STAGES, _bit
+from lafe.branches import STAGES, Switches
 
 if TYPE_CHECKING:
     from lafe.model import LAFE
@@ -28,7 +28,7 @@ class BranchRecord:
 
     Attributes:
         map: gate times features, (B, C_i, H_i, W_i); zeros where the branch was off.
-        gate: (B, 1, H_i, W_i) of a region branch, (B, C_i, 1, 1) of a channel branch.
+        gate: (B, 1, H_i, W_i) of a region branch, (B, C_i, 1, 1) of a channel branch; zeros too.
     """
 
     map: Tensor
@@ -43,9 +43,9 @@ class StageRecord:
     con: Tensor
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Record:
-    """What a forward pass left.  A second pass replaces the first; gradients are kept.
+    """What the last whole forward pass left; gradients are kept.
 
     ``r[5, "r_dis"].map`` and ``.gate``; ``r[5].dis`` and ``.con``; ``r.features`` (f_3, f_4, f_5);
     ``r.D``, ``r.C`` and ``r.F5``, each (B, C_5, H_5, W_5).  What was off is zeros.
@@ -54,17 +54,26 @@ class Record:
         RuntimeError: nothing was recorded yet.
     """
 
-    _model: LAFE
-    _seen: dict[str, Any] = field(default_factory=dict)
+    _names: dict[nn.Module, str]
+    _pending: dict[str, Any] = field(default_factory=dict)
+    _whole: dict[str, Any] = field(default_factory=dict)
+
+    def _write(self, name: str, output: Any) -> None:
+        if name == "backbone":
+            self._pending = {}
+        self._pending[name] = output
+        if name == "final" and "backbone" in self._pending:
+            self._whole = self._pending
+            self._pending = {"backbone": self._whole["backbone"]}  # for another pass from there
 
     def _get(self, name: str) -> Any:
-        if "features" not in self._seen:
+        if not self._whole:
             raise RuntimeError("Nothing was recorded: run the model inside 'with lafe.record'.")
-        return self._seen.get(name)
+        return self._whole.get(name)
 
     @property
     def features(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self._get("features")
+        return self._get("backbone")
 
     def _or_zeros(self, name: str, stage: int, shape: str = "map") -> Tensor:
         value = self._get(name)
@@ -94,21 +103,21 @@ class Record:
     def __getitem__(self, key: int | tuple[int, str]) -> StageRecord | BranchRecord:
         if isinstance(key, tuple):
             stage, branch = key
-            _bit(stage, branch)  # refuses unknown names
+            Switches.only(branch, stages=(stage,))  # refuses unknown names
             side = "discriminative" if branch.endswith("dis") else "confusable"
             shape = "region" if branch.startswith("r") else "channel"
             name = f"{side}.{shape}.{stage}"
             return BranchRecord(
                 self._or_zeros(name, stage), self._or_zeros(f"{name}.gate", stage, shape)
             )
-        _bit(key, "r_dis")
+        Switches.only("r_dis", stages=(key,))
         return StageRecord(
             self._or_zeros(f"discriminative.sums.{key}", key),
             self._or_zeros(f"confusable.sums.{key}", key),
         )
 
 
-_CURRENT: ContextVar[Record | None] = ContextVar("lafe_record", default=None)
+_CURRENT: ContextVar[tuple[Record, ...]] = ContextVar("lafe_records", default=())
 
 
 @contextmanager
@@ -121,8 +130,8 @@ def record(model: LAFE) -> Iterator[Record]:
         >>> r[5, "r_dis"].gate.shape
         torch.Size([1, 1, 14, 14])
     """
-    r = Record(model)
-    token = _CURRENT.set(r)
+    r = Record({module: name for name, module in model.named_modules() if _recorded(name)})
+    token = _CURRENT.set((*_CURRENT.get(), r))
     try:
         yield r
     finally:
@@ -139,20 +148,14 @@ def _recorded(name: str) -> bool:
 
 
 def install_hooks(model: LAFE) -> None:
-    """Let every forward pass of this model report to the record of its context, if any."""
-
-    def hook_for(name: str) -> Any:
-        def hook(module: nn.Module, args: Any, output: Any) -> None:
-            r = _CURRENT.get()
-            if r is None or r._model is not model:
-                return
-            if name == "backbone":
-                r._seen = {"features": output}  # a new pass replaces the last one
-            elif output is not None:
-                r._seen[name] = output
-
-        return hook
-
+    """Let every forward pass of this model, or of a copy, report to the records of its context."""
     for name, module in model.named_modules():
         if _recorded(name):
-            module.register_forward_hook(hook_for(name))
+            module.register_forward_hook(_report)
+
+
+def _report(module: nn.Module, args: Any, output: Any) -> None:
+    # A function of the module alone: copies and pickles of a model keep reporting, as themselves.
+    for r in _CURRENT.get():
+        if module in r._names:
+            r._write(r._names[module], output)
