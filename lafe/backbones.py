@@ -9,6 +9,7 @@ from pathlib import Path
 
 import timm
 import torch
+from safetensors.torch import load_file
 from timm.models import create_feature_extractor
 from torch import Tensor, nn
 
@@ -106,14 +107,7 @@ def _package_file(name: str) -> Path:
 
 def _fill(model: nn.Module, file: Path) -> None:
     """Load ImageNet weights, by name or, where every name differs, in order; never in part."""
-    if not file.is_file():
-        raise BackboneError(f"There is no weight file {file}.")
-    if file.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        given = load_file(file)
-    else:
-        given = torch.load(file, map_location="cpu", weights_only=True)
+    given = _read(file)
     own = model.state_dict()
     if given.keys().isdisjoint(own):
         # Same network, other names (the lite packages): the tensors stand in the same order.
@@ -129,6 +123,21 @@ def _fill(model: nn.Module, file: Path) -> None:
             f"shape ({len(wrong)} such in all)."
         )
     model.load_state_dict(given)
+
+
+def _read(file: Path) -> dict[str, Tensor]:
+    if not file.is_file():
+        raise BackboneError(f"There is no weight file {file}.")
+    try:
+        if file.suffix == ".safetensors":
+            return load_file(file)
+        given = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # each format has errors of its own, some of many lines
+        reason = str(error).partition("\n")[0]
+        raise BackboneError(f"{file} cannot be read as weights ({reason}).") from error
+    if not isinstance(given, dict) or not all(isinstance(t, Tensor) for t in given.values()):
+        raise BackboneError(f"{file} holds something else than named tensors.")
+    return given
 
 
 def _taps(name: str, model: nn.Module) -> tuple[str, ...]:
@@ -167,12 +176,17 @@ def _activated(model: nn.Module, layer: str) -> str:
 
 @torch.no_grad()
 def _probe(backbone: Backbone) -> Sequence[Tensor]:
-    """The three maps of one small random photo; the random state is left alone."""
-    training = backbone.training
+    """The three maps of two small random photos; buffers and the random state are left alone.
+
+    In training mode: with the batch's own statistics a map that no activation bounds reaches far
+    below zero whatever the weights, while random ones in evaluation mode may shrink it to nothing.
+    """
+    buffers = [b.clone() for b in backbone.buffers()]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        maps = backbone.eval()(torch.randn(1, 3, _PROBE_SIZE, _PROBE_SIZE))
-    backbone.train(training)
+        maps = backbone.train()(torch.randn(2, 3, _PROBE_SIZE, _PROBE_SIZE))
+    for buffer, before in zip(backbone.buffers(), buffers, strict=True):
+        buffer.copy_(before)
     return maps
 
 
