@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -89,12 +89,20 @@ class Recipe:
     hours: str = ""
 
     def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            numbers = {"int": (int,), "float": (int, float)}.get(str(f.type))
+            if numbers and (isinstance(value, bool) or not isinstance(value, numbers)):
+                # YAML reads 1e-3 as text: it wants 1.0e-3.
+                raise RecipeError(f"{f.name} is {value!r}, not a number of type {f.type}.")
         if self.objective not in OBJECTIVES:
             raise RecipeError(f"objective is {self.objective!r}, not one of {OBJECTIVES}.")
         if self.schedule not in ("step", "onecycle"):
             raise RecipeError(f"schedule is {self.schedule!r}, not 'step' or 'onecycle'.")
         if self.input_size % 32 or self.input_size > self.resize:
             raise RecipeError("input_size must be a multiple of 32 and at most resize.")
+        if min(self.epochs, self.step_epochs, self.batch_size) < 1:
+            raise RecipeError("epochs, step_epochs and batch_size must be at least 1.")
         if self.batch_size % 2:
             raise RecipeError(f"batch_size is {self.batch_size}; pairs need an even number.")
 
@@ -127,7 +135,10 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
             f"There is no recipe {str(name_or_path)!r}: give the path of a YAML file, or one of "
             f"{', '.join(shipped())}."
         )
-    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is no YAML file: {' '.join(str(error).split())}.") from error
     if not isinstance(values, dict):
         raise RecipeError(f"{path} holds no fields.")
     return recipe_from(values)
@@ -136,11 +147,11 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
 def recipe_from(values: dict[str, Any]) -> Recipe:
     """A recipe from plain values, as a YAML file or a card holds them."""
     _known(values)
+    missing = [f.name for f in fields(Recipe) if f.default is MISSING and f.name not in values]
+    if missing:
+        raise RecipeError(f"A recipe is incomplete: it has no {', '.join(missing)}.")
     tuples = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
-    try:
-        return Recipe(**(values | tuples))
-    except TypeError as error:
-        raise RecipeError(f"A recipe is incomplete: {error}.") from error
+    return Recipe(**(values | tuples))
 
 
 def shipped() -> list[str]:
@@ -150,7 +161,7 @@ def shipped() -> list[str]:
 
 
 def _known(values: dict[str, Any]) -> None:
-    unknown = sorted(values.keys() - {f.name for f in fields(Recipe)})
+    unknown = sorted(map(str, values.keys() - {f.name for f in fields(Recipe)}))
     if unknown:
         raise RecipeError(
             f"A recipe has no field {unknown[0]!r}; there are "
