@@ -1,4 +1,4 @@
-"""The losses of Eq. 8-11, each alone, and the two objectives made of them."""
+"""The losses of Eq. 8-10, each alone; :mod:`lafe.objective` adds them up (Eq. 11)."""
 
 from __future__ import annotations
 

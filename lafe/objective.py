@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -47,7 +49,7 @@ def paper_objective(
     Shape: x (B, 3, S, S), labels (B,) -> scalars.
     """
     features = model.backbone(x)
-    with torch.autocast(x.device.type, torch.bfloat16, enabled=recipe.head_bf16):
+    with _head_precision(recipe, x):
         D, C = model.attributes(features)
     D, C = (None if m is None else m.float() for m in (D, C))
     parts = {"cls": _cls(model, model.final(features[-1], D, C), labels, recipe)}
@@ -74,16 +76,21 @@ def switched_objective(
     assert model.confusable is not None
     features = model.backbone(x)
     mask = mask_of(settings).repeat_interleave(2, 0)[: len(x)].to(x.device)
-    with torch.autocast(x.device.type, torch.bfloat16, enabled=recipe.head_bf16):
+    with _head_precision(recipe, x):
         D = mixed_attribute(model.discriminative, features, mask)
         C = mixed_attribute(model.confusable, features, mask)
     D, C = D.float(), C.float()
     parts = {"cls": _cls(model, model.final(features[-1], D, C), labels, recipe)}
     parts |= _feature_losses(con, recipe, D, C, labels)
-    alone = mask[..., [0, 2]].any((1, 2))  # photos with any discriminative branch on
+    alone = D.flatten(1).any(1)  # photos that have a D
     if recipe.alone_loss and alone.any():
         parts["alone"] = recipe.alone_loss * _cls(model, D[alone], labels[alone], recipe)
     return parts
+
+
+def _head_precision(recipe: Recipe, x: Tensor) -> AbstractContextManager[Any]:
+    """bfloat16 if the recipe says so, else whatever precision the trainer runs at."""
+    return torch.autocast(x.device.type, torch.bfloat16) if recipe.head_bf16 else nullcontext()
 
 
 def _cls(model: LAFE, features: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
