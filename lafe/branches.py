@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Switches:
     @classmethod
     def from_index(cls, index: int) -> Switches:
         """The setting whose mask is ``index``; ValueError outside 0 to 4095."""
-        return cls(int(index))
+        return cls(operator.index(index))  # NumPy's integers too
 
     @classmethod
     def all(cls) -> Switches:
@@ -84,10 +85,8 @@ class Switches:
         return (key for key in EVERY_BRANCH if self[key])
 
     def __len__(self) -> int:
+        """How many branches are on; so ``none()`` is false where a truth value is asked for."""
         return self.index.bit_count()
-
-    def __bool__(self) -> bool:
-        return bool(self.index)
 
     def __str__(self) -> str:
         """Short and readable, safe in URLs and file names; ``parse`` reads it back."""

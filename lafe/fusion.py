@@ -33,7 +33,7 @@ class Fusion(nn.Module):
             parts.append(self.pool(self.lift_act(self.lift(low))))
         if not parts:
             return None  # off, not BN(0)
-        return self.act(self.bn(self.mix(sum(parts))))
+        return self.act(self.bn(self.mix(sum(parts[1:], parts[0]))))
 
 
 class Sum(nn.Module):
