@@ -1,0 +1,272 @@
+"""The tables of measured figures in docs/results.md and README.md, from the checkpoints' reports.
+
+Whoever reads a figure there can find its file and the command that wrote it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lafe.card import Card
+from lafe.checkpoint import REPORT, load_card
+
+BEGIN = "<!-- figures: written by `lafe results` -->"
+END = "<!-- end of figures -->"
+
+_HEAD = """# Results
+
+Written by `lafe results`; do not edit.  Every figure is a measurement of a checkpoint of this
+repository, on test photos that had no part in training or in choosing the epoch.  Each was taken
+after the float16 weights were read back from disk.  Intervals are 95 % bootstrap intervals over
+photos.  One training run stands behind each row (one seed), so they do not cover what another seed
+would change.
+"""
+
+_EXPLAINED = """## What the columns say
+
+- **top-1, top-5**: share of test photos whose class is the first, or among the first five.
+- **ECE**: expected calibration error over 15 bins of equal width.
+- **setting**: which branches are on *at inference*, in the one trained model.  There, "plain
+  backbone" is that model with all twelve branches off; it is not a trained plain backbone.
+- **trained plain backbone**: another training, by the same recipe and for the same epochs, without
+  the branches (`--variant plain`).
+- **difference**: top-1 of the full model less that of the trained plain backbone, in points, paired
+  over photos.
+- **share of the branches**: mean of |full - none| / (|full - none| + |none|), of the predicted
+  class's logit, centred over the classes.
+- **linear probe**: top-1 of a logistic regression on the pooled map alone, fitted to training
+  photos.
+"""
+
+
+class ResultsError(ValueError):
+    """Figures that cannot be written; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A checkpoint's card and what was measured of it."""
+
+    folder: Path
+    card: Card
+    report: dict[str, Any]
+
+
+def read(folders: Iterable[Path]) -> list[Result]:
+    """The checkpoints that were measured; those without ``report.json`` are left out.
+
+    Raises:
+        ResultsError: a report that describes other weights than the card.
+        lafe.checkpoint.CheckpointError: a card that cannot be used.
+    """
+    results = []
+    for folder in folders:
+        file = folder / REPORT
+        if not file.is_file():
+            continue
+        result = Result(folder, load_card(folder), json.loads(file.read_text(encoding="utf-8")))
+        if result.report["sha256"] != result.card.sha256:
+            raise ResultsError(
+                f"{file} describes other weights than {folder.name} holds: run `lafe evaluate`."
+            )
+        results.append(result)
+    return results
+
+
+def render(folders: Iterable[Path]) -> str:
+    """All measured figures, as the Markdown of ``docs/results.md``."""
+    results = read(folders)
+    summary = f"## In one table\n\n{_summary(results)}\n"
+    return "\n".join([_HEAD, summary, *map(_section, results), _EXPLAINED])
+
+
+def render_summary(folders: Iterable[Path]) -> str:
+    """One row a checkpoint, as the Markdown between the markers of ``README.md``."""
+    return _summary(read(folders))
+
+
+def checkpoints(root: Path) -> list[Path]:
+    """The checkpoints of a checkout, by name."""
+    return sorted(card.parent for card in (root / "checkpoints").glob("*/card.json"))
+
+
+def write(root: Path) -> list[Path]:
+    """Write ``docs/results.md`` and the table in ``README.md`` of a checkout; returns both.
+
+    Raises:
+        ResultsError: README.md has lost its markers, or a report is out of date.
+    """
+    folders = checkpoints(root)
+    results, readme = root / "docs" / "results.md", root / "README.md"
+    text = between_markers(readme.read_text(encoding="utf-8"), render_summary(folders))
+    results.write_text(render(folders), encoding="utf-8")
+    readme.write_text(text, encoding="utf-8")
+    return [results, readme]
+
+
+def between_markers(text: str, table: str) -> str:
+    """``text`` with ``table`` in place of what stands between the markers."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ResultsError(f"README.md needs the lines {BEGIN!r} and {END!r} around its table.")
+    return f"{before}{BEGIN}\n{table}{END}{after}"
+
+
+def _summary(results: Sequence[Result]) -> str:
+    if not results:
+        return "Nothing was measured yet.\n"
+    rows = []
+    for r in results:
+        full = r.report["presets"]["full"]
+        against = r.report.get("against_plain")
+        rows.append(
+            [
+                f"`{r.card.name}`",
+                str(len(r.card.classes)),
+                f"{r.card.backbone}, {r.card.input_size} px",
+                f"{r.report['photos']:,}",
+                _interval(r.report["top1_interval"]),
+                _percent(full["top5"]),
+                _percent(against["plain_top1"]) if against else "-",
+                _interval(against["difference"], sign=True) if against else "-",
+            ]
+        )
+    head = [
+        "checkpoint",
+        "classes",
+        "backbone",
+        "test photos",
+        "top-1 % (interval)",
+        "top-5 %",
+        "trained plain backbone, top-1 %",
+        "difference, points (interval)",
+    ]
+    files = ", ".join(_file(r) for r in results)
+    return f"{_table(head, rows)}\nFrom {files}.\n"
+
+
+def _section(r: Result) -> str:
+    """Everything about one checkpoint."""
+    parts = [
+        f"## {r.card.title or r.card.name}",
+        f"From {_file(r)}, written by `{r.report['command']}` on {r.report['date']} "
+        f"(torch {r.report['versions']['torch']}, {r.report['machine']}); weights sha256 "
+        f"`{r.card.sha256[:12]}`, {r.report['photos']:,} photos of the {r.report['split']} split, "
+        f"{r.report['classes']} classes.",
+    ]
+    if r.card.training:
+        parts.append(f"Training, from `checkpoints/{r.folder.name}/card.json`: {_trained(r)}")
+    parts += ["Settings of the switches at inference:", _presets(r.report["presets"])]
+    if "against_plain" in r.report:
+        parts += ["Against a plain backbone that was trained by the same recipe:", _against(r)]
+    if "branches" in r.report:
+        parts += ["What the branches do:", _branches(r.report["branches"])]
+    if r.report["confused"]:
+        parts += ["Mixed up most often:", _confused(r.report["confused"])]
+    if r.card.limits:
+        parts += ["Limits:", "".join(f"- {limit}\n" for limit in r.card.limits)]
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _trained(r: Result) -> str:
+    t, recipe = r.card.training, r.card.recipe
+    return (
+        f"{t['photos']:,} photos, {recipe['epochs']} epochs in {t['hours']:.2f} hours, objective "
+        f"`{recipe['objective']}`, seed {recipe['seed']}; epoch {t['best_epoch']} was the best on "
+        f"{t['held_out']:,} held-out photos (top-1 {_percent(t['val_top1'])} %)."
+    )
+
+
+def _presets(presets: dict[str, dict[str, float]]) -> str:
+    rows = [
+        [name, _percent(p["top1"]), _percent(p["top5"]), f"{p['ece']:.3f}"]
+        for name, p in presets.items()
+    ]
+    return _table(["setting", "top-1 %", "top-5 %", "ECE"], rows)
+
+
+def _against(r: Result) -> str:
+    a = r.report["against_plain"]
+    hours = a["plain_training"].get("hours")
+    rows = [
+        ["full, top-1 %", _percent(r.report["presets"]["full"]["top1"])],
+        ["trained plain backbone, top-1 %", _percent(a["plain_top1"])],
+        ["difference, points (interval)", _interval(a["difference"], sign=True)],
+        ["photos that only the full model gets right", f"{a['only_full_right']:,}"],
+        ["photos that only the plain backbone gets right", f"{a['only_plain_right']:,}"],
+        ["hours of training of the plain backbone", "-" if hours is None else f"{hours:.2f}"],
+    ]
+    return _table(["", "measured"], rows)
+
+
+def _branches(b: dict[str, Any]) -> str:
+    logit, changes = b["mean_centred_logit_of_predicted"], b["prediction_changes_without"]
+    margin, cosine, probe = (
+        b["true_margin_added_by"],
+        b["cosine_with_f5"],
+        b["linear_probe_top1"],
+    )
+    rows = [
+        [
+            "mean centred logit of the predicted class",
+            f"{logit['backbone']:.2f}",
+            f"{logit['discriminative']:.2f}",
+            f"{logit['confusable']:.2f}",
+        ],
+        [
+            "margin of the true class added, mean",
+            "",
+            f"{margin['discriminative']:+.2f}",
+            f"{margin['confusable']:+.2f}",
+        ],
+        [
+            "predictions that change without it, %",
+            "",
+            _percent(changes["discriminative"]),
+            _percent(changes["confusable"]),
+        ],
+        ["cosine of the pooled map with f_5's", "", f"{cosine['D']:.2f}", f"{cosine['C']:.2f}"],
+        [
+            "linear probe of the pooled map, top-1 %",
+            _percent(probe["f5"]),
+            _percent(probe["D"]),
+            _percent(probe["C"]),
+        ],
+    ]
+    table = _table(["", "f_5", "D (added)", "C (subtracted)"], rows)
+    return (
+        f"{table}\nShare of the branches in the predicted class's logit: {b['share']:.2f}.  "
+        f"Predictions that change without all twelve: {_percent(changes['both'])} %.  "
+        "The logit and the margin of C are those of -C.\n"
+    )
+
+
+def _confused(pairs: Sequence[dict[str, Any]]) -> str:
+    rows = [[p["true"], p["predicted"], str(p["photos"])] for p in pairs]
+    return _table(["true class", "predicted", "photos"], rows)
+
+
+def _file(r: Result) -> str:
+    return f"`checkpoints/{r.folder.name}/{REPORT}`"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _interval(v: dict[str, float], *, sign: bool = False) -> str:
+    """Mean and its interval, in percent or points."""
+    plus = "+" if sign else ""
+    mean, low, high = (f"{100 * v[key]:{plus}.1f}" for key in ("mean", "low", "high"))
+    return f"{mean} ({low} to {high})"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)

@@ -1,0 +1,94 @@
+"""The files around the code agree with each other, and with the paper."""
+
+import os
+import re
+import subprocess
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import lafe
+from lafe.recipe import load_recipe
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def bounds(lines: list[str]) -> dict[str, str]:
+    """Package to bounds."""
+    parsed = [Requirement(line) for line in lines]
+    assert len({p.name for p in parsed}) == len(lines), "a package is listed twice"
+    return {p.name: str(p.specifier) for p in parsed}
+
+
+def test_environment_matches_pyproject() -> None:
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    from_pip = next(entry["pip"] for entry in listed if isinstance(entry, dict))
+    assert bounds(from_pip) == bounds(PROJECT["dependencies"] + EXTRAS["train"])
+
+
+def test_environment_has_a_python_that_the_package_accepts() -> None:
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    python = next(str(entry) for entry in listed if str(entry).startswith("python="))
+    needed = Requirement(f"python{PROJECT['requires-python']}")
+    assert needed.specifier.contains(python.removeprefix("python="))
+
+
+@pytest.mark.parametrize("line", PROJECT["dependencies"] + EXTRAS["train"])
+def test_installed_versions_are_within_the_bounds(line: str) -> None:
+    needed = Requirement(line)
+    assert needed.specifier.contains(version(needed.name))
+
+
+def test_one_version_everywhere() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == PROJECT["version"] == lafe.__version__
+    assert citation["license"] == PROJECT["license"] == "Apache-2.0"
+
+
+def test_ci_runs_the_readme_s_test_command() -> None:
+    """The last step of .ci/run is the command that README gives."""
+    readme = (ROOT / "README.md").read_text()
+    last = (ROOT / ".ci" / "run").read_text().rstrip().splitlines()[-1]
+    section = readme.split("\n## Tests\n")[1]
+    block = re.search(r"```bash\n(.*?)```", section, re.DOTALL)
+    assert block is not None
+    assert last.removeprefix("step ") == block[1].rstrip().splitlines()[-1].strip()
+
+
+def test_ci_script_is_sound_and_executable() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    subprocess.run(["bash", "-n", script], check=True)
+
+
+@pytest.mark.parametrize("document", sorted({ROOT / "README.md", *(ROOT / "docs").glob("*.md")}))
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
+        if not target.startswith("http"):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+@pytest.mark.parametrize("layers", [50, 101])
+@pytest.mark.parametrize("data", ["cub", "cars", "aircraft"])
+def test_paper_recipes_are_the_paper_s(data: str, layers: int) -> None:
+    """Sec. 4.2, number by number."""
+    r = load_recipe(f"{data}-resnet{layers}")
+    assert r.name == f"{data}-resnet{layers}"
+    assert (r.data, r.weights) == (data, "hub")
+    # The ImageNet weights that ResNets had in 2020 are torchvision's first.
+    assert r.backbone == f"resnet{layers}.tv_in1k"
+    assert (r.resize, r.input_size) == (512, 448)
+    assert (r.rotation, r.flip) == (15, True)
+    assert (r.scale, r.jitter, r.erase, r.smoothing) == (None, 0, 0, 0)  # nothing else is named
+    assert (r.epochs, r.batch_size) == (200, 16)
+    assert (r.lr, r.new_lr, r.momentum, r.weight_decay) == (0.0015, 1, 0.9, 0.0005)
+    assert (r.schedule, r.step_epochs) == ("step", 40)
+    assert (r.objective, r.dis_loss, r.con_loss) == ("paper", 1, 1)  # Eq. 11
+    assert (r.region, r.fusion, r.attention, r.region_gate) == (True, True, True, "relu")
+    assert (r.freeze, r.head_bf16) == ((), False)

@@ -1,0 +1,137 @@
+"""The generated tables hold the reports' figures, and the committed ones are up to date."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lafe import LAFE, results
+from lafe.checkpoint import save
+from lafe.evaluation import evaluate
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder data set of two classes of random photos."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for name in ("a_bird", "b_bird"):
+        (folder / name).mkdir()
+        for i in range(10):
+            pixels = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
+    return folder
+
+
+def checkpoint(folder: Path, *, attention: bool = True) -> Path:
+    return save(
+        LAFE("test_resnet", 2, 64, attention=attention),
+        folder,
+        ["a bird", "b bird"],
+        title="Two birds",
+        recipe={"data": "folder", "seed": 0, "epochs": 3, "objective": "switched"},
+        training={
+            "photos": 14,
+            "held_out": 2,
+            "best_epoch": 2,
+            "val_top1": 0.5,
+            "hours": 1.5,
+        },
+        limits=["It has seen noise only."],
+    )
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
+    """A checkout with a measured checkpoint, a measured plain backbone and one never measured."""
+    root = tmp_path_factory.mktemp("root")
+    for name, attention in (("full", True), ("plain", False), ("never", True)):
+        checkpoint(root / "checkpoints" / name, attention=attention)
+    evaluate(root / "checkpoints" / "plain", photos)
+    evaluate(root / "checkpoints" / "full", photos, against=root / "checkpoints" / "plain")
+    (root / "docs").mkdir()
+    (root / "README.md").write_text(f"before\n{results.BEGIN}\nold\n{results.END}\nafter\n")
+    return root
+
+
+def row(text: str, first: str) -> list[str]:
+    """The cells of the only table row that starts with ``first``."""
+    lines = [line for line in text.splitlines() if line.startswith(f"| {first} |")]
+    assert len(lines) == 1, f"{len(lines)} rows start with {first}"
+    return [cell.strip() for cell in lines[0].strip("|").split("|")][1:]
+
+
+def test_figures_are_the_report_s(root: Path) -> None:
+    text = results.render([root / "checkpoints" / "full"])
+    report = json.loads((root / "checkpoints" / "full" / "report.json").read_text())
+    for name, p in report["presets"].items():
+        top1, top5, ece = map(float, row(text, name))
+        assert (top1, top5) == pytest.approx((100 * p["top1"], 100 * p["top5"]), abs=0.05)
+        assert ece == pytest.approx(p["ece"], abs=0.0005)
+    difference = report["against_plain"]["difference"]
+    [shown] = row(text, "difference, points (interval)")
+    assert [float(n) for n in shown.strip(")").replace("(", "").replace("to", "").split()] == (
+        pytest.approx([100 * difference[key] for key in ("mean", "low", "high")], abs=0.05)
+    )
+    probe = report["branches"]["linear_probe_top1"]
+    assert [float(n) for n in row(text, "linear probe of the pooled map, top-1 %")] == (
+        pytest.approx([100 * probe[key] for key in ("f5", "D", "C")], abs=0.05)
+    )
+    assert f"logit: {report['branches']['share']:.2f}" in text
+
+
+def test_every_figure_names_its_file_and_command(root: Path) -> None:
+    text = results.render([root / "checkpoints" / "full"])
+    assert "`checkpoints/full/report.json`, written by `lafe evaluate full --data DIR" in text
+    assert "`checkpoints/full/card.json`: 14 photos, 3 epochs in 1.50 hours" in text
+    assert "- It has seen noise only." in text
+
+
+def test_plain_backbone_has_no_branch_figures(root: Path) -> None:
+    text = results.render([root / "checkpoints" / "plain"])
+    assert "linear probe of the pooled map" not in text
+    assert row(text, "`plain`")[-2:] == ["-", "-"]
+
+
+def test_percent_and_interval_by_hand() -> None:
+    value = {"mean": 0.03125, "low": -0.0049, "high": 0.067}
+    assert results._interval(value, sign=True) == "+3.1 (-0.5 to +6.7)"
+    assert results._interval(value) == "3.1 (-0.5 to 6.7)"
+
+
+def test_report_of_other_weights_is_refused(root: Path, tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "full")
+    stale = (root / "checkpoints" / "full" / "report.json").read_text()
+    (folder / "report.json").write_text(stale)
+    with pytest.raises(results.ResultsError, match="other weights"):
+        results.render([folder])
+
+
+def test_write_fills_both_files_and_leaves_the_rest(root: Path) -> None:
+    results.write(root)
+    first = (root / "README.md").read_text()
+    assert first.startswith(f"before\n{results.BEGIN}\n| checkpoint |")
+    assert first.endswith(f"{results.END}\nafter\n")
+    assert "old" not in first
+    assert "`never`" not in first
+    assert (root / "docs" / "results.md").read_text().count("\n## Two birds\n") == 2
+    results.write(root)
+    assert (root / "README.md").read_text() == first
+
+
+def test_missing_markers_are_named() -> None:
+    with pytest.raises(results.ResultsError, match="README"):
+        results.between_markers("no markers", "table")
+
+
+def test_committed_figures_are_up_to_date() -> None:
+    folders = results.checkpoints(ROOT)
+    if not results.read(folders):
+        pytest.skip("No checkpoint was measured yet.")
+    assert (ROOT / "docs" / "results.md").read_text() == results.render(folders), "lafe results"
+    readme = (ROOT / "README.md").read_text()
+    assert readme == results.between_markers(readme, results.render_summary(folders))
