@@ -1,6 +1,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is slow: no deadline for an example.  Nothing is left in the working folder.
+settings.register_profile("lafe", deadline=None, max_examples=50, database=None)
+settings.load_profile("lafe")
 
 
 @pytest.fixture(scope="session")
