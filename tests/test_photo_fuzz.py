@@ -19,7 +19,7 @@ from PIL import ExifTags, Image
 
 from lafe.photo import MIN_SIDE, PhotoError, open_photo
 
-MUTANTS = 300  # of every encoding
+MUTANTS = 150  # of every encoding
 MAX_PIXELS = 4_000_000
 # The costliest format, WebP, takes 17 bytes a pixel at its peak.  The rest is for what is no pixel.
 MAX_MEMORY = 20 * MAX_PIXELS + 40_000_000
