@@ -6,6 +6,7 @@ import importlib.util
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -65,6 +66,10 @@ class Backbone(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         f = self.body(x)
         return f[self.layers[0]], f[self.layers[1]], f[self.layers[2]]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.body.train(self.training)  # torchvision's graphs are in training mode once copied
 
 
 def _create(name: str, weights: str | Path | None) -> nn.Module:
