@@ -1,8 +1,10 @@
 """LAFE (ACM MM 2020): what did the model look at, and what if it hadn't?"""
 
+from lafe.ablation import Flip, Table, factorial, factorials
 from lafe.branches import BRANCHES, PRESETS, STAGES, Switches
 from lafe.checkpoint import CheckpointError, load
 from lafe.controls import Controls
+from lafe.evidence import BranchEvidence, Evidence, branch_evidence, evidence
 from lafe.model import LAFE
 from lafe.photo import PhotoError, open_photo
 from lafe.prepare import Fused, Prepared, prepare
@@ -14,12 +16,20 @@ __all__ = [
     "LAFE",
     "PRESETS",
     "STAGES",
+    "BranchEvidence",
     "CheckpointError",
     "Controls",
+    "Evidence",
+    "Flip",
     "Fused",
     "PhotoError",
     "Prepared",
     "Switches",
+    "Table",
+    "branch_evidence",
+    "evidence",
+    "factorial",
+    "factorials",
     "load",
     "open_photo",
     "prepare",

@@ -2,70 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
-from torch import Tensor, nn
+from tiny import VARIANTS, photos, some_settings, tiny_model
+from torch import Tensor
 
 import lafe
 from lafe import LAFE, Controls, Switches
 from lafe.branches import EVERY_BRANCH
 
-VARIANTS = [
-    {},
-    {"region": False},
-    {"fusion": False},
-    {"attention": False},
-    {"region_gate": "sigmoid"},
-]
 
-
-def liven(model: nn.Module) -> nn.Module:
-    """Random batch norms: at their initial values several terms would vanish."""
-    for m in model.modules():
-        if isinstance(m, nn.BatchNorm2d):
-            nn.init.uniform_(m.weight, 0.5, 1.5)
-            nn.init.normal_(m.bias, 0.0, 0.3)
-            nn.init.normal_(m.running_mean, 0.0, 0.3)
-            nn.init.uniform_(m.running_var, 0.5, 2.0)
-    return model.eval()
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(params=VARIANTS, ids=str)
+@pytest.fixture(params=VARIANTS.values(), ids=VARIANTS.keys())
 def model(request: pytest.FixtureRequest) -> LAFE:
-    torch.manual_seed(0)
-    return liven(LAFE("resnet18", num_classes=5, input_size=64, **request.param))
+    return tiny_model(**request.param)
 
 
 @pytest.fixture
 def full() -> LAFE:
-    torch.manual_seed(0)
-    return liven(LAFE("resnet18", num_classes=5, input_size=64))
+    return tiny_model()
 
 
 @pytest.fixture
 def x() -> Tensor:
-    return torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
-
-
-def settings(count: int) -> list[Switches]:
-    random = torch.Generator().manual_seed(2)
-    return [Switches.from_index(int(i)) for i in torch.randint(4096, (count,), generator=random)]
+    return photos(1)
 
 
 def test_every_setting_has_the_bits_of_a_forward_pass(model: LAFE, x: Tensor) -> None:
     photo = lafe.prepare(model, x)
     with torch.no_grad():
-        for s in [Switches.all(), Switches.none(), *settings(20)]:
+        for s in [Switches.all(), Switches.none(), *some_settings(20)]:
             assert torch.equal(photo.logits(s), model(x, s)[0]), s
 
 
@@ -92,7 +57,7 @@ def test_the_backbone_runs_once(full: LAFE, x: Tensor) -> None:
     passes = []
     full.backbone.register_forward_hook(lambda *_: passes.append(1))
     photo = lafe.prepare(full, x)
-    for s in settings(5):
+    for s in some_settings(5):
         photo.logits(s)
         photo.under(Controls(uniform=s)).fused(s)
     assert len(passes) == 1
@@ -163,11 +128,11 @@ def test_controls_are_values() -> None:
 
 
 def test_what_cannot_be_prepared_is_said(full: LAFE, x: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"\(2, 3, 64, 64\)"):
+    with pytest.raises(ValueError, match=r"\(2, 3, 96, 96\)"):
         lafe.prepare(full, x.expand(2, -1, -1, -1))
     with pytest.raises(ValueError, match="nothing"):
         lafe.prepare(full)
-    with pytest.raises(ValueError, match="64 x 64"):
+    with pytest.raises(ValueError, match="96 x 96"):
         lafe.prepare(full, torch.zeros(1, 3, 32, 32))
     with pytest.raises(ValueError, match="already"):
         lafe.prepare(lafe.prepare(full, x), x)
