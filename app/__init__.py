@@ -1,0 +1,1 @@
+"""The Streamlit app: what a visitor sees.  All arithmetic is in ``lafe``."""

@@ -1,0 +1,91 @@
+"""The page "About": the chosen model's card, and how to read what the app shows."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import models, session
+from app.components import live_diagram
+from app.models import cards, title
+from app.widgets import plain
+from lafe.branches import Switches
+from lafe.card import Card
+
+PAPER = "https://doi.org/10.1145/3394171.3413883"
+
+
+def method() -> None:
+    """The model in five sentences, and its picture."""
+    st.title("About")
+    st.markdown(
+        f"LAFE was introduced by X. Shi et al. in [*Beyond the Attention: Distinguish the "
+        f"Discriminative and Confusable Features for Fine-grained Image Classification*]({PAPER}) "
+        "(ACM Multimedia 2020). At three stages of a backbone, region attention weighs places and "
+        "channel attention weighs kinds of features. One pair of branches looks for what is "
+        "discriminative (D), one for what is confusable (C). Both are fused over the stages, and "
+        "the class is read from F₅ = f₅ + D \N{MINUS SIGN} C."
+    )
+    live_diagram(Switches.all(), None, key="about-diagram")
+
+
+def reading() -> None:
+    """What the pictures say, and what they do not."""
+    st.subheader("How to read it", anchor=False)
+    st.markdown(
+        "- A branch that is off gives zero. All twelve off is the plain backbone with the same "
+        "classifier.\n"
+        "- Switching a branch off now is not the same as training without it: the rest of the "
+        "model learned beside it.\n"
+        "- A map is the mean over its channels, shown as it is: never squared, never rescaled but "
+        "for the colours, whose range stands beside it. It shows where features are strong, not "
+        "why a class was chosen.\n"
+        "- Two panels with equal switches and models give the same numbers to the bit."
+    )
+    st.subheader("Your photos", anchor=False)
+    st.markdown(
+        "They stay in this computer's memory while you are here, and are not written to disk or "
+        "logged. What cameras write into photos (place, time, device) is dropped on arrival."
+    )
+
+
+def model_card(name: str, card: Card) -> None:
+    """What a checkpoint says of itself."""
+    st.subheader(f"The model “{title(name, card)}”", anchor=False)
+    st.markdown("\n".join(f"- **{key}**: {plain(value)}" for key, value in _facts(card).items()))
+    if card.limits:
+        st.markdown("**Limits**")
+        st.markdown("\n".join(f"- {plain(limit)}" for limit in card.limits))
+    settings = models.report(name).get("presets", {})
+    if settings:
+        st.markdown("**On test photos, by setting of the switches**")
+        st.table(
+            {
+                "Setting": [setting.capitalize() for setting in settings],
+                "Top-1": [f"{figures['top1']:.1%}" for figures in settings.values()],
+                "Top-5": [f"{figures['top5']:.1%}" for figures in settings.values()],
+                "Calibration error": [f"{figures['ece']:.1%}" for figures in settings.values()],
+            }
+        )
+
+
+def _facts(card: Card) -> dict[str, str]:
+    facts = {
+        "Classes": f"{len(card.classes)}",
+        "Backbone": card.backbone,
+        "Input": f"{card.input_size} \N{MULTIPLICATION SIGN} {card.input_size} px",
+        "Training data": str(card.data.get("name", "")),
+        "Trained": card.date,
+        "Licence": card.licence,
+        "Weights": f"sha256 {card.sha256[:16]}…",
+    }
+    return {key: value for key, value in facts.items() if value}
+
+
+method()
+left, right = st.columns(2, gap="large")
+with left:
+    reading()
+with right:
+    chosen = session.visit().checkpoint
+    if chosen is not None:
+        model_card(chosen, cards()[chosen])

@@ -1,0 +1,17 @@
+// Python draws the diagram; a click or a key on a branch goes back as the trigger "switch".
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const drawing = parentElement.querySelector(".drawing");
+  const focused = parentElement.activeElement?.dataset?.switch;
+  drawing.innerHTML = data;
+  if (focused) drawing.querySelector(`[data-switch="${focused}"]`)?.focus();
+  const flip = (event) => {
+    const branch = event.target.closest?.("[data-switch]");
+    if (branch) setTriggerValue("switch", branch.dataset.switch);
+    return Boolean(branch);
+  };
+  drawing.onclick = flip;
+  drawing.onkeydown = (event) => {
+    if ((event.key === " " || event.key === "Enter") && flip(event)) event.preventDefault();
+  };
+}

@@ -1,0 +1,300 @@
+"""The page "Compare": one photo under two to four settings, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from app import address, maps, models, session
+from app.components import live_diagram
+from app.figures import top_five
+from app.maps import Layer, Scale
+from app.models import cards, title
+from app.outcome import Change, Outcome, change, outcome
+from app.session import BRANCH_LAYERS, FUSED_LAYERS, LETTERS, MAX_PANELS, Display, Panel, Photo
+from app.sidebar import camera, uploader
+from app.widgets import (
+    badge,
+    guarded,
+    legend,
+    preset_picker,
+    set_switches,
+    setting_name,
+    switchboard,
+)
+from lafe.branches import PRESETS, Switches
+from lafe.unknown import looks_unknown
+
+
+def first_screen() -> None:
+    """What this is, what to do, and how the model is built."""
+    st.title("What did the model look at, and what if it hadn\N{RIGHT SINGLE QUOTATION MARK}t?")
+    st.markdown(
+        "LAFE names a bird, a car or an aircraft from what sets it apart, minus what it shares "
+        "with its look-alikes.  \n"
+        "Upload a photo, switch attention branches off, and compare two settings side by side."
+    )
+    with st.container(key="first-upload", gap="xsmall"):
+        uploader("first")
+        camera("first")
+    _built()
+
+
+@st.fragment
+@guarded
+def _built() -> None:
+    """The diagram.  What is tried on it is the setting of panel A."""
+    switches = session.visit().panels[0].switches
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader("How the model is built", anchor=False, width="content")
+        st.caption("Click a branch to switch it off. This is panel A; panel B starts with none.")
+    st.session_state["try"] = switches if switches in PRESETS.values() else None
+    st.pills(
+        "Setting of panel A",
+        list(PRESETS.values()),
+        format_func=setting_name,
+        key="try",
+        on_change=lambda: set_switches(0, st.session_state["try"] or Switches.all()),
+        label_visibility="collapsed",
+    )
+    live_diagram(switches, lambda changed: set_switches(0, changed), key="diagram")
+    address.show(session.visit())
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """One panel's photo under its setting."""
+
+    panel: Panel
+    checkpoint: str
+    outcome: Outcome
+    layer: Layer
+    unknown: bool
+
+
+def _look(photo: Photo, panel: Panel, checkpoint: str, layer: str) -> Look:
+    prepared = models.prepared(photo, checkpoint)
+    return Look(
+        panel,
+        checkpoint,
+        outcome(prepared, panel.switches),
+        maps.layer(prepared, panel.switches, layer),
+        looks_unknown(prepared.logits(Switches.all()), prepared.model.card),
+    )
+
+
+@st.fragment
+@guarded
+def comparison() -> None:
+    """The panels.  A fragment: a click on a switch redraws these and nothing else."""
+    visit = session.visit()
+    photo = visit.photo
+    if photo is None:
+        return
+    _display(visit.display)
+    looks = [
+        _look(photo, panel, visit.checkpoint_of(panel), visit.display.layer)
+        for panel in visit.panels
+    ]
+    _warn(looks)
+    shared = maps.scale([look.layer for look in looks])
+    grid = st.grid(len(looks) if len(looks) < MAX_PANELS else 2, min_column_width=330, border=True)
+    for place, look in enumerate(looks):
+        scale = shared if visit.display.shared else maps.scale([look.layer])
+        with grid.cell():
+            _header(place, look, more=len(looks) > 2)
+            switchboard(place, look.panel)
+            sides = st.grid(2, min_column_width=200, gap="small")
+            with sides.cell():
+                _picture(photo, look, scale, visit.display)
+            with sides.cell():
+                _prediction(place, look, looks[0], photo.truth)
+    if len(looks) < MAX_PANELS:
+        st.button("Add a panel", icon=":material/add:", on_click=_add_panel)
+    address.show(visit)
+
+
+def _display(display: Display) -> None:
+    """Which map lies over the photos, and how."""
+
+    def shown(**changes: Any) -> None:
+        session.change(display=replace(session.visit().display, **changes))
+
+    with st.container(horizontal=True, key="display"):
+        st.session_state["map"] = display.layer if display.layer in FUSED_LAYERS else None
+        st.segmented_control(
+            "Map over the photo",
+            FUSED_LAYERS,
+            format_func=maps.name,
+            key="map",
+            on_change=lambda: shown(layer=st.session_state["map"] or display.layer),
+            help="Final F₅ is what is classified: the backbone's features plus D minus C.",
+        )
+        st.session_state["branch-map"] = display.layer if display.layer in BRANCH_LAYERS else None
+        st.selectbox(
+            "or one branch",
+            BRANCH_LAYERS,
+            index=None,
+            format_func=maps.name,
+            placeholder="Choose a branch",
+            key="branch-map",
+            on_change=lambda: shown(layer=st.session_state["branch-map"] or "final"),
+            width=210,
+        )
+        st.session_state["scale"] = display.shared
+        st.segmented_control(
+            "Colour scale",
+            (True, False),
+            format_func=lambda shared: "Shared" if shared else "Each its own",
+            required=True,
+            key="scale",
+            on_change=lambda: shown(shared=st.session_state["scale"]),
+        )
+        st.session_state["opacity"] = round(100 * display.opacity)
+        st.slider(
+            "Opacity",
+            0,
+            100,
+            step=5,
+            format="%d %%",
+            key="opacity",
+            on_change=lambda: shown(opacity=st.session_state["opacity"] / 100),
+            width=180,
+        )
+
+
+def _warn(looks: list[Look]) -> None:
+    """Say plainly that a photo looks like nothing a model knows."""
+    for name in dict.fromkeys(look.checkpoint for look in looks if look.unknown):
+        st.warning(
+            f"This photo looks like nothing that the model “{title(name, cards()[name])}” knows. "
+            "Take its classes as guesses, or crop closer.",
+            icon=":material/help:",
+        )
+
+
+def _header(place: int, look: Look, *, more: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.html(badge(place), width="content")
+        preset_picker(place, look.panel)
+        for label, switches in (("All on", Switches.all()), ("All off", Switches.none())):
+            st.button(
+                label,
+                key=f"{label}-{place}",
+                type="tertiary",
+                on_click=set_switches,
+                args=(place, switches),
+            )
+        _model_picker(place, look)
+        if more and place > 1:
+            st.button(
+                "Remove",
+                key=f"remove-{place}",
+                icon=":material/close:",
+                type="tertiary",
+                on_click=_remove_panel,
+                args=(place,),
+            )
+
+
+def _model_picker(place: int, look: Look) -> None:
+    known = cards()
+    key = f"model-{place}"
+    st.session_state[key] = look.checkpoint
+
+    def pick() -> None:
+        own = st.session_state[key]
+        visit = session.visit()
+        session.keep(visit.with_panel(place, checkpoint=None if own == visit.checkpoint else own))
+
+    st.selectbox(
+        f"Model of panel {LETTERS[place]}",
+        list(known),
+        format_func=lambda name: title(name, known[name]),
+        key=key,
+        on_change=pick,
+        label_visibility="collapsed",
+        width=130,
+    )
+
+
+def _picture(photo: Photo, look: Look, scale: Scale | None, display: Display) -> None:
+    picture = maps.seen(photo, look.checkpoint)
+    painted = maps.painted(picture, look.layer, scale, display.opacity)
+    off = painted is None
+    st.image(
+        picture if painted is None else painted,
+        width="stretch",
+        alt=f"The photo{' alone' if off else ' under the map ' + look.layer.name}",
+    )
+    if look.layer.heat is None or scale is None:
+        st.caption(f"{look.layer.name} is off in this setting: there is no map.")
+    else:
+        st.html(legend(scale, f"{look.layer.name}, mean over its channels"))
+
+
+def _prediction(place: int, look: Look, first: Look, truth: str | None) -> None:
+    name, probability = look.outcome.top(1)[0]
+    lines = [f'<div class="answer">{escape(name)}</div>']
+    lines.append(
+        _changed(change(first.outcome, look.outcome))
+        if place
+        else '<div class="change">The others are compared with this.</div>'
+    )
+    if truth is not None:
+        lines.append(_truth(look.outcome, truth))
+    st.html("".join(lines))
+    st.plotly_chart(
+        top_five(look.outcome, first.outcome if place else None, truth),
+        theme=None,
+        key=f"bars-{place}",
+        config={"displayModeBar": False},
+        alt=f"Five likeliest classes; first {name} with {probability:.1%}",
+    )
+
+
+def _changed(change: Change) -> str:
+    """HTML: what this panel says against panel A."""
+    if change.identical:
+        return '<div class="change">Identical to A, to the bit.</div>'
+    if change.probability_after is None:
+        return '<div class="change">This model does not know that class of A.</div>'
+    points = f"{change.points:+.1f} points".replace("-", "\N{MINUS SIGN}")
+    if not change.flipped:
+        return f'<div class="change">Same class as A, {points}.</div>'
+    return (
+        f'<div class="change flipped">Changed. {escape(change.before)}, first in A, is rank '
+        f"{change.rank_after} here with {change.probability_after:.1%} ({points}).</div>"
+    )
+
+
+def _truth(outcome: Outcome, truth: str) -> str:
+    """HTML: where the true class stands."""
+    rank, probability = outcome.rank(truth), outcome.probability(truth)
+    if rank is None:
+        return f'<div class="truth">This model does not know {escape(truth)}.</div>'
+    if rank == 1:
+        return '<div class="truth right">✓ This is the true class.</div>'
+    return (
+        f'<div class="truth">True class {escape(truth)}: rank {rank} of '
+        f"{len(outcome.classes)}, {probability:.1%}.</div>"
+    )
+
+
+def _add_panel() -> None:
+    visit = session.visit()
+    session.change(panels=(*visit.panels, visit.panels[-1]))
+
+
+def _remove_panel(place: int) -> None:
+    panels = session.visit().panels
+    session.change(panels=panels[:place] + panels[place + 1 :])
+
+
+if session.visit().photo is None:
+    first_screen()
+else:
+    comparison()

@@ -1,0 +1,107 @@
+"""Models and photos that are ready for them: computed once, shared by all visitors, bounded."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.session import Photo
+from lafe.card import Card
+from lafe.checkpoint import CARD, REPORT, CheckpointError, available, load, load_card
+from lafe.model import LAFE
+from lafe.photo import Box, crop
+from lafe.prepare import Prepared, prepare
+
+MAX_MODELS = 8
+MAX_PREPARED = 48
+KEEP_SECONDS = 1800
+
+_FIRST = ("birds", "cars", "aircraft")
+
+log = logging.getLogger(__name__)
+
+
+class ModelError(RuntimeError):
+    """A model that cannot be used; the message is for visitors, the reason is in the log."""
+
+
+def cards() -> dict[str, Card]:
+    """The checkpoints that can be chosen, ours first; a broken one is left out and logged."""
+    names = available()
+    order = sorted(names, key=lambda n: (_FIRST.index(n) if n in _FIRST else len(_FIRST), n))
+    found = {name: _card(names[name], _version(names[name])) for name in order}
+    return {name: card for name, card in found.items() if card is not None}
+
+
+def model(name: str) -> LAFE:
+    """The model of a checkpoint; ModelError if there is none or it was refused."""
+    path = _path(name)
+    try:
+        return _model(path, _version(path))
+    except CheckpointError as error:
+        log.error("A checkpoint was refused: %s", error)
+        raise ModelError(
+            "This model's file was refused, the log says why: choose another one."
+        ) from error
+
+
+def report(name: str) -> dict[str, Any]:
+    """What was measured of a checkpoint; empty if nothing was."""
+    file = _path(name) / REPORT
+    return _report(file, file.stat().st_mtime_ns) if file.is_file() else {}
+
+
+def title(name: str, card: Card) -> str:
+    """How a checkpoint is called in the app."""
+    return card.title or name.replace("_", " ").capitalize()
+
+
+def prepared(photo: Photo, name: str) -> Prepared:
+    """The photo's features under a checkpoint; the only passes through a backbone are here."""
+    path = _path(name)
+    return _prepared(photo.digest, photo.crop, path, _version(path), model(name), photo)
+
+
+def _path(name: str) -> Path:
+    path = available().get(name)
+    if path is None:
+        raise ModelError("This model is not installed here any more: choose another one.")
+    return path
+
+
+def _version(path: Path) -> int:
+    return (path / CARD).stat().st_mtime_ns
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def _card(path: Path, version: int) -> Card | None:
+    try:
+        return load_card(path)
+    except CheckpointError as error:
+        log.error("A checkpoint is left out: %s", error)
+        return None
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def _report(file: Path, version: int) -> dict[str, Any]:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        log.error("A report is left out: %s", error)
+        return {}
+
+
+@st.cache_resource(max_entries=MAX_MODELS, show_spinner="Loading the model")
+def _model(path: Path, version: int) -> LAFE:
+    return load(path)
+
+
+@st.cache_resource(max_entries=MAX_PREPARED, ttl=KEEP_SECONDS, show_spinner="Looking at the photo")
+def _prepared(
+    digest: str, box: Box, path: Path, version: int, _model: LAFE, _photo: Photo
+) -> Prepared:
+    return prepare(_model, _model.preprocess(crop(_photo.image, box)))

@@ -1,0 +1,150 @@
+"""What a visitor chose: immutable values in the session, beside the widgets, so they outlive them.
+
+Streamlit forgets a widget that is not on the page.  So widgets are set from a `Visit` before they
+are drawn, and their callbacks replace it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import streamlit as st
+from PIL import Image
+
+from lafe.branches import BRANCHES, PRESETS, STAGES, Switches
+from lafe.photo import Box, PhotoError, open_photo
+
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
+MAX_PHOTOS = 12
+MAX_PANELS = 4
+LETTERS = "ABCD"
+
+FUSED_LAYERS = ("final", "dis", "con")
+BRANCH_LAYERS = tuple(f"{branch}{stage}" for stage in STAGES for branch in BRANCHES)
+LAYERS = FUSED_LAYERS + BRANCH_LAYERS
+"""The maps that can be laid over a photo: F_5, D, C, or a branch at a stage, like ``r_dis5``."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """An uploaded photo, its crop (fractions of its sides) and what it really shows, if given.
+
+    The file's name is for the visitor's eyes only: it enters no log and no repr.
+    """
+
+    digest: str
+    image: Image.Image = field(compare=False, repr=False)
+    name: str = field(default="", compare=False, repr=False)
+    crop: Box = WHOLE
+    truth: str | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One setting to look at.  Without a checkpoint of its own it uses the visit's."""
+
+    switches: Switches = Switches.all()  # noqa: RUF009  (immutable)
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True)
+class Display:
+    """Which map the panels lay over the photo, and how."""
+
+    layer: str = "final"
+    shared: bool = True
+    opacity: float = 0.55
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Everything that a visitor chose.
+
+    ``first_crop`` is a crop that came with the address: the first photo gets it.
+    """
+
+    checkpoint: str | None = None
+    photos: tuple[Photo, ...] = ()
+    current: str | None = None
+    panels: tuple[Panel, ...] = (Panel(), Panel(PRESETS["plain backbone"]))
+    display: Display = Display()
+    first_crop: Box = WHOLE
+
+    @property
+    def photo(self) -> Photo | None:
+        """The photo that is looked at."""
+        return next((p for p in self.photos if p.digest == self.current), None)
+
+    def with_photo(self, photo: Photo) -> Visit:
+        """Add a photo and look at it; one that is here already is not added twice."""
+        if photo.digest in {p.digest for p in self.photos}:
+            return replace(self, current=photo.digest)
+        if not self.photos:
+            photo = replace(photo, crop=self.first_crop)
+        return replace(self, photos=(*self.photos, photo), current=photo.digest, first_crop=WHOLE)
+
+    def without_photo(self, digest: str) -> Visit:
+        """Forget a photo; another one is looked at, if there is one."""
+        photos = tuple(p for p in self.photos if p.digest != digest)
+        current = self.current
+        if current == digest:
+            current = photos[-1].digest if photos else None
+        return replace(self, photos=photos, current=current)
+
+    def with_current(self, **changes: Any) -> Visit:
+        """Change the crop or the truth of the photo that is looked at."""
+        photos = tuple(
+            replace(p, **changes) if p.digest == self.current else p for p in self.photos
+        )
+        return replace(self, photos=photos)
+
+    def with_panel(self, place: int, **changes: Any) -> Visit:
+        """Change one panel."""
+        panels = list(self.panels)
+        panels[place] = replace(panels[place], **changes)
+        return replace(self, panels=tuple(panels))
+
+    def checkpoint_of(self, panel: Panel) -> str:
+        """The name of the checkpoint that a panel uses."""
+        return panel.checkpoint or self.checkpoint or ""
+
+
+def visit() -> Visit:
+    """What this session's visitor chose."""
+    if "visit" not in st.session_state:
+        st.session_state["visit"] = Visit()
+    return st.session_state["visit"]
+
+
+def keep(changed: Visit) -> None:
+    """Replace what the visitor chose."""
+    st.session_state["visit"] = changed
+
+
+def change(**changes: Any) -> None:
+    """Replace fields of what the visitor chose."""
+    keep(replace(visit(), **changes))
+
+
+def notify(text: str) -> None:
+    """Say something at the top of the page, until the next click; ``text`` is Markdown."""
+    st.session_state.setdefault("notices", []).append(text)
+
+
+def take_notices() -> list[str]:
+    """The notices that were not shown yet."""
+    return st.session_state.pop("notices", [])
+
+
+def add_photo(data: bytes, name: str) -> str | None:
+    """Add an uploaded file to the visit; returns what is wrong with it, or None."""
+    if len(visit().photos) >= MAX_PHOTOS:
+        return f"{MAX_PHOTOS} photos is the most at a time: remove one first."
+    try:
+        image = open_photo(data)
+    except PhotoError as error:
+        return str(error)
+    keep(visit().with_photo(Photo(hashlib.sha256(data).hexdigest(), image, name)))
+    return None

@@ -1,0 +1,48 @@
+"""The app: ``streamlit run streamlit_app.py``.  The pages, listed."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app import address, session
+from app.models import cards
+from app.sidebar import sidebar
+from app.widgets import guarded, show_notices
+
+st.set_page_config(
+    page_title="LAFE",
+    page_icon=":material/compare:",
+    layout="wide",
+    initial_sidebar_state=330,
+)
+st.html(Path(__file__).parent / "app" / "assets" / "style.css")
+
+page = st.navigation(
+    [
+        st.Page("app/compare.py", title="Compare", icon=":material/compare:", default=True),
+        st.Page("app/stages.py", title="Stages", icon=":material/grid_view:"),
+        st.Page("app/about.py", title="About", icon=":material/info:"),
+    ],
+    position="top",
+)
+
+
+@guarded
+def main() -> None:
+    if "visit" not in st.session_state:
+        visit, unread = address.read(st.query_params.to_dict(), cards())
+        session.keep(visit)
+        if unread:
+            session.notify(
+                f"Part of this page's address could not be read ({', '.join(unread)}): "
+                "the usual settings are shown instead."
+            )
+    if session.visit().checkpoint not in cards():
+        session.change(checkpoint=next(iter(cards()), None))
+    show_notices()
+    sidebar()
+    page.run()
+    address.show(session.visit())
+
+
+main()
