@@ -166,6 +166,7 @@ def save(model: LAFE, folder: str | Path, classes: Sequence[str], **card: Any) -
             raise CheckpointError(f"{key!r} holds numbers that float16 cannot.")
     file = folder / WEIGHTS
     save_file(tensors, file)
+    file.chmod(0o644)  # safetensors leaves it to its owner alone
     backbone = model.backbone
     fields: dict[str, Any] = {
         "name": folder.name,

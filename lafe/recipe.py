@@ -34,11 +34,14 @@ class Recipe:
         name: of the run and its folder.
         data: ``cub``, ``cars``, ``aircraft`` or ``folder``.
         backbone, weights, region, fusion, attention, region_gate: see :class:`lafe.LAFE`.
+        init: name or folder of a checkpoint to start from, instead of ImageNet weights.  Its
+            classifier comes along if the classes are the same.
         input_size: S in px; resize: side in px that photos are squashed to before the crop.
         objective: ``paper`` (Eq. 11) or ``switched`` (random switches each step, and the
             classifier also trained on D alone).
         dis_loss, con_loss: weights of Eq. 8 and 9 (1 as printed, 0 leaves one out).
         alone_loss: weight of the cross-entropy of the classifier on GAP(D) alone (``switched``).
+        rival_loss: weight of the cross-entropy that teaches C the look-alikes (``switched``).
         rotation: in degrees; flip; scale: range of area shares for a random resized crop, else a
             plain random crop; jitter; erase: see :func:`lafe.data.train_transform`.
         smoothing: of the labels.
@@ -46,10 +49,12 @@ class Recipe:
             processes together.
         new_lr: factor on ``lr`` for the layers that no ImageNet weights fill.
         schedule: ``step`` (divide by 10 every ``step_epochs``) or ``onecycle``.
-        freeze: prefixes of backbone parameters that stay as they are, with their batch norms.
+        freeze: modules of the backbone that stay as they are, with their batch norms.
         head_bf16: run the branches and fusions, not the backbone, in bfloat16.
         val_fraction: share of each class's training photos held out to choose the epoch.
         seed: of everything random.
+        title: how people call the checkpoint; data_licence: of its training photos; limits: what a
+            user must know.  All three go into the card.
         about: what the recipe is for; hours: measured, with the machine.
     """
 
@@ -61,6 +66,7 @@ class Recipe:
     epochs: int
     lr: float
     weights: str | None = "hub"
+    init: str | None = None
     region: bool = True
     fusion: bool = True
     attention: bool = True
@@ -69,6 +75,7 @@ class Recipe:
     dis_loss: float = 1.0
     con_loss: float = 1.0
     alone_loss: float = 0.5
+    rival_loss: float = 0.5
     rotation: float = 0.0
     flip: bool = True
     scale: tuple[float, float] | None = None
@@ -85,6 +92,9 @@ class Recipe:
     head_bf16: bool = False
     val_fraction: float = 0.1
     seed: int = 0
+    title: str = ""
+    data_licence: str = ""
+    limits: tuple[str, ...] = ()
     about: str = ""
     hours: str = ""
 

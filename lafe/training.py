@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lafe.branches import Switches
-from lafe.checkpoint import save
+from lafe.checkpoint import load, save
 from lafe.data import (
     DecodedDataset,
     PairSampler,
@@ -27,7 +29,7 @@ from lafe.data import (
 from lafe.losses import ConLoss
 from lafe.model import LAFE
 from lafe.objective import draw_settings, paper_objective, switched_objective
-from lafe.recipe import Recipe
+from lafe.recipe import Recipe, RecipeError
 
 
 class TrainingModule(L.LightningModule):
@@ -51,16 +53,17 @@ class TrainingModule(L.LightningModule):
             weights=recipe.weights,
         ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.con = ConLoss(self.model.backbone.channels[-1], num_classes)
-        self.frozen = [
-            module
-            for name, module in self.model.backbone.body.named_modules()
-            if name and name.startswith(recipe.freeze or ("\0",))
-        ]
+        try:
+            self.frozen = [self.model.backbone.body.get_submodule(m) for m in recipe.freeze]
+        except AttributeError as error:
+            raise RecipeError(f"freeze: {recipe.backbone!r} lacks a module ({error}).") from error
         for module in self.frozen:
             module.requires_grad_(False)
 
     def on_train_epoch_start(self) -> None:
         self._sampler.set_epoch(self.current_epoch)
+        # A resumed run draws what an uncut one would have drawn.
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.current_epoch)
         for module in self.frozen:
             module.eval()  # batch norms keep their statistics too
 
@@ -121,9 +124,9 @@ class TrainingModule(L.LightningModule):
 class TrainingData(L.LightningDataModule):
     """The training split, decoded once: pairs for training, held-out photos for choosing."""
 
-    def __init__(self, recipe: Recipe, root: Path, norm: dict[str, Any], workers: int = 0) -> None:
+    def __init__(self, recipe: Recipe, root: Path, workers: int = 0) -> None:
         super().__init__()
-        self.recipe, self.norm, self.workers = recipe, norm, workers
+        self.recipe, self.workers = recipe, workers
         self.splits: dict[str, PhotoDataset] = {
             split: load_benchmark(
                 recipe.data, root, split, val_fraction=recipe.val_fraction, seed=recipe.seed
@@ -136,6 +139,12 @@ class TrainingData(L.LightningDataModule):
     def classes(self) -> list[str]:
         return self.splits["train"].classes
 
+    @property
+    def norm(self) -> dict[str, Any]:
+        """Mean and standard deviation that the backbone's weights expect."""
+        backbone = self.trainer.lightning_module.model.backbone  # type: ignore[union-attr]
+        return {"mean": backbone.mean, "std": backbone.std}
+
     def setup(self, stage: str) -> None:
         for split, dataset in self.splits.items():
             if split not in self.photos:
@@ -143,7 +152,7 @@ class TrainingData(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         r, trainer = self.recipe, self.trainer
-        world = trainer.world_size if trainer else 1
+        assert trainer is not None
         transform = train_transform(
             r.input_size,
             rotation=r.rotation,
@@ -155,11 +164,12 @@ class TrainingData(L.LightningDataModule):
         )
         sampler = PairSampler(
             self.splits["train"].labels,
-            r.batch_size // world,
+            r.batch_size // trainer.world_size,
             seed=r.seed,
-            rank=trainer.global_rank if trainer else 0,
-            world_size=world,
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
         )
+        sampler.set_epoch(trainer.current_epoch)  # workers fetch ahead, before the epoch starts
         data = DecodedDataset(self.photos["train"], self.splits["train"].labels, transform)
         return DataLoader(data, batch_sampler=sampler, num_workers=self.workers)
 
@@ -167,6 +177,47 @@ class TrainingData(L.LightningDataModule):
         transform = test_transform(self.recipe.resize, self.recipe.input_size, **self.norm)
         data = DecodedDataset(self.photos["val"], self.splits["val"].labels, transform)
         return DataLoader(data, batch_size=32, num_workers=self.workers)
+
+
+def card_fields(recipe: Recipe) -> dict[str, Any]:
+    """What a recipe says for the card of its checkpoint."""
+    return {
+        "title": recipe.title,
+        "resize": recipe.resize,
+        "data": {"name": recipe.data, "licence": recipe.data_licence},
+        "licence": "Apache-2.0",
+        "limits": list(recipe.limits),
+        "recipe": recipe.to_dict(),
+    }
+
+
+def start_from(checkpoint: str, model: LAFE, classes: list[str]) -> dict[str, Any]:
+    """Copy a checkpoint's weights into a new model; the classifier only for the same classes.
+
+    Returns what the new card says of it.
+
+    Raises:
+        lafe.checkpoint.CheckpointError: no such checkpoint.
+        lafe.recipe.RecipeError: one of another shape.
+    """
+    given = load(checkpoint)
+    state = given.state_dict()
+    if given.card.classes != classes:
+        fresh = model.state_dict()
+        state |= {k: v for k, v in fresh.items() if k.startswith("classifier.")}
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise RecipeError(
+            f"init: the checkpoint {checkpoint!r} is of another shape than this recipe's model."
+        ) from error
+    return {
+        "started_from": {
+            "sha256": given.card.sha256,
+            "recipe": given.card.recipe,
+            "training": given.card.training,
+        }
+    }
 
 
 class HoursCallback(L.Callback):
@@ -191,6 +242,18 @@ class HoursCallback(L.Callback):
         self.seconds = state["seconds"]
 
 
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the old file, then takes its place: a kill leaves one of the two, whole.
+
+    Lightning writes to the system's temporary folder; from another disk, the last step is a copy.
+    """
+
+    def save_checkpoint(self, checkpoint: Any, path: Any, storage_options: Any = None) -> None:
+        draft = f"{path}.part"
+        super().save_checkpoint(checkpoint, draft, storage_options)
+        os.replace(draft, path)
+
+
 def train(
     recipe: Recipe,
     data: str | Path,
@@ -208,67 +271,69 @@ def train(
         out: the run's files go to ``out/<recipe.name>``.
         fresh: start over instead of resuming.
         workers: processes that augment photos, beside the one that trains.
-        trainer_options: passed to :class:`lightning.Trainer` (accelerator, devices, nodes,
-            precision, ...).
+        trainer_options: passed to :class:`lightning.Trainer` (accelerator, devices, num_nodes,
+            precision, ...); one device unless given.
 
     Returns:
         The folder of the best epoch's checkpoint: ``model.safetensors`` and ``card.json``.
 
     Raises:
-        lafe.data.DataError, lafe.backbones.BackboneError: with what to do.
+        lafe.data.DataError, lafe.backbones.BackboneError, lafe.recipe.RecipeError: with what to do.
     """
     folder = Path(out) / recipe.name
     last = folder / "last.ckpt"
-    resume = last if last.is_file() and not fresh else None
+    if fresh:
+        last.unlink(missing_ok=True)  # else a kill in the first epoch would bring the old run back
+    resume = last if last.is_file() else None
     L.seed_everything(recipe.seed, workers=True, verbose=False)
-    norm = _normalisation(recipe)
-    photos = TrainingData(recipe, Path(data), norm, workers)
+    photos = TrainingData(recipe, Path(data), workers)
     # Weights that a resumed run would overwrite are not fetched again.
     first = recipe if resume is None else recipe.with_changes(weights=None)
     module = TrainingModule(first, len(photos.classes))
+    before = {}
+    if recipe.init is not None:
+        before = start_from(recipe.init, module.model, photos.classes)
     best = ModelCheckpoint(
-        folder, "best", monitor="val/top1", mode="max", save_last=True, enable_version_counter=False
+        folder, "best", monitor="val/top1", mode="max", enable_version_counter=False
     )
+    # On its own: save_last writes only when the best one is written.
+    every = ModelCheckpoint(folder, "last", enable_version_counter=False)
     hours = HoursCallback()
+    trainer_options = {"devices": 1} | trainer_options
+    if trainer_options["devices"] != 1 or trainer_options.get("num_nodes", 1) != 1:
+        # A draw of the switches may leave fusions out.
+        trainer_options.setdefault("strategy", "ddp_find_unused_parameters_true")
     trainer = L.Trainer(
         max_epochs=recipe.epochs,
         default_root_dir=folder,
         logger=[
-            CSVLogger(folder, name="", version="csv"),
+            CSVLogger(folder, name="csv"),  # a version for each cut: it deletes what is there
             TensorBoardLogger(folder, name="", version="tensorboard"),
         ],
-        callbacks=[best, hours, LearningRateMonitor("epoch"), TQDMProgressBar(10)],
+        callbacks=[best, every, hours, LearningRateMonitor("epoch"), TQDMProgressBar(10)],
+        plugins=AtomicCheckpointIO(),
         use_distributed_sampler=False,  # the pair sampler shards by rank itself
         num_sanity_val_steps=0,
         log_every_n_steps=10,
         **trainer_options,
     )
-    trainer.fit(module, photos, ckpt_path=resume, weights_only=False)
+    trainer.fit(module, photos, ckpt_path=resume, weights_only=True)
     if trainer.is_global_zero:
-        state = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
+        state = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
         module.load_state_dict(state["state_dict"])
         save(
             module.model,
             folder,
             photos.classes,
             name=recipe.name,
-            resize=recipe.resize,
-            recipe=recipe.to_dict(),
+            **card_fields(recipe),
             training={
                 "photos": len(photos.splits["train"]),
                 "held_out": len(photos.splits["val"]),
                 "best_epoch": int(state["epoch"]) + 1,
-                "val_top1": float(best.best_model_score or 0.0),
+                "val_top1": float(state["callbacks"][best.state_key]["best_model_score"]),
                 "hours": round(hours.seconds / 3600, 3),
+                **before,
             },
         )
     return folder
-
-
-def _normalisation(recipe: Recipe) -> dict[str, Any]:
-    import timm
-
-    cfg = timm.get_pretrained_cfg(recipe.backbone)
-    if cfg is None:
-        raise ValueError(f"timm has no backbone {recipe.backbone!r}.")
-    return {"mean": cfg.mean, "std": cfg.std}
