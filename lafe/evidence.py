@@ -93,10 +93,9 @@ def evidence(
     """
     photo = prepare(model, x, controls)
     fused = photo.fused(Switches.all() if switches is None else switches)
-    logits = photo.model.classify(fused.F5)[0]
-    one_hot = _direction(logits, target, versus)
+    direction = _direction(fused.logits, target, versus)
     classifier = photo.model.classifier
-    w = one_hot @ classifier.weight.float()  # (C_5,)
+    w = direction @ classifier.weight.float()  # (C_5,)
 
     def share(features: Tensor) -> Tensor:
         return torch.einsum("c,chw->hw", w, features[0].float()) / features[0, 0].numel()
@@ -105,8 +104,8 @@ def evidence(
         backbone=share(photo.features[-1]),
         dis=share(fused.D),
         con=-share(fused.C),
-        bias=float(one_hot @ classifier.bias.float()),
-        logit=float(one_hot @ logits.float()),
+        bias=float(direction @ classifier.bias.float()),
+        logit=float(direction @ fused.logits.float()),
     )
 
 

@@ -17,11 +17,15 @@ from lafe.model import LAFE
 
 @dataclass(frozen=True, eq=False)
 class Fused:
-    """One setting's maps, (1, C_5, H_5, W_5) each; what is off is zeros (Eq. 3, 4)."""
+    """One setting's maps, (1, C_5, H_5, W_5) each; what is off is zeros (Eq. 3, 4).
+
+    ``logits`` (K,) are the bits of ``model(x, switches)[0]``.
+    """
 
     D: Tensor
     C: Tensor
     F5: Tensor
+    logits: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,16 +79,15 @@ class Prepared:
     @torch.inference_mode(False)
     @torch.no_grad()
     def fused(self, switches: Switches) -> Fused:
-        """``D``, ``C`` and ``F_5`` of a setting (Eq. 1-7)."""
+        """``D``, ``C``, ``F_5`` and the logits of a setting (Eq. 1-7, 10)."""
         D = self._fuse(self.model.discriminative, switches)
         C = self._fuse(self.model.confusable, switches)
-        return Fused(D, C, self.features[-1] + D - C)
+        F5 = self.features[-1] + D - C
+        return Fused(D, C, F5, self.model.classify(F5)[0])
 
-    @torch.inference_mode(False)
-    @torch.no_grad()
     def logits(self, switches: Switches) -> Tensor:
-        """Logits (K,) of a setting, the bits of ``model(x, switches)[0]`` (Eq. 10)."""
-        return self.model.classify(self.fused(switches).F5)[0]
+        """Logits (K,) of a setting; for its maps too, see :meth:`fused`."""
+        return self.fused(switches).logits
 
     def _sum(self, stage: int, side: str, switches: Switches) -> Tensor | None:
         on = [b for b in ATTRIBUTES[side] if switches[stage, b] and (stage, b) in self.gates]
