@@ -7,10 +7,11 @@ nothing stays behind after an exception.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 import torch
@@ -45,7 +46,7 @@ class StageRecord:
 
 @dataclass(eq=False, repr=False)
 class Record:
-    """What the last whole forward pass left; gradients are kept.
+    """What the last whole pass ``model(x, switches)`` left; gradients are kept.
 
     ``r[5, "r_dis"].map`` and ``.gate``; ``r[5].dis`` and ``.con``; ``r.features`` (f_3, f_4, f_5);
     ``r.D``, ``r.C`` and ``r.F5``, each (B, C_5, H_5, W_5).  What was off is zeros.
@@ -55,19 +56,11 @@ class Record:
     """
 
     _names: dict[nn.Module, str]
-    _pending: dict[str, Any] = field(default_factory=dict)
-    _whole: dict[str, Any] = field(default_factory=dict)
-
-    def _write(self, name: str, output: Any) -> None:
-        if name == "backbone":
-            self._pending = {}
-        self._pending[name] = output
-        if name == "final" and "backbone" in self._pending:
-            self._whole = self._pending
-            self._pending = {"backbone": self._whole["backbone"]}  # for another pass from there
+    _pending: dict[str, Any] | None = None
+    _whole: dict[str, Any] | None = None
 
     def _get(self, name: str) -> Any:
-        if not self._whole:
+        if self._whole is None:
             raise RuntimeError("Nothing was recorded: run the model inside 'with lafe.record'.")
         return self._whole.get(name)
 
@@ -117,6 +110,11 @@ class Record:
         )
 
 
+_RECORDED = re.compile(
+    r"|backbone|final|(discriminative|confusable)(\.sums\.\d|\.(region|channel)\.\d(\.gate)?)?"
+)
+"""Modules whose outputs are recorded, by name; the nameless one is the model."""
+
 _CURRENT: ContextVar[tuple[Record, ...]] = ContextVar("lafe_records", default=())
 
 
@@ -130,7 +128,9 @@ def record(model: LAFE) -> Iterator[Record]:
         >>> r[5, "r_dis"].gate.shape
         torch.Size([1, 1, 14, 14])
     """
-    r = Record({module: name for name, module in model.named_modules() if _recorded(name)})
+    r = Record(
+        {module: name for name, module in model.named_modules() if _RECORDED.fullmatch(name)}
+    )
     token = _CURRENT.set((*_CURRENT.get(), r))
     try:
         yield r
@@ -138,24 +138,24 @@ def record(model: LAFE) -> Iterator[Record]:
         _CURRENT.reset(token)
 
 
-def _recorded(name: str) -> bool:
-    part = name.split(".")
-    return (
-        name in ("backbone", "discriminative", "confusable", "final")
-        or (part[0] in ("discriminative", "confusable") and part[1] == "sums" and len(part) == 3)
-        or (len(part) in (3, 4) and part[1] in ("region", "channel") and part[3:] in ([], ["gate"]))
-    )
-
-
 def install_hooks(model: LAFE) -> None:
     """Let every forward pass of this model, or of a copy, report to the records of its context."""
+    # The hooks know no model: copies and pickles keep reporting, as themselves.
+    model.register_forward_pre_hook(_begin)
     for name, module in model.named_modules():
-        if _recorded(name):
+        if _RECORDED.fullmatch(name):
             module.register_forward_hook(_report)
 
 
-def _report(module: nn.Module, args: Any, output: Any) -> None:
-    # A function of the module alone: copies and pickles of a model keep reporting, as themselves.
+def _begin(module: nn.Module, args: Any) -> None:
     for r in _CURRENT.get():
         if module in r._names:
-            r._write(r._names[module], output)
+            r._pending = {}
+
+
+def _report(module: nn.Module, args: Any, output: Any) -> None:
+    for r in _CURRENT.get():
+        if module in r._names and r._pending is not None:
+            r._pending[r._names[module]] = output
+            if r._names[module] == "":  # the model itself: the pass is whole
+                r._whole, r._pending = r._pending, None
