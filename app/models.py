@@ -7,9 +7,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from app.session import Photo
+from lafe.ablation import Table, factorial
 from lafe.card import Card
 from lafe.checkpoint import CARD, REPORT, CheckpointError, available, load, load_card
 from lafe.model import LAFE
@@ -66,6 +68,19 @@ def prepared(photo: Photo, name: str) -> Prepared:
     return _prepared(photo.digest, photo.crop, path, _version(path), model(name), photo)
 
 
+def table(photo: Photo, name: str) -> Table:
+    """All 4,096 settings of a photo under a checkpoint."""
+    path = _path(name)
+    return _table(photo.digest, photo.crop, path, _version(path), prepared(photo, name))
+
+
+def frame(photo: Photo, name: str, target: int) -> pd.DataFrame:
+    """The same as a data frame, for one class; column ``class`` names the prediction."""
+    rows = table(photo, name).to_frame(target)
+    classes = model(name).card.classes
+    return rows.assign(**{"class": [classes[i] for i in rows["prediction"]]})
+
+
 def _path(name: str) -> Path:
     path = available().get(name)
     if path is None:
@@ -105,3 +120,10 @@ def _prepared(
     digest: str, box: Box, path: Path, version: int, _model: LAFE, _photo: Photo
 ) -> Prepared:
     return prepare(_model, _model.preprocess(crop(_photo.image, box)))
+
+
+@st.cache_resource(
+    max_entries=MAX_PREPARED, ttl=KEEP_SECONDS, show_spinner="Evaluating 4,096 settings"
+)
+def _table(digest: str, box: Box, path: Path, version: int, _prepared: Prepared) -> Table:
+    return factorial(_prepared)

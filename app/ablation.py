@@ -1,0 +1,188 @@
+"""The page "Ablation": what every branch is worth for one photo, over all 4,096 settings."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from app import ablation_figures as figures
+from app import models, session, worth
+from app.session import Photo
+from app.widgets import guarded, plain
+from lafe.branches import ATTRIBUTES, STAGES, Switches
+from lafe.evidence import evidence
+
+QUIET = {"displayModeBar": False}
+
+
+@guarded
+def page() -> None:
+    photo = session.visit().photo
+    st.title("What was each branch worth?")
+    if photo is None:
+        st.markdown(
+            "Upload a photo on the left. This page then evaluates **all 4,096 settings** of the "
+            "twelve switches, exactly, and says which branches made the prediction."
+        )
+        return
+    _of(photo, session.visit().checkpoint or "")
+
+
+def _of(photo: Photo, checkpoint: str) -> None:
+    table = models.table(photo, checkpoint)
+    classes = models.cards()[checkpoint].classes
+    predicted = int(table.predictions()[Switches.all().index])
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        target = st.selectbox(
+            "Class",
+            range(len(classes)),
+            index=predicted,
+            format_func=lambda i: classes[i] + (" (predicted)" if i == predicted else ""),
+            key=f"target-{photo.digest[:8]}-{checkpoint}",
+            width=330,
+        )
+        output = st.segmented_control(
+            "Measured in",
+            list(worth.UNITS),
+            format_func=lambda name: worth.UNITS[name][0],
+            default="probability",
+            required=True,
+            key="ablation-output",
+            help="A centred logit is the logit minus its mean over all classes: a raw logit "
+            "carries a part that is common to all.",
+        )
+    _shapley(table, target, output, classes[target])
+    left, right = st.columns(2, gap="large")
+    with left:
+        _waterfall(photo, checkpoint, target, classes[target])
+    with right:
+        _flips(table, classes)
+        _pairs(table, target, output)
+    _map(photo, checkpoint, target, classes[target])
+    st.caption(
+        "Switching a branch off at inference is not training without it: a model that never had "
+        "the branch would have learned to do without."
+    )
+
+
+def _shapley(table: worth.Table, target: int, output: str, name: str) -> None:
+    values = worth.scaled(table.shapley(target, output), output)
+    unit = worth.UNITS[output][1]
+    st.subheader("Shapley values of the twelve branches", anchor=False)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.plotly_chart(
+            figures.shapley_grid(values, unit), theme=None, config=QUIET, key="shapley-grid"
+        )
+        st.caption(
+            f"Green branches speak for {plain(name)}, purple ones against it. The twelve add up to "
+            f"{worth.total(table, target, output):+.3g} {unit}: full minus plain backbone. They "
+            "do not say what happens when one branch goes alone: that depends on the others."
+        )
+    with right:
+        st.plotly_chart(
+            figures.shapley_bars(values, unit), theme=None, config=QUIET, key="shapley-bars"
+        )
+
+
+def _waterfall(photo: Photo, checkpoint: str, target: int, name: str) -> None:
+    st.subheader("How the logit adds up", anchor=False)
+    found = evidence(models.prepared(photo, checkpoint), target=target, versus="mean")
+    st.plotly_chart(figures.waterfall(found.steps), theme=None, config=QUIET, key="waterfall")
+    st.caption(
+        f"The centred logit of {plain(name)} under the full setting; its steps add up exactly. A "
+        "step says how much a part adds, not whether the model could do without it."
+    )
+
+
+def _flips(table: worth.Table, classes: list[str]) -> None:
+    st.subheader("Smallest changes that flip the prediction", anchor=False)
+    flips = table.flips()
+    if not flips:
+        st.markdown("No setting changes this prediction.")
+    for flip in flips[:4]:
+        st.markdown(f"- {plain(worth.flip_text(flip, classes))}")
+    if len(flips) > 4:
+        st.caption(f"{len(flips) - 4} more sets of {len(flips[0].off)} do it, too.")
+
+
+def _pairs(table: worth.Table, target: int, output: str) -> None:
+    st.subheader("Strongest interactions", anchor=False)
+    unit = worth.UNITS[output][1]
+    rows = [
+        f"<li>{escape(worth.branch_name(*p.first))} with {escape(worth.branch_name(*p.second))}: "
+        f"<b>{p.value:+.3g}</b> {unit}</li>"
+        for p in worth.strongest_pairs(table, target, output)
+    ]
+    st.html(f"<ul>{''.join(rows)}</ul>" if rows else "No two branches interact.")
+    st.caption("Above zero, two branches are worth more together than apart; below, they overlap.")
+
+
+def _map(photo: Photo, checkpoint: str, target: int, name: str) -> None:
+    st.subheader("All 4,096 settings", anchor=False)
+    frame = models.frame(photo, checkpoint, target)
+    left, right = st.columns([3, 2], gap="large")
+    with right:
+        chosen = _fields()
+        row = frame.loc[chosen.index]
+        st.markdown(
+            f"**{plain(row['class'])}** is predicted with {row['confidence']:.1%}; "
+            f"{plain(name)} has {row['probability']:.1%}."
+        )
+        if st.button("Open as panel B", type="primary", icon=":material/compare:"):
+            _open(chosen)
+        st.caption(
+            "Each square is one setting, and brighter is likelier. The 16 columns and rows of a "
+            "block run through stage 4, then stage 3. A sharp edge marks a branch that matters; "
+            "it does not say why."
+        )
+        st.download_button(
+            "Download as CSV", lambda: worth.csv(frame), f"{checkpoint}-settings.csv", "text/csv"
+        )
+        st.download_button(
+            "Download as Parquet",
+            lambda: worth.parquet(frame),
+            f"{checkpoint}-settings.parquet",
+            "application/vnd.apache.parquet",
+        )
+    with left:
+        event = st.plotly_chart(
+            figures.every_setting(frame, chosen.index),
+            theme=None,
+            config=QUIET,
+            key="every-setting",
+            on_select="rerun",
+            selection_mode="points",
+        )
+        st.caption("Click a square to open that setting as panel B on the page Compare.")
+    points = event["selection"]["points"]
+    if points and "customdata" in points[0]:
+        _open(Switches.from_index(points[0]["customdata"][0]))
+
+
+def _fields() -> Switches:
+    """The setting as two fields, for the keyboard."""
+    chosen = Switches.none()
+    for side, branches in ATTRIBUTES.items():
+        title = {"dis": "Discriminative", "con": "Confusable"}[side]
+        keys = [(stage, branch) for stage in STAGES for branch in branches]
+        on = st.multiselect(
+            f"{title} branches that are on",
+            keys,
+            default=keys,
+            format_func=lambda key: worth.branch_name(*key),
+            key=f"ablation-{side}",
+        )
+        for stage, branch in on:
+            chosen = chosen.toggled(stage, branch)
+    return chosen
+
+
+def _open(switches: Switches) -> None:
+    """Make a setting panel B, and go there."""
+    session.keep(session.visit().with_panel(1, switches=switches))
+    st.switch_page("app/compare.py")
+
+
+page()
