@@ -166,9 +166,7 @@ def test_a_pickle_is_refused_and_never_read(
     assert not (tmp_path / "exploded").exists()
 
 
-def test_weights_beyond_float16_are_not_saved_as_infinity(
-    model: lafe.LAFE, tmp_path: Path
-) -> None:
+def test_weights_beyond_float16_are_not_saved_as_infinity(model: lafe.LAFE, tmp_path: Path) -> None:
     with torch.no_grad():
         model.classifier.weight[0, 0] = 1e6
     with pytest.raises(CheckpointError, match="float16"):
