@@ -25,9 +25,9 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "app.png"
-SIZE = {"width": 1440, "height": 1000}
-ADDRESS = "checkpoint=aircraft&map=dis&a=all&b=r_dis345.c_dis345"
-PATIENCE_SECONDS = 180
+SIZE = {"width": 1440, "height": 760}
+ADDRESS = "checkpoint=aircraft&map=final&a=all&b=none"
+PATIENCE_SECONDS = 600
 
 
 def picture() -> bytes:
@@ -111,11 +111,12 @@ def main() -> None:
         page.set_default_timeout(1000 * PATIENCE_SECONDS)
         page.goto(f"{address}/?{ADDRESS}")
         page.locator("input[type=file]").first.set_input_files(file)  # type: ignore[arg-type]
-        # Panel B's bars are the last to come.
-        page.locator(".js-plotly-plot").nth(1).wait_for()
-        page.wait_for_timeout(3000)
-        OUT.parent.mkdir(exist_ok=True)
-        page.screenshot(path=OUT)
+        page.locator(".js-plotly-plot").nth(1).wait_for()  # the bars of panel B
+        before, now = b"", page.screenshot()
+        while now != before:  # until nothing moves any more
+            page.wait_for_timeout(5000)
+            before, now = now, page.screenshot()
+        OUT.write_bytes(now)
         browser.close()
     print(OUT.relative_to(ROOT))
 
