@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_predict, _ablate, _train, _evaluate, _recipes):
+    for add in (_predict, _ablate, _train, _evaluate, _recipes, _results, _bench):
         add(commands)
     return parser
 
@@ -191,6 +191,35 @@ def _run_recipes(_: argparse.Namespace) -> int:
     for name in shipped():
         recipe = load_recipe(name)
         print(f"{name:22} {recipe.about}" + (f" {recipe.hours}" if recipe.hours else ""))
+    return 0
+
+
+def _results(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("results", help="write the tables of the docs from the reports")
+    p.add_argument("root", nargs="?", type=Path, default=Path(), help="the checkout (default: .)")
+    p.set_defaults(run=_run_results)
+
+
+def _run_results(args: argparse.Namespace) -> int:
+    from lafe.results import write
+
+    for file in write(args.root):
+        print(f"wrote {file}")
+    return 0
+
+
+def _bench(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("bench", help="speed, as ratios of medians in one run")
+    p.add_argument("--backbone", default="resnet50", help="timm's name (default: %(default)s)")
+    p.add_argument("--size", type=int, default=448, help="input in px (default: %(default)s)")
+    p.add_argument("--out", type=Path, default=Path("bench.json"), help="the JSON file")
+    p.set_defaults(run=_run_bench)
+
+
+def _run_bench(args: argparse.Namespace) -> int:
+    from lafe.bench import run
+
+    run(args.backbone, args.size, args.out)
     return 0
 
 
