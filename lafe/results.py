@@ -32,8 +32,8 @@ _EXPLAINED = """## What the columns say
 - **ECE**: expected calibration error over 15 bins of equal width.
 - **setting**: which branches are on *at inference*, in the one trained model.  There, "plain
   backbone" is that model with all twelve branches off; it is not a trained plain backbone.
-- **trained plain backbone**: another training, by the same recipe and for the same epochs, without
-  the branches (`--variant plain`).
+- **trained plain backbone**: another training, by the same recipe without the branches
+  (`--variant plain`).
 - **difference**: top-1 of the full model less that of the trained plain backbone, in points, paired
   over photos.
 - **share of the branches**: mean of |full - none| / (|full - none| + |none|), of the predicted
@@ -158,10 +158,10 @@ def _section(r: Result) -> str:
         f"(torch {r.report['versions']['torch']}, {r.report['machine']}); weights sha256 "
         f"`{r.card.sha256[:12]}`, {r.report['photos']:,} photos of the {r.report['split']} split, "
         f"{r.report['classes']} classes.",
+        f"Training, from `checkpoints/{r.folder.name}/card.json`: {_trained(r)}",
+        "Settings of the switches at inference:",
+        _presets(r.report["presets"]),
     ]
-    if r.card.training:
-        parts.append(f"Training, from `checkpoints/{r.folder.name}/card.json`: {_trained(r)}")
-    parts += ["Settings of the switches at inference:", _presets(r.report["presets"])]
     if "against_plain" in r.report:
         parts += ["Against a plain backbone that was trained by the same recipe:", _against(r)]
     if "branches" in r.report:
@@ -174,12 +174,29 @@ def _section(r: Result) -> str:
 
 
 def _trained(r: Result) -> str:
-    t, recipe = r.card.training, r.card.recipe
+    runs = ", then ".join(_runs(r.card.training, r.card.recipe))
+    held_out = r.card.figures["held_out"]
     return (
-        f"{t['photos']:,} photos, {recipe['epochs']} epochs in {t['hours']:.2f} hours, objective "
-        f"`{recipe['objective']}`, seed {recipe['seed']}; epoch {t['best_epoch']} was the best on "
-        f"{t['held_out']:,} held-out photos (top-1 {_percent(t['val_top1'])} %)."
+        f"{r.card.training['photos']:,} photos, {runs}.  Top-1 on the {held_out['photos']:,} "
+        f"held-out photos that chose the epoch: {_percent(held_out['top1'])} %."
     )
+
+
+def _runs(training: dict[str, Any], recipe: dict[str, Any]) -> list[str]:
+    """The run and those that it started from, the first one first."""
+    before = training.get("started_from")
+    earlier = _runs(before["training"], before["recipe"]) if before else []
+    here = (
+        f"{recipe['epochs']} epochs in {training['hours']:.2f} hours (objective "
+        f"`{recipe['objective']}`, seed {recipe['seed']}, epoch {training['best_epoch']} kept)"
+    )
+    return [*earlier, here]
+
+
+def _hours(training: dict[str, Any]) -> float:
+    """Of a run and of those that it started from."""
+    before = training.get("started_from")
+    return training["hours"] + (_hours(before["training"]) if before else 0.0)
 
 
 def _presets(presets: dict[str, dict[str, float]]) -> str:
@@ -192,14 +209,14 @@ def _presets(presets: dict[str, dict[str, float]]) -> str:
 
 def _against(r: Result) -> str:
     a = r.report["against_plain"]
-    hours = a["plain_training"].get("hours")
     rows = [
         ["full, top-1 %", _percent(r.report["presets"]["full"]["top1"])],
         ["trained plain backbone, top-1 %", _percent(a["plain_top1"])],
         ["difference, points (interval)", _interval(a["difference"], sign=True)],
         ["photos that only the full model gets right", f"{a['only_full_right']:,}"],
         ["photos that only the plain backbone gets right", f"{a['only_plain_right']:,}"],
-        ["hours of training of the plain backbone", "-" if hours is None else f"{hours:.2f}"],
+        ["hours of training of the full model", f"{_hours(r.card.training):.2f}"],
+        ["hours of training of the plain backbone", f"{_hours(a['plain_training']):.2f}"],
     ]
     return _table(["", "measured"], rows)
 

@@ -36,10 +36,12 @@ def checkpoint(folder: Path, *, attention: bool = True) -> Path:
         recipe={"data": "folder", "seed": 0, "epochs": 3, "objective": "switched"},
         training={
             "photos": 14,
-            "held_out": 2,
             "best_epoch": 2,
-            "val_top1": 0.5,
             "hours": 1.5,
+            "started_from": {
+                "recipe": {"epochs": 7, "objective": "paper", "seed": 4},
+                "training": {"best_epoch": 6, "hours": 0.25},
+            },
         },
         limits=["It has seen noise only."],
     )
@@ -87,7 +89,12 @@ def test_figures_are_the_report_s(root: Path) -> None:
 def test_every_figure_names_its_file_and_command(root: Path) -> None:
     text = results.render([root / "checkpoints" / "full"])
     assert "`checkpoints/full/report.json`, written by `lafe evaluate full --data DIR" in text
-    assert "`checkpoints/full/card.json`: 14 photos, 3 epochs in 1.50 hours" in text
+    assert (
+        "`checkpoints/full/card.json`: 14 photos, "
+        "7 epochs in 0.25 hours (objective `paper`, seed 4, epoch 6 kept), then "
+        "3 epochs in 1.50 hours (objective `switched`, seed 0, epoch 2 kept)."
+    ) in text
+    assert row(text, "hours of training of the plain backbone") == ["1.75"]
     assert "- It has seen noise only." in text
 
 
