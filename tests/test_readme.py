@@ -1,6 +1,7 @@
 """What the documents tell people to type works."""
 
 import re
+import shlex
 import textwrap
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def test_readme_s_python_runs(working_folder: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_commands_are_ones_that_lafe_has(document: Path) -> None:
     lines = "".join(blocks(document, "bash")).splitlines()
-    commands = [line.split("#")[0].split()[1:] for line in lines if line.startswith("lafe ")]
+    commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("lafe ")]
     assert commands
     for command in commands:
         args = _parser().parse_args(command)
