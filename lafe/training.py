@@ -62,8 +62,6 @@ class TrainingModule(L.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self._sampler.set_epoch(self.current_epoch)
-        # A resumed run draws what an uncut one would have drawn.
-        torch.manual_seed(self.recipe.seed * 1_000_003 + self.current_epoch)
         for module in self.frozen:
             module.eval()  # batch norms keep their statistics too
 
@@ -121,6 +119,17 @@ class TrainingModule(L.LightningModule):
         }
 
 
+class EpochLoader(DataLoader[Any]):
+    """Draws by seed and epoch alone: a resumed run sees what an uncut one would have seen."""
+
+    batch_sampler: PairSampler
+
+    def __iter__(self) -> Any:
+        # A generator: it begins with the first batch, when the sampler has been told the epoch.
+        torch.manual_seed(self.batch_sampler.seed * 1_000_003 + self.batch_sampler.epoch)
+        yield from super().__iter__()
+
+
 class TrainingData(L.LightningDataModule):
     """The training split, decoded once: pairs for training, held-out photos for choosing."""
 
@@ -169,9 +178,8 @@ class TrainingData(L.LightningDataModule):
             rank=trainer.global_rank,
             world_size=trainer.world_size,
         )
-        sampler.set_epoch(trainer.current_epoch)  # workers fetch ahead, before the epoch starts
         data = DecodedDataset(self.photos["train"], self.splits["train"].labels, transform)
-        return DataLoader(data, batch_sampler=sampler, num_workers=self.workers)
+        return EpochLoader(data, batch_sampler=sampler, num_workers=self.workers)
 
     def val_dataloader(self) -> DataLoader[Any]:
         transform = test_transform(self.recipe.resize, self.recipe.input_size, **self.norm)
@@ -287,8 +295,8 @@ def train(
     resume = last if last.is_file() else None
     L.seed_everything(recipe.seed, workers=True, verbose=False)
     photos = TrainingData(recipe, Path(data), workers)
-    # Weights that a resumed run would overwrite are not fetched again.
-    first = recipe if resume is None else recipe.with_changes(weights=None)
+    # Weights that would be overwritten are not fetched.
+    first = recipe.with_changes(weights=None) if resume or recipe.init else recipe
     module = TrainingModule(first, len(photos.classes))
     before = {}
     if recipe.init is not None:
