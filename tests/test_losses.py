@@ -44,7 +44,7 @@ def test_a_photo_without_a_partner_is_left_out() -> None:
 def test_without_any_pair_dis_loss_is_zero_and_can_be_trained_on(labels: list[int]) -> None:
     D = maps([[1.0, 2.0], [4.0, 0.0], [5.0, 5.0]][: len(labels)]).requires_grad_()
     loss = dis_loss(D, torch.tensor(labels))
-    assert float(loss) == 0
+    assert loss.item() == 0
     loss.backward()
     assert D.grad is not None
     assert not D.grad.any()

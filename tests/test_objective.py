@@ -145,12 +145,12 @@ def test_every_row_of_table_4_can_be_trained(
 
 @pytest.mark.parametrize("variant", ["lafe", "no region attention", "no feature fusion"])
 def test_photos_without_a_D_train_nothing_on_D_alone(variant: str, con: ConLoss, x: Tensor) -> None:
-    """A variant may lack the very branches that are on."""
-    on = {"no region attention": "r_dis345", "no feature fusion": "r_dis34.c_dis34"}
+    """Nor photos without a C on C alone.  A variant may lack the very branches that are on."""
+    on = {"no region attention": "r_dis345.r_con4", "no feature fusion": "r_dis34.c_con34"}
     model = tiny_model(**VARIANTS[variant])
-    setting = Switches.parse(on.get(variant, "no discriminative"))
+    setting = Switches.parse(on.get(variant, "none"))
     parts = switched_objective(model, con, RECIPE, x, LABELS, [setting] * 4)
-    assert "alone" not in parts
+    assert not {"alone", "rival"} & parts.keys()
 
 
 @pytest.mark.parametrize("objective", ["paper", "switched"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lafe.recipe import Recipe, RecipeError, load_recipe, recipe_from, shipped
+from lafe.recipe import VARIANTS, Recipe, RecipeError, load_recipe, recipe_from, shipped
 
 LEAST = {"name": "mine", "data": "folder", "backbone": "test_resnet", "input_size": 64,
          "resize": 72, "epochs": 2, "lr": 0.01}  # fmt: skip
@@ -31,6 +31,38 @@ def test_a_recipe_survives_json_and_yaml(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe_from(json.loads(json.dumps(recipe.to_dict()))) == recipe
     assert recipe_from(yaml.safe_load(yaml.safe_dump(recipe.to_dict()))) == recipe
+
+
+@pytest.mark.parametrize("backbone", ["resnet50", "resnet101"])
+@pytest.mark.parametrize("data", ["cub", "cars", "aircraft"])
+def test_the_papers_recipes_are_the_paper_to_the_letter(data: str, backbone: str) -> None:
+    """Sec. 4.2; the 15 degrees are ours, and torchvision's first weights are those of its time."""
+    recipe = load_recipe(f"{data}-{backbone}")
+    paper = {
+        "data": data, "backbone": f"{backbone}.tv_in1k", "weights": "hub", "init": None,
+        "resize": 512, "input_size": 448, "scale": None, "rotation": 15, "flip": True,
+        "jitter": 0, "erase": 0, "smoothing": 0, "momentum": 0.9, "weight_decay": 5e-4,
+        "batch_size": 16, "lr": 0.0015, "new_lr": 1, "schedule": "step", "step_epochs": 40,
+        "epochs": 200, "objective": "paper", "dis_loss": 1, "con_loss": 1, "region": True,
+        "fusion": True, "attention": True, "region_gate": "relu", "freeze": (),
+        "head_bf16": False,
+    }  # fmt: skip
+    assert {field: getattr(recipe, field) for field in paper} == paper
+
+
+def test_the_variants_are_the_rows_of_table_4() -> None:
+    recipe = Recipe(**LEAST)
+    changes = {
+        "lafe": {}, "no-region": {"region": False}, "no-fusion": {"fusion": False},
+        "no-losses": {"dis_loss": 0, "con_loss": 0}, "no-con-loss": {"con_loss": 0},
+        "plain": {"attention": False},
+    }  # fmt: skip
+    assert set(VARIANTS) == set(changes)
+    for name, fields in changes.items():
+        varied = recipe.variant(name).to_dict()
+        different = {k for k, v in recipe.to_dict().items() if varied[k] != v}
+        assert different == set(fields) | ({"name"} if fields else set())
+        assert {k: varied[k] for k in fields} == fields
 
 
 def write(folder: Path, **fields: object) -> Path:
