@@ -9,13 +9,16 @@ from app.models import cards
 from app.sidebar import sidebar
 from app.widgets import guarded, show_notices
 
+ASSETS = Path(__file__).parent / "app" / "assets"
+
 st.set_page_config(
     page_title="LAFE",
-    page_icon=":material/compare:",
+    page_icon=(ASSETS / "icon.svg").read_text(),  # from here: Streamlit's own come from a CDN
     layout="wide",
     initial_sidebar_state=330,
 )
-st.html(Path(__file__).parent / "app" / "assets" / "style.css")
+st.logo((ASSETS / "logo.svg").read_text(), size="large")
+st.html(ASSETS / "style.css")
 
 page = st.navigation(
     [

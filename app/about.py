@@ -73,7 +73,7 @@ def _facts(card: Card) -> dict[str, str]:
         "Classes": f"{len(card.classes)}",
         "Backbone": card.backbone,
         "Input": f"{card.input_size} \N{MULTIPLICATION SIGN} {card.input_size} px",
-        "Training data": str(card.data.get("name", "")),
+        "Training data": str(card.data.get("licence") or card.data.get("name", "")),
         "Trained": card.date,
         "Licence": card.licence,
         "Weights": f"sha256 {card.sha256[:16]}…",

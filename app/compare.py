@@ -12,8 +12,8 @@ from app import address, maps, models, session
 from app.components import live_diagram
 from app.figures import top_five
 from app.maps import Layer, Scale
-from app.models import cards, title
-from app.outcome import Change, Outcome, change, outcome
+from app.models import ModelError, cards, title
+from app.outcome import Change, Outcome, change, outcome, percent
 from app.session import BRANCH_LAYERS, FUSED_LAYERS, LETTERS, MAX_PANELS, Display, Panel, Photo
 from app.sidebar import camera, uploader
 from app.widgets import (
@@ -64,25 +64,32 @@ def _built() -> None:
     address.show(session.visit())
 
 
+_TICK = '<span class="tick" title="Where A stands">┃ A</span>'
+
+
 @dataclass(frozen=True, eq=False)
 class Look:
-    """One panel's photo under its setting."""
+    """A photo under one panel's setting."""
 
-    panel: Panel
     checkpoint: str
     outcome: Outcome
     layer: Layer
     unknown: bool
 
 
-def _look(photo: Photo, panel: Panel, checkpoint: str, layer: str) -> Look:
-    prepared = models.prepared(photo, checkpoint)
+def _look(photo: Photo, panel: Panel, checkpoint: str, layer: str) -> Look | ModelError:
+    """A model that cannot be used spoils its own panel only."""
+    try:
+        card = models.model(checkpoint).card
+        logits = models.evaluated(photo, checkpoint, panel.switches).logits
+        usual = models.evaluated(photo, checkpoint, Switches.all()).logits
+    except ModelError as error:
+        return error
     return Look(
-        panel,
         checkpoint,
-        outcome(prepared, panel.switches),
-        maps.layer(prepared, panel.switches, layer),
-        looks_unknown(prepared.logits(Switches.all()), prepared.model.card),
+        outcome(card.classes, logits),
+        maps.layer(photo, checkpoint, panel.switches, layer),
+        looks_unknown(usual, card),
     )
 
 
@@ -99,19 +106,25 @@ def comparison() -> None:
         _look(photo, panel, visit.checkpoint_of(panel), visit.display.layer)
         for panel in visit.panels
     ]
-    _warn(looks)
-    shared = maps.scale([look.layer for look in looks])
-    grid = st.grid(len(looks) if len(looks) < MAX_PANELS else 2, min_column_width=330, border=True)
-    for place, look in enumerate(looks):
-        scale = shared if visit.display.shared else maps.scale([look.layer])
+    good = [look for look in looks if isinstance(look, Look)]
+    _warn(good)
+    shared = maps.scale([look.layer for look in good])
+    count = len(looks)
+    grid = st.grid(count if count < MAX_PANELS else 2, min_column_width=330, border=True)
+    for place, (panel, look) in enumerate(zip(visit.panels, looks, strict=True)):
         with grid.cell():
-            _header(place, look, more=len(looks) > 2)
-            switchboard(place, look.panel)
+            _header(place, panel, visit.checkpoint_of(panel), removable=place > 1)
+            switchboard(place, panel)
+            if isinstance(look, ModelError):
+                st.warning(str(look))
+                continue
+            scale = shared if visit.display.shared else maps.scale([look.layer])
+            first = looks[0] if place and isinstance(looks[0], Look) else None
             sides = st.grid(2, min_column_width=200, gap="small")
             with sides.cell():
                 _picture(photo, look, scale, visit.display)
             with sides.cell():
-                _prediction(place, look, looks[0], photo.truth)
+                _prediction(place, look, first, photo.truth)
     if len(looks) < MAX_PANELS:
         st.button("Add a panel", icon=":material/add:", on_click=_add_panel)
     address.show(visit)
@@ -176,10 +189,11 @@ def _warn(looks: list[Look]) -> None:
         )
 
 
-def _header(place: int, look: Look, *, more: bool) -> None:
+def _header(place: int, panel: Panel, checkpoint: str, *, removable: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.html(badge(place), width="content")
-        preset_picker(place, look.panel)
+        preset_picker(place, panel)
+        _model_picker(place, checkpoint)
         for label, switches in (("All on", Switches.all()), ("All off", Switches.none())):
             st.button(
                 label,
@@ -188,10 +202,9 @@ def _header(place: int, look: Look, *, more: bool) -> None:
                 on_click=set_switches,
                 args=(place, switches),
             )
-        _model_picker(place, look)
-        if more and place > 1:
+        if removable:
             st.button(
-                "Remove",
+                f"Remove panel {LETTERS[place]}",
                 key=f"remove-{place}",
                 icon=":material/close:",
                 type="tertiary",
@@ -200,10 +213,10 @@ def _header(place: int, look: Look, *, more: bool) -> None:
             )
 
 
-def _model_picker(place: int, look: Look) -> None:
+def _model_picker(place: int, checkpoint: str) -> None:
     known = cards()
     key = f"model-{place}"
-    st.session_state[key] = look.checkpoint
+    st.session_state[key] = checkpoint
 
     def pick() -> None:
         own = st.session_state[key]
@@ -212,8 +225,8 @@ def _model_picker(place: int, look: Look) -> None:
 
     st.selectbox(
         f"Model of panel {LETTERS[place]}",
-        list(known),
-        format_func=lambda name: title(name, known[name]),
+        list(dict.fromkeys([*known, checkpoint])),
+        format_func=lambda name: title(name, known[name]) if name in known else name,
         key=key,
         on_change=pick,
         label_visibility="collapsed",
@@ -222,12 +235,13 @@ def _model_picker(place: int, look: Look) -> None:
 
 
 def _picture(photo: Photo, look: Look, scale: Scale | None, display: Display) -> None:
-    picture = maps.seen(photo, look.checkpoint)
+    picture = models.seen(photo, look.checkpoint)
     painted = maps.painted(picture, look.layer, scale, display.opacity)
     off = painted is None
     st.image(
         picture if painted is None else painted,
         width="stretch",
+        output_format="JPEG",
         alt=f"The photo{' alone' if off else ' under the map ' + look.layer.name}",
     )
     if look.layer.heat is None or scale is None:
@@ -236,23 +250,23 @@ def _picture(photo: Photo, look: Look, scale: Scale | None, display: Display) ->
         st.html(legend(scale, f"{look.layer.name}, mean over its channels"))
 
 
-def _prediction(place: int, look: Look, first: Look, truth: str | None) -> None:
+def _prediction(place: int, look: Look, first: Look | None, truth: str | None) -> None:
     name, probability = look.outcome.top(1)[0]
+    against = first.outcome if first is not None else None
     lines = [f'<div class="answer">{escape(name)}</div>']
-    lines.append(
-        _changed(change(first.outcome, look.outcome))
-        if place
-        else '<div class="change">The others are compared with this.</div>'
-    )
+    if against is not None:
+        lines.append(_changed(change(against, look.outcome)))
+    elif not place:
+        lines.append('<div class="change">The others are compared with this.</div>')
     if truth is not None:
         lines.append(_truth(look.outcome, truth))
     st.html("".join(lines))
     st.plotly_chart(
-        top_five(look.outcome, first.outcome if place else None, truth),
+        top_five(look.outcome, against, truth),
         theme=None,
         key=f"bars-{place}",
         config={"displayModeBar": False},
-        alt=f"Five likeliest classes; first {name} with {probability:.1%}",
+        alt=f"Five likeliest classes; first {name} with {percent(probability)}",
     )
 
 
@@ -264,10 +278,11 @@ def _changed(change: Change) -> str:
         return '<div class="change">This model does not know that class of A.</div>'
     points = f"{change.points:+.1f} points".replace("-", "\N{MINUS SIGN}")
     if not change.flipped:
-        return f'<div class="change">Same class as A, {points}.</div>'
+        return f'<div class="change">Same class as A, {points}. {_TICK}</div>'
+    now = f"rank {change.rank_after} here with {percent(change.probability_after)} ({points})"
     return (
-        f'<div class="change flipped">Changed. {escape(change.before)}, first in A, is rank '
-        f"{change.rank_after} here with {change.probability_after:.1%} ({points}).</div>"
+        f'<div class="change flipped">Changed. {escape(change.before)}, first in A, is {now}. '
+        f"{_TICK}</div>"
     )
 
 
@@ -280,7 +295,7 @@ def _truth(outcome: Outcome, truth: str) -> str:
         return '<div class="truth right">✓ This is the true class.</div>'
     return (
         f'<div class="truth">True class {escape(truth)}: rank {rank} of '
-        f"{len(outcome.classes)}, {probability:.1%}.</div>"
+        f"{len(outcome.classes)}, {percent(probability or 0)}.</div>"
     )
 
 

@@ -7,64 +7,73 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from app.outcome import Outcome
+from app.outcome import Outcome, percent
 
-INK, QUIET, TRUTH = "#1f3a4d", "#9fb0bc", "#00674f"
+INK, QUIET, TRUTH, TRACK = "#1f3a4d", "#9fb0bc", "#00674f", "#eceff1"
 _TEXT = "#1c252c"
-_ROW = 43
-_MAX_NAME = 34
+_ROW = 43  # px
+_MAX_NAME = 34  # characters
 
 
 def top_five(
     outcome: Outcome, against: Outcome | None = None, truth: str | None = None
 ) -> go.Figure:
     """The five likeliest classes; a tick marks what panel A says of the same class."""
-    rows = list(enumerate(outcome.top(5)))
-    names = [name for _, (name, _) in rows]
-    values = [p for _, (_, p) in rows]
-    places = [place for place, _ in rows]
-    figure = go.Figure(
-        go.Bar(
-            x=values,
-            y=places,
-            orientation="h",
-            width=0.3,
-            marker_color=[TRUTH if n == truth else INK if p == 0 else QUIET
-                          for p, n in enumerate(names)],
-            hoverinfo="skip",
-        )
-    )  # fmt: skip
+    rows = outcome.top(5)
+    names = [name for name, _ in rows]
+    values = [probability for _, probability in rows]
+    places = list(range(len(rows)))
+    above = [place - 0.37 for place in places]  # the words stand above the bars
+    words: dict[str, Any] = {"y": above, "mode": "text", "cliponaxis": False, "hoverinfo": "skip"}
+    data: list[dict[str, Any]] = [
+        {"type": "bar", "x": [1] * len(rows), "y": places, "marker": {"color": TRACK}},
+        {"type": "bar", "x": values, "y": places, "marker": {"color": _colours(names, truth)}},
+        {"x": [0] * len(rows), "text": _labels(names, truth), "textposition": "middle right"}
+        | words,
+        {"x": [1] * len(rows), "text": [percent(p) for p in values], "textposition": "middle left"}
+        | words,
+    ]
+    for bar in data[:2]:
+        bar |= {"orientation": "h", "width": 0.3, "hoverinfo": "skip"}
     if against is not None:
-        ticks = [(against.probability(name), place) for place, name in enumerate(names)]
-        known = [(p, place) for p, place in ticks if p is not None]
-        figure.add_scatter(
-            x=[p for p, _ in known],
-            y=[place for _, place in known],
-            mode="markers",
-            marker={"symbol": "line-ns", "size": 8, "line": {"width": 2, "color": _TEXT}},
-            hovertemplate="A: %{x:.1%}<extra></extra>",
+        data.append(
+            {
+                "x": [against.probability(name) for name in names],
+                "y": places,
+                "mode": "markers",
+                "marker": {"symbol": "line-ns", "size": 8, "line": {"width": 2, "color": _TEXT}},
+                "hovertemplate": "A: %{x:.1%}<extra></extra>",
+                "cliponaxis": False,
+            }
         )
-    for place, (name, probability) in rows:
-        mark = " (true)" if name == truth else ""
-        short = name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1] + "…"
-        common: dict[str, Any] = {"y": place, "yshift": 16, "showarrow": False}
-        text = f"<b>{escape(short)}</b>" if place == 0 else escape(short)
-        figure.add_annotation(x=0, xanchor="left", xshift=-3, text=text + mark, **common)
-        figure.add_annotation(x=1, xanchor="right", text=f"{probability:.1%}", **common)
-    figure.update_layout(
-        height=_ROW * len(rows),
-        margin={"l": 2, "r": 2, "t": 0, "b": 0},
-        showlegend=False,
-        plot_bgcolor="rgba(0,0,0,0)",
-        paper_bgcolor="rgba(0,0,0,0)",
-        font={"family": '"Source Sans", sans-serif', "color": _TEXT, "size": 13},
-        xaxis={"range": [0, 1], "visible": False, "fixedrange": True},
-        yaxis={"range": [len(rows) - 0.75, -0.75], "visible": False, "fixedrange": True},
-        bargap=0,
-        shapes=[
-            {"type": "rect", "x0": 0, "x1": 1, "y0": place - 0.15, "y1": place + 0.15,
-             "fillcolor": "#eceff1", "line": {"width": 0}, "layer": "below"}
-            for place in places
-        ],
-    )  # fmt: skip
-    return figure
+    return go.Figure(
+        data,
+        {
+            "height": _ROW * len(rows),
+            "margin": {"l": 2, "r": 2, "t": 0, "b": 0},
+            "showlegend": False,
+            "barmode": "overlay",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "font": {"family": '"Source Sans", sans-serif', "color": _TEXT, "size": 13},
+            "xaxis": {"range": [0, 1], "visible": False, "fixedrange": True},
+            "yaxis": {
+                "range": [len(rows) - 0.75, -0.75],
+                "visible": False,
+                "fixedrange": True,
+            },
+        },
+    )
+
+
+def _colours(names: list[str], truth: str | None) -> list[str]:
+    first = [INK] + [QUIET] * (len(names) - 1)
+    return [TRUTH if name == truth else colour for name, colour in zip(names, first, strict=True)]
+
+
+def _labels(names: list[str], truth: str | None) -> list[str]:
+    short = [n if len(n) <= _MAX_NAME else n[: _MAX_NAME - 1] + "…" for n in names]
+    labels = [
+        escape(s) + (" (true)" if n == truth else "") for s, n in zip(short, names, strict=True)
+    ]
+    return [f"<b>{labels[0]}</b>", *labels[1:]]

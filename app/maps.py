@@ -7,18 +7,14 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from app.models import model as load_model
+from app import models
 from app.session import FUSED_LAYERS, Photo
 from lafe.branches import ATTRIBUTES, STAGES, Switches
 from lafe.overlay import RGB, Map, Range, map_of, overlay, value_range
-from lafe.photo import crop
-from lafe.prepare import Prepared
 
 NAMES = {"final": "Final", "dis": "Discriminative", "con": "Confusable"}
+KINDS = {"r": "Region", "c": "Channel"}
 SYMBOLS = {"final": "F₅", "dis": "D", "con": "C"}
-
-VIEW_SIDE = 640
-"""Longest side in px of the pictures that are painted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,35 +45,37 @@ def name(layer: str) -> str:
     return f"{layer[:-1]} at stage {layer[-1]}"
 
 
-def layer(prepared: Prepared, switches: Switches, key: str) -> Layer:
+def layer(photo: Photo, checkpoint: str, switches: Switches, key: str) -> Layer:
     """One of ``LAYERS`` under a setting, as the mean over its channels."""
     if key in FUSED_LAYERS:
-        fused = prepared.fused(switches)
-        features = {"final": fused.F5, "dis": fused.D, "con": fused.C}[key]
-        on = key == "final" or any(b in ATTRIBUTES[key] for _, b in switches)
+        heat = models.evaluated(photo, checkpoint, switches).maps[key]
+        on = key == "final" or any(branch in ATTRIBUTES[key] for _, branch in switches)
     else:
         branch, stage = key[:-1], int(key[-1])
-        features = prepared.branch_map(stage, branch)
+        heat = map_of(models.prepared(photo, checkpoint).branch_map(stage, branch))
         on = switches[stage, branch]
-    return Layer(name(key), map_of(features) if on else None)
+    return Layer(name(key), heat if on else None)
 
 
-def stage_layers(prepared: Prepared, switches: Switches, stage: int) -> list[Layer]:
+def stage_layers(photo: Photo, checkpoint: str, switches: Switches, stage: int) -> list[Layer]:
     """A stage's maps: of each side its two branches, then their sum."""
+    prepared = models.prepared(photo, checkpoint)
     layers = []
     for side, total in zip(ATTRIBUTES, prepared.stage_sums(stage, switches), strict=True):
         for branch in ATTRIBUTES[side]:
-            features = prepared.branch_map(stage, branch)
-            layers.append(Layer(branch, map_of(features) if switches[stage, branch] else None))
+            heat = map_of(prepared.branch_map(stage, branch))
+            on = switches[stage, branch]
+            layers.append(Layer(f"{KINDS[branch[0]]} {branch}", heat if on else None))
         on = any(switches[stage, branch] for branch in ATTRIBUTES[side])
-        layers.append(Layer(side, map_of(total) if on else None))
+        layers.append(Layer(f"Sum {side}", map_of(total) if on else None))
     return layers
 
 
-def fused_layers(prepared: Prepared, switches: Switches) -> list[Layer]:
+def fused_layers(photo: Photo, checkpoint: str, switches: Switches) -> list[Layer]:
     """The backbone's features, D, C, and what they add up to."""
-    backbone = Layer("Backbone f₅", map_of(prepared.feature(STAGES[-1])))
-    return [backbone, *(layer(prepared, switches, key) for key in ("dis", "con", "final"))]
+    f5 = models.prepared(photo, checkpoint).feature(STAGES[-1])
+    fused = (layer(photo, checkpoint, switches, key) for key in ("dis", "con", "final"))
+    return [Layer("Backbone f₅", map_of(f5)), *fused]
 
 
 def scale(layers: Sequence[Layer]) -> Scale | None:
@@ -87,15 +85,6 @@ def scale(layers: Sequence[Layer]) -> Scale | None:
         return None
     signed = any(float(heat.min()) < 0 for heat in maps)
     return Scale(value_range(maps, signed=signed), signed)
-
-
-def seen(photo: Photo, checkpoint: str) -> Image.Image:
-    """The part of a photo that a model sees, in the photo's own proportions."""
-    part = crop(photo.image, photo.crop)
-    left, top, right, bottom = map(round, load_model(checkpoint).preprocess.view_box(part.size))
-    part = part.crop((left, top, right, bottom))
-    part.thumbnail((VIEW_SIDE, VIEW_SIDE))
-    return part
 
 
 def painted(picture: Image.Image, shown: Layer, on: Scale | None, opacity: float) -> RGB | None:

@@ -9,9 +9,12 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from PIL import Image
 
+from app.outcome import Evaluated, evaluate
 from app.session import Photo
 from lafe.ablation import Table, factorial
+from lafe.branches import Switches
 from lafe.card import Card
 from lafe.checkpoint import CARD, REPORT, CheckpointError, available, load, load_card
 from lafe.model import LAFE
@@ -20,7 +23,9 @@ from lafe.prepare import Prepared, prepare
 
 MAX_MODELS = 8
 MAX_PREPARED = 48
+MAX_EVALUATED = 5000  # a few kB each
 KEEP_SECONDS = 1800
+VIEW_SIDE = 640  # px, the longest side of the pictures that are shown
 
 _FIRST = ("birds", "cars", "aircraft")
 
@@ -81,6 +86,20 @@ def frame(photo: Photo, name: str, target: int) -> pd.DataFrame:
     return rows.assign(**{"class": [classes[i] for i in rows["prediction"]]})
 
 
+def evaluated(photo: Photo, name: str, switches: Switches) -> Evaluated:
+    """What a setting gives; asked again, it is not computed again."""
+    path = _path(name)
+    return _evaluated(
+        photo.digest, photo.crop, path, _version(path), switches.index, prepared(photo, name)
+    )
+
+
+def seen(photo: Photo, name: str) -> Image.Image:
+    """The part of a photo that a model sees, in the photo's own proportions."""
+    path = _path(name)
+    return _seen(photo.digest, photo.crop, path, _version(path), model(name), photo)
+
+
 def _path(name: str) -> Path:
     path = available().get(name)
     if path is None:
@@ -127,3 +146,21 @@ def _prepared(
 )
 def _table(digest: str, box: Box, path: Path, version: int, _prepared: Prepared) -> Table:
     return factorial(_prepared)
+
+
+@st.cache_resource(max_entries=MAX_EVALUATED, ttl=KEEP_SECONDS, show_spinner=False)
+def _evaluated(
+    digest: str, box: Box, path: Path, version: int, index: int, _prepared: Prepared
+) -> Evaluated:
+    return evaluate(_prepared, Switches.from_index(index))
+
+
+@st.cache_resource(max_entries=MAX_PREPARED, ttl=KEEP_SECONDS, show_spinner=False)
+def _seen(
+    digest: str, box: Box, path: Path, version: int, _model: LAFE, _photo: Photo
+) -> Image.Image:
+    part = crop(_photo.image, box)
+    left, top, right, bottom = map(round, _model.preprocess.view_box(part.size))
+    part = part.crop((left, top, right, bottom))
+    part.thumbnail((VIEW_SIDE, VIEW_SIDE))
+    return part

@@ -1,14 +1,30 @@
-"""What a setting says of a photo, and what changed against another setting."""
+"""What a setting gives and says of a photo, and what changed against another setting."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from lafe.branches import Switches
+from lafe.overlay import Map, map_of
 from lafe.prepare import Prepared
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """What a setting gives: small enough to be kept for many settings.
+
+    Attributes:
+        logits: (K,).
+        maps: of ``"final"``, ``"dis"``, ``"con"``: F_5, D and C, the mean over their channels.
+    """
+
+    logits: Tensor
+    maps: dict[str, Map]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +90,27 @@ class Change:
         return 100 * (self.probability_after - self.probability_before)
 
 
-def outcome(prepared: Prepared, switches: Switches) -> Outcome:
-    """The prediction of one setting."""
-    logits = prepared.logits(switches)
-    return Outcome(prepared.model.card.classes, logits.numpy(), logits.softmax(0).numpy())
+def evaluate(prepared: Prepared, switches: Switches) -> Evaluated:
+    """One fusion for the logits and the maps; the logits have the bits of the model's own."""
+    fused = prepared.fused(switches)
+    with torch.no_grad():
+        logits = prepared.model.classify(fused.F5)[0]
+    maps = {"final": map_of(fused.F5), "dis": map_of(fused.D), "con": map_of(fused.C)}
+    return Evaluated(logits, maps)
+
+
+def outcome(classes: list[str], logits: Tensor) -> Outcome:
+    """The prediction that logits (K,) make."""
+    return Outcome(classes, logits.numpy(), logits.softmax(0).numpy())
+
+
+def percent(probability: float) -> str:
+    """A probability for people: what is not 0 or 1 is not called so."""
+    if 0 < probability < 0.0005:
+        return "<0.1%"
+    if 0.9995 <= probability < 1:
+        return ">99.9%"
+    return f"{probability:.1%}"
 
 
 def change(a: Outcome, b: Outcome) -> Change:

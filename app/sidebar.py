@@ -162,7 +162,10 @@ def _model(photo: Photo | None) -> None:
     with st.popover(f"{len(card.classes)} classes", icon=":material/search:", width="stretch"):
         _classes(card)
     if test := card.figures.get("test"):
-        st.caption(f"{test['top1']:.1%} right on {test['photos']:,} test photos.")
+        st.caption(
+            f"{test['top1']:.1%} right on {test['photos']:,} test photos.",
+            help="\n".join(f"- {plain(limit)}" for limit in card.limits) or None,
+        )
     if photo is not None:
         _truth(photo, card)
 

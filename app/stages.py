@@ -51,7 +51,7 @@ def stages(photo: Photo) -> None:
     panel = visit.panels[min(place or 0, len(visit.panels) - 1)]
     name = visit.checkpoint_of(panel)
     prepared = models.prepared(photo, name)
-    picture = maps.seen(photo, name)
+    picture = models.seen(photo, name).copy()
     picture.thumbnail((_TILE, _TILE))
     opacity = visit.display.opacity
 
@@ -60,7 +60,7 @@ def stages(photo: Photo) -> None:
         rows.append(f'<div class="side {side} wide"><b>{sign}</b> {heading}</div>')
     rows.append("<div></div>")
     for stage in STAGES:
-        layers = maps.stage_layers(prepared, panel.switches, stage)
+        layers = maps.stage_layers(photo, name, panel.switches, stage)
         shared = None if own else maps.scale(layers)
         size = "\N{MULTIPLICATION SIGN}".join(str(n) for n in prepared.feature(stage).shape[2:])
         rows.append(f'<div class="stage">Stage {stage}<small>{size} places</small></div>')
@@ -70,7 +70,7 @@ def stages(photo: Photo) -> None:
     st.html("".join(rows))
 
     st.subheader("Fused over the stages", anchor=False)
-    layers = maps.fused_layers(prepared, panel.switches)
+    layers = maps.fused_layers(photo, name, panel.switches)
     shared = None if own else maps.scale(layers)
     tiles = [_tile(picture, layer, shared, opacity) for layer in layers]
     signs = ["+", "\N{MINUS SIGN}", "="]

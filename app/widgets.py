@@ -15,7 +15,7 @@ import streamlit as st
 from PIL import Image
 
 from app import session
-from app.maps import Scale
+from app.maps import KINDS, Scale
 from app.models import ModelError
 from app.session import LETTERS, Panel
 from lafe.branches import ATTRIBUTES, PRESETS, STAGES, Switches
@@ -34,7 +34,6 @@ SIDES = {
         "What a class shares with its look-alikes. Its features C are subtracted.",
     ),
 }
-KINDS = {"r": "Region", "c": "Channel"}
 
 
 def guarded(draw: Callable[P, None]) -> Callable[P, None]:
@@ -128,11 +127,14 @@ def _switches_of(place: int, panel: Panel, side: str, branch: str) -> None:
 
 
 def setting_name(switches: Switches) -> str:
-    """A preset's name, or the switches spelled out."""
+    """A preset's name, or what is on or, if that is shorter, off."""
     for name, preset in PRESETS.items():
         if preset == switches:
             return name.capitalize()
-    return str(switches)
+    off = Switches.all()
+    for stage, branch in switches:
+        off = off.toggled(stage, branch)
+    return str(switches) if len(switches) <= len(off) else f"All but {off}"
 
 
 def preset_picker(place: int, panel: Panel) -> None:
