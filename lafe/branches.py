@@ -85,8 +85,11 @@ class Switches:
         return (key for key in EVERY_BRANCH if self[key])
 
     def __len__(self) -> int:
-        """How many branches are on; so ``none()`` is false where a truth value is asked for."""
+        """How many branches are on."""
         return self.index.bit_count()
+
+    def __bool__(self) -> bool:
+        return True  # none() is a setting too: "chosen or default" keeps it
 
     def __str__(self) -> str:
         """Short and readable, safe in URLs and file names; ``parse`` reads it back."""

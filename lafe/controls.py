@@ -36,7 +36,7 @@ class Controls:
 
     def __post_init__(self) -> None:
         both = Switches(self.uniform.index & self.shuffled.index)
-        if both:
+        if len(both):
             raise ValueError(f"A branch is either uniform or shuffled, not both: {both}.")
 
     def __getitem__(self, key: tuple[int, str]) -> str:

@@ -49,6 +49,12 @@ def test_a_bit_is_four_times_the_stage_from_three_plus_the_place_of_the_branch()
     assert list(expected) == list(EVERY_BRANCH)
 
 
+def test_none_is_a_setting_too() -> None:
+    """So that "chosen or default" keeps it."""
+    assert (Switches.none() or Switches.all()) == Switches.none()
+    assert len(Switches.none()) == 0
+
+
 def test_all_and_none() -> None:
     assert on(Switches.all()) == set(EVERY_BRANCH)
     assert on(Switches.none()) == set()
