@@ -4,8 +4,9 @@ A map is upsampled bilinearly, which makes up no value beyond its own, and paint
 on a range that the caller gives and can print beside it: nothing is squared, nothing is rescaled
 to look stronger.  Values outside of the range get the colour of the nearer end.
 
-Unsigned maps are painted in viridis.  Signed ones run from blue over white, which is exactly zero,
-to orange; both survive all common colour blindness.
+Unsigned maps are painted in viridis.  Signed ones run from purple over white, which is exactly
+zero, to green; both survive all common colour blindness.  Blue and vermilion are taken: they mean
+discriminative and confusable wherever this project draws something.
 """
 
 from collections.abc import Iterable
@@ -20,13 +21,13 @@ Map = np.ndarray  # (h, w), any real type
 Range = tuple[float, float]
 Box = tuple[float, float, float, float]
 
-# Blue and vermilion of Okabe and Ito's palette, each going on to a darker shade of itself.
+# Purple and green, chosen so that x and -x differ as much as they can for every dichromat.
 _ANCHORS = {
-    -1.0: (0, 58, 99),
-    -0.6: (0, 114, 178),
+    -1.0: (84, 10, 110),
+    -0.6: (128, 20, 166),
     0.0: (255, 255, 255),
-    0.6: (213, 94, 0),
-    1.0: (122, 40, 0),
+    0.6: (22, 134, 28),
+    1.0: (12, 88, 14),
 }
 _BAR = (16, 256)  # height, width in pixels
 

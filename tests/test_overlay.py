@@ -13,9 +13,9 @@ RNG = np.random.default_rng(0)
 PHOTO = Image.fromarray(RNG.integers(0, 256, (60, 80, 3), dtype=np.uint8))
 PIXELS = np.asarray(PHOTO)
 
-# The ends of viridis as Matplotlib publishes it, and of our blue - white - orange.
+# The ends of viridis as Matplotlib publishes it, and of our purple - white - green.
 VIRIDIS_LOW, VIRIDIS_HIGH = (68, 1, 84), (253, 231, 37)
-BLUE, WHITE, ORANGE = (0, 58, 99), (255, 255, 255), (122, 40, 0)
+PURPLE, WHITE, GREEN = (84, 10, 110), (255, 255, 255), (12, 88, 14)
 
 
 def alone(heat: object, low: float, high: float, *, signed: bool = False) -> np.ndarray:
@@ -36,7 +36,7 @@ def test_the_ends_of_an_unsigned_range(value, colour):
     assert_colour(alone(np.full((7, 7), value), -3, 5), colour)
 
 
-@pytest.mark.parametrize(("value", "colour"), [(-2, BLUE), (0, WHITE), (2, ORANGE)])
+@pytest.mark.parametrize(("value", "colour"), [(-2, PURPLE), (0, WHITE), (2, GREEN)])
 def test_the_ends_and_the_middle_of_a_signed_range(value, colour):
     assert_colour(alone(np.full((7, 7), value), -2, 2, signed=True), colour, atol=0)
 
@@ -56,9 +56,9 @@ def test_opposite_values_are_equally_far_from_white():
     whiteness = colours.min(1) / 255  # falls to the sides
     assert (np.diff(whiteness[:128]) >= 0).all()
     assert (np.diff(whiteness[127:]) <= 0).all()
-    blue, orange = colours[:127][::-1], colours[128:]
-    assert (blue[:, 2] > blue[:, 0]).all()
-    assert (orange[:, 0] > orange[:, 2]).all()
+    purple, green = colours[:127], colours[128:]
+    assert (purple[:, [0, 2]] > purple[:, [1]]).all()
+    assert (green[:, [1]] > green[:, [0, 2]]).all()
 
 
 def test_a_map_is_linear_in_its_values():
@@ -167,8 +167,8 @@ def test_bar_from_low_to_high():
     assert_colour(bar[:, -1], VIRIDIS_HIGH)
     assert len(np.unique(bar[0], axis=0)) > 250
     signed = colour_bar((-3, 3), signed=True)
-    assert_colour(signed[:, 0], BLUE)
-    assert_colour(signed[:, -1], ORANGE)
+    assert_colour(signed[:, 0], PURPLE)
+    assert_colour(signed[:, -1], GREEN)
     assert signed[0, 127:129].min() > 240
 
 
