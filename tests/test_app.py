@@ -5,13 +5,11 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import streamlit as st
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -38,11 +36,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def only_these(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def only_these(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "folders", lambda: [folder])
-    st.cache_resource.clear()
-    yield
-    st.cache_resource.clear()
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (120, 90), kind: str = "PNG") -> bytes:
@@ -173,9 +168,9 @@ def test_equal_switches_are_identical_to_the_bit() -> None:
 
 
 def test_switches_never_pass_through_the_backbone_again() -> None:
-    at = upload(app(), ("owl.png", picture()))
-    passes = []
-    models.model("birds").backbone.register_forward_hook(lambda *_: passes.append(1))
+    at = upload(app(), ("owl.png", picture(99)))  # a photo that no other test has prepared
+    passes: list[int] = []
+    hook = models.model("birds").backbone.register_forward_hook(lambda *_: passes.append(1))
     at.segmented_control(key="switch-0-c_dis").unselect(3).run()
     at.selectbox(key="preset-1").set_value(PRESETS["no region"]).run()
     at.segmented_control(key="map").set_value("con").run()
@@ -183,6 +178,7 @@ def test_switches_never_pass_through_the_backbone_again() -> None:
     assert passes == []
     at.switch_page("app/compare.py").run()
     at.slider(key="crop-0").set_value((20, 80)).run()
+    hook.remove()
     assert passes == [1]
 
 
