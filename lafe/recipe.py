@@ -75,7 +75,7 @@ class Recipe:
     dis_loss: float = 1.0
     con_loss: float = 1.0
     alone_loss: float = 0.5
-    rival_loss: float = 0.5
+    rival_loss: float = 0.0
     rotation: float = 0.0
     flip: bool = True
     scale: tuple[float, float] | None = None

@@ -17,7 +17,9 @@ from lafe.losses import ConLoss
 from lafe.objective import draw_settings, paper_objective, switched_objective
 from lafe.recipe import Recipe
 
-RECIPE = Recipe("tiny", "folder", "test_resnet", 96, 96, epochs=1, lr=0.01, smoothing=0.1)
+RECIPE = Recipe(
+    "tiny", "folder", "test_resnet", 96, 96, epochs=1, lr=0.01, smoothing=0.1, rival_loss=0.5
+)
 LABELS = torch.tensor([0, 0, 3, 3, 1, 2, 4])  # two pairs, two of other classes, one alone
 
 
