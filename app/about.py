@@ -50,7 +50,7 @@ def reading() -> None:
 
 def model_card(name: str, card: Card) -> None:
     """What a checkpoint says of itself."""
-    st.subheader(f"The model “{title(name, card)}”", anchor=False)
+    st.subheader(f"The model “{plain(title(name, card))}”", anchor=False)
     st.markdown("\n".join(f"- **{key}**: {plain(value)}" for key, value in _facts(card).items()))
     if card.limits:
         st.markdown("**Limits**")

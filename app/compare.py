@@ -20,6 +20,7 @@ from app.widgets import (
     badge,
     guarded,
     legend,
+    plain,
     preset_picker,
     set_switches,
     setting_name,
@@ -183,7 +184,7 @@ def _warn(looks: list[Look]) -> None:
     """Say plainly that a photo looks like nothing a model knows."""
     for name in dict.fromkeys(look.checkpoint for look in looks if look.unknown):
         st.warning(
-            f"This photo looks like nothing that the model “{title(name, cards()[name])}” knows. "
+            f"This photo looks like nothing that the model “{plain(title(name, cards()[name]))}” knows. "
             "Take its classes as guesses, or crop closer.",
             icon=":material/help:",
         )
@@ -275,7 +276,7 @@ def _changed(change: Change) -> str:
     if change.identical:
         return '<div class="change">Identical to A, to the bit.</div>'
     if change.probability_after is None:
-        return '<div class="change">This model does not know that class of A.</div>'
+        return f'<div class="change">This model does not know {escape(change.before)}.</div>'
     points = f"{change.points:+.1f} points".replace("-", "\N{MINUS SIGN}")
     if not change.flipped:
         return f'<div class="change">Same class as A, {points}. {_TICK}</div>'

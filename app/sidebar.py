@@ -152,7 +152,7 @@ def _model(photo: Photo | None) -> None:
     st.pills(
         "Model",
         list(known),
-        format_func=lambda name: title(name, known[name]),
+        format_func=lambda name: plain(title(name, known[name])),
         required=True,
         key="checkpoint",
         on_change=lambda: session.change(checkpoint=st.session_state["checkpoint"]),

@@ -10,7 +10,7 @@ from app.components import data_url
 from app.maps import Layer, Scale
 from app.models import cards, title
 from app.session import LETTERS, Photo
-from app.widgets import SIDES, guarded, legend, setting_name
+from app.widgets import SIDES, guarded, legend, plain, setting_name
 from lafe.branches import STAGES
 
 _TILE = 320  # px, longest side of a picture here
@@ -81,7 +81,7 @@ def stages(photo: Photo) -> None:
         f'<div class="equation">{"".join(parts)}<div>{legend(shared) if shared else ""}</div></div>'
     )
     st.caption(
-        f"Maps of the model “{title(name, cards()[name])}”, each the mean over its channels, shown "
+        f"Maps of the model “{plain(title(name, cards()[name]))}”, each the mean over its channels, shown "
         "as it is."
     )
     address.show(visit)
