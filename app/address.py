@@ -26,7 +26,7 @@ def write(visit: Visit) -> dict[str, str]:
     params = {"checkpoint": visit.checkpoint} if visit.checkpoint else {}
     crop = visit.photo.crop if visit.photo else visit.first_crop
     if crop != WHOLE:
-        params["crop"] = ",".join(f"{edge:.4g}" for edge in crop)
+        params["crop"] = ",".join(f"{edge:g}" for edge in crop)
     for letter, panel in zip(_PANELS, visit.panels, strict=False):
         own = f"@{panel.checkpoint}" if panel.checkpoint else ""
         params[letter] = f"{panel.switches}{own}"

@@ -183,8 +183,9 @@ def _display(display: Display) -> None:
 def _warn(looks: list[Look]) -> None:
     """Say plainly that a photo looks like nothing a model knows."""
     for name in dict.fromkeys(look.checkpoint for look in looks if look.unknown):
+        model = plain(title(name, cards()[name]))
         st.warning(
-            f"This photo looks like nothing that the model “{plain(title(name, cards()[name]))}” knows. "
+            f"This photo looks like nothing that the model “{model}” knows. "
             "Take its classes as guesses, or crop closer.",
             icon=":material/help:",
         )

@@ -93,8 +93,16 @@ class Visit:
             current = photos[-1].digest if photos else None
         return replace(self, photos=photos, current=current)
 
-    def with_current(self, **changes: Any) -> Visit:
-        """Change the crop or the truth of the photo that is looked at."""
+    def with_crop(self, box: Box) -> Visit:
+        """Crop the photo that is looked at; in steps of 1/10,000, which an address can hold."""
+        left, top, right, bottom = (round(edge, 4) for edge in box)
+        return self._with_current(crop=(left, top, right, bottom))
+
+    def with_truth(self, name: str | None) -> Visit:
+        """Say what the photo that is looked at really shows."""
+        return self._with_current(truth=name)
+
+    def _with_current(self, **changes: Any) -> Visit:
         photos = tuple(
             replace(p, **changes) if p.digest == self.current else p for p in self.photos
         )

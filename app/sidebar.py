@@ -138,7 +138,7 @@ def _set_crop(box: Box) -> None:
     except PhotoError as error:
         session.notify(plain(str(error)))
     else:
-        session.keep(session.visit().with_current(crop=box))
+        session.keep(session.visit().with_crop(box))
 
 
 def _model(photo: Photo | None) -> None:
@@ -186,8 +186,6 @@ def _truth(photo: Photo, card: Card) -> None:
         index=None,
         key="truth",
         placeholder="Search",
-        on_change=lambda: session.keep(
-            session.visit().with_current(truth=st.session_state["truth"])
-        ),
+        on_change=lambda: session.keep(session.visit().with_truth(st.session_state["truth"])),
         help="The panels then show its rank and probability.",
     )
