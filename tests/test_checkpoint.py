@@ -104,7 +104,7 @@ def test_weights_that_do_not_fit_are_refused(
     folder: Path, tensors: dict[str, torch.Tensor | None], reason: str
 ) -> None:
     _edit_weights(folder, **tensors)
-    with pytest.raises(CheckpointError, match="classifier|extra") as error:
+    with pytest.raises(CheckpointError, match=r"classifier|extra") as error:
         load(folder)
     assert reason in str(error.value)
 
