@@ -81,8 +81,8 @@ def stages(photo: Photo) -> None:
         f'<div class="equation">{"".join(parts)}<div>{legend(shared) if shared else ""}</div></div>'
     )
     st.caption(
-        f"Maps of the model “{plain(title(name, cards()[name]))}”, each the mean over its channels, "
-        "shown as it is."
+        f"Maps of the model “{plain(title(name, cards()[name]))}”, each the mean over its "
+        "channels, shown as it is."
     )
     address.show(visit)
 
