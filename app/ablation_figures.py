@@ -73,7 +73,7 @@ def shapley_bars(values: Tensor, unit: str) -> go.Figure:
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(fixedrange=True, showgrid=True, gridcolor="#eceff1")
     figure.update_yaxes(fixedrange=True)
-    return _styled(figure, 330)
+    return _styled(figure, 360)
 
 
 def waterfall(steps: dict[str, float]) -> go.Figure:
@@ -100,7 +100,7 @@ def waterfall(steps: dict[str, float]) -> go.Figure:
     )
     figure.update_yaxes(autorange="reversed", fixedrange=True)
     figure.update_layout(showlegend=False, barmode="overlay")
-    return _styled(figure, 230)
+    return _styled(figure, 260)
 
 
 def every_setting(frame: pd.DataFrame, chosen: int | None) -> go.Figure:
@@ -113,7 +113,7 @@ def every_setting(frame: pd.DataFrame, chosen: int | None) -> go.Figure:
             customdata=list(zip(frame.index, frame["switches"], frame["class"], strict=True)),
             marker={
                 "symbol": "square",
-                "size": 7.5,
+                "size": 7,
                 "color": frame["probability"],
                 "colorscale": "Cividis",
                 "cmin": 0,
@@ -140,7 +140,7 @@ def every_setting(frame: pd.DataFrame, chosen: int | None) -> go.Figure:
     figure.update_xaxes(**_blocks("r_dis", "c_dis"), title="Discriminative branches that are on")
     figure.update_yaxes(**_blocks("r_con", "c_con"), title="Confusable branches that are on")
     figure.update_layout(showlegend=False, clickmode="event+select", dragmode=False)
-    return _styled(figure, 640)
+    return _styled(figure, 560)
 
 
 def _blocks(region: str, channel: str) -> dict[str, Any]:
@@ -162,6 +162,8 @@ def _signed(value: float) -> str:
 
 def _styled(figure: go.Figure, height: int, margins: Sequence[int] = (8, 8, 8, 8)) -> go.Figure:
     left, right, top, bottom = margins
+    figure.update_xaxes(automargin=True)  # labels keep their room
+    figure.update_yaxes(automargin=True)
     return figure.update_layout(
         height=height,
         margin={"l": left, "r": right, "t": top, "b": bottom},
