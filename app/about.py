@@ -43,8 +43,9 @@ def reading() -> None:
     )
     st.subheader("Your photos", anchor=False)
     st.markdown(
-        "They stay in this computer's memory while you are here, and are not written to disk or "
-        "logged. What cameras write into photos (place, time, device) is dropped on arrival."
+        "They stay in the memory of the computer that runs this app while you are here, and are "
+        "not written to disk or logged. What cameras write into photos (place, time, device) is "
+        "dropped on arrival."
     )
 
 

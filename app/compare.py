@@ -267,7 +267,7 @@ def _prediction(place: int, look: Look, first: Look | None, truth: str | None) -
         top_five(look.outcome, against, truth),
         theme=None,
         key=f"bars-{place}",
-        config={"displayModeBar": False},
+        config={"staticPlot": True},
         alt=f"Five likeliest classes; first {name} with {percent(probability)}",
     )
 

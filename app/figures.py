@@ -24,7 +24,7 @@ def top_five(
     values = [probability for _, probability in rows]
     places = list(range(len(rows)))
     above = [place - 0.37 for place in places]  # the words stand above the bars
-    words: dict[str, Any] = {"y": above, "mode": "text", "cliponaxis": False, "hoverinfo": "skip"}
+    words: dict[str, Any] = {"y": above, "mode": "text", "cliponaxis": False}
     data: list[dict[str, Any]] = [
         {"type": "bar", "x": [1] * len(rows), "y": places, "marker": {"color": TRACK}},
         {"type": "bar", "x": values, "y": places, "marker": {"color": _colours(names, truth)}},
@@ -34,7 +34,7 @@ def top_five(
         | words,
     ]
     for bar in data[:2]:
-        bar |= {"orientation": "h", "width": 0.3, "hoverinfo": "skip"}
+        bar |= {"orientation": "h", "width": 0.3}
     if against is not None:
         data.append(
             {
@@ -42,7 +42,6 @@ def top_five(
                 "y": places,
                 "mode": "markers",
                 "marker": {"symbol": "line-ns", "size": 8, "line": {"width": 2, "color": _TEXT}},
-                "hovertemplate": "A: %{x:.1%}<extra></extra>",
                 "cliponaxis": False,
             }
         )

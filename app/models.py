@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -13,10 +13,10 @@ from PIL import Image
 
 from app.outcome import Evaluated, evaluate
 from app.session import Photo
+from lafe import checkpoint
 from lafe.ablation import Table, factorial
 from lafe.branches import Switches
 from lafe.card import Card
-from lafe.checkpoint import CARD, REPORT, CheckpointError, available, load, load_card
 from lafe.model import LAFE
 from lafe.photo import Box, crop
 from lafe.prepare import Prepared, prepare
@@ -25,6 +25,7 @@ MAX_MODELS = 8
 MAX_PREPARED = 48
 MAX_EVALUATED = 5000  # a few kB each
 KEEP_SECONDS = 1800
+LOOK_AGAIN_SECONDS = 10  # for checkpoints that were added
 VIEW_SIDE = 640  # px, the longest side of the pictures that are shown
 
 _FIRST = ("birds", "cars", "aircraft")
@@ -36,20 +37,26 @@ class ModelError(RuntimeError):
     """A model that cannot be used; the message is for visitors, the reason is in the log."""
 
 
+class Source(NamedTuple):
+    """A checkpoint's folder, and when it was written: another one is another model."""
+
+    path: Path
+    written: int
+
+
 def cards() -> dict[str, Card]:
     """The checkpoints that can be chosen, ours first; a broken one is left out and logged."""
-    names = available()
-    order = sorted(names, key=lambda n: (_FIRST.index(n) if n in _FIRST else len(_FIRST), n))
-    found = {name: _card(names[name], _version(names[name])) for name in order}
+    sources = _sources(tuple(checkpoint.folders()))
+    order = sorted(sources, key=lambda n: (_FIRST.index(n) if n in _FIRST else len(_FIRST), n))
+    found = {name: _card(sources[name]) for name in order}
     return {name: card for name, card in found.items() if card is not None}
 
 
 def model(name: str) -> LAFE:
     """The model of a checkpoint; ModelError if there is none or it was refused."""
-    path = _path(name)
     try:
-        return _model(path, _version(path))
-    except CheckpointError as error:
+        return _model(_source(name))
+    except checkpoint.CheckpointError as error:
         log.error("A checkpoint was refused: %s", error)
         raise ModelError(
             "This model's file was refused, the log says why: choose another one."
@@ -58,7 +65,7 @@ def model(name: str) -> LAFE:
 
 def report(name: str) -> dict[str, Any]:
     """What was measured of a checkpoint; empty if nothing was."""
-    file = _path(name) / REPORT
+    file = _source(name).path / checkpoint.REPORT
     return _report(file, file.stat().st_mtime_ns) if file.is_file() else {}
 
 
@@ -69,14 +76,19 @@ def title(name: str, card: Card) -> str:
 
 def prepared(photo: Photo, name: str) -> Prepared:
     """The photo's features under a checkpoint; the only passes through a backbone are here."""
-    path = _path(name)
-    return _prepared(photo.digest, photo.crop, path, _version(path), model(name), photo)
+    return _prepared(photo.digest, photo.crop, _source(name), model(name), photo)
+
+
+def evaluated(photo: Photo, name: str, switches: Switches) -> Evaluated:
+    """What a setting gives; asked again, it is not computed again."""
+    return _evaluated(
+        photo.digest, photo.crop, _source(name), switches.index, prepared(photo, name)
+    )
 
 
 def table(photo: Photo, name: str) -> Table:
     """All 4,096 settings of a photo under a checkpoint."""
-    path = _path(name)
-    return _table(photo.digest, photo.crop, path, _version(path), prepared(photo, name))
+    return _table(photo.digest, photo.crop, _source(name), prepared(photo, name))
 
 
 def frame(photo: Photo, name: str, target: int) -> pd.DataFrame:
@@ -86,42 +98,38 @@ def frame(photo: Photo, name: str, target: int) -> pd.DataFrame:
     return rows.assign(**{"class": [classes[i] for i in rows["prediction"]]})
 
 
-def evaluated(photo: Photo, name: str, switches: Switches) -> Evaluated:
-    """What a setting gives; asked again, it is not computed again."""
-    path = _path(name)
-    return _evaluated(
-        photo.digest, photo.crop, path, _version(path), switches.index, prepared(photo, name)
-    )
-
-
 def seen(photo: Photo, name: str) -> Image.Image:
     """The part of a photo that a model sees, in the photo's own proportions."""
-    path = _path(name)
-    return _seen(photo.digest, photo.crop, path, _version(path), model(name), photo)
+    return _seen(photo.digest, photo.crop, _source(name), model(name), photo)
 
 
-def _path(name: str) -> Path:
-    path = available().get(name)
-    if path is None:
+def _source(name: str) -> Source:
+    source = _sources(tuple(checkpoint.folders())).get(name)
+    if source is None:
         raise ModelError("This model is not installed here any more: choose another one.")
-    return path
+    return source
 
 
-def _version(path: Path) -> int:
-    return (path / CARD).stat().st_mtime_ns
+@st.cache_resource(max_entries=10, ttl=LOOK_AGAIN_SECONDS, show_spinner=False)
+def _sources(folders: tuple[Path, ...]) -> dict[str, Source]:
+    found = checkpoint.available(folders)
+    return {
+        name: Source(path, (path / checkpoint.CARD).stat().st_mtime_ns)
+        for name, path in found.items()
+    }
 
 
 @st.cache_resource(max_entries=100, show_spinner=False)
-def _card(path: Path, version: int) -> Card | None:
+def _card(source: Source) -> Card | None:
     try:
-        return load_card(path)
-    except CheckpointError as error:
+        return checkpoint.load_card(source.path)
+    except checkpoint.CheckpointError as error:
         log.error("A checkpoint is left out: %s", error)
         return None
 
 
 @st.cache_resource(max_entries=100, show_spinner=False)
-def _report(file: Path, version: int) -> dict[str, Any]:
+def _report(file: Path, written: int) -> dict[str, Any]:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -130,35 +138,32 @@ def _report(file: Path, version: int) -> dict[str, Any]:
 
 
 @st.cache_resource(max_entries=MAX_MODELS, show_spinner="Loading the model")
-def _model(path: Path, version: int) -> LAFE:
-    return load(path)
+def _model(source: Source) -> LAFE:
+    return checkpoint.load(source.path)
+
+
+# Arguments with an underscore are no part of a key.
 
 
 @st.cache_resource(max_entries=MAX_PREPARED, ttl=KEEP_SECONDS, show_spinner="Looking at the photo")
-def _prepared(
-    digest: str, box: Box, path: Path, version: int, _model: LAFE, _photo: Photo
-) -> Prepared:
+def _prepared(digest: str, box: Box, source: Source, _model: LAFE, _photo: Photo) -> Prepared:
     return prepare(_model, _model.preprocess(crop(_photo.image, box)))
+
+
+@st.cache_resource(max_entries=MAX_EVALUATED, ttl=KEEP_SECONDS, show_spinner=False)
+def _evaluated(digest: str, box: Box, source: Source, index: int, _prepared: Prepared) -> Evaluated:
+    return evaluate(_prepared, Switches.from_index(index))
 
 
 @st.cache_resource(
     max_entries=MAX_PREPARED, ttl=KEEP_SECONDS, show_spinner="Evaluating 4,096 settings"
 )
-def _table(digest: str, box: Box, path: Path, version: int, _prepared: Prepared) -> Table:
+def _table(digest: str, box: Box, source: Source, _prepared: Prepared) -> Table:
     return factorial(_prepared)
 
 
-@st.cache_resource(max_entries=MAX_EVALUATED, ttl=KEEP_SECONDS, show_spinner=False)
-def _evaluated(
-    digest: str, box: Box, path: Path, version: int, index: int, _prepared: Prepared
-) -> Evaluated:
-    return evaluate(_prepared, Switches.from_index(index))
-
-
 @st.cache_resource(max_entries=MAX_PREPARED, ttl=KEEP_SECONDS, show_spinner=False)
-def _seen(
-    digest: str, box: Box, path: Path, version: int, _model: LAFE, _photo: Photo
-) -> Image.Image:
+def _seen(digest: str, box: Box, source: Source, _model: LAFE, _photo: Photo) -> Image.Image:
     part = crop(_photo.image, box)
     left, top, right, bottom = map(round, _model.preprocess.view_box(part.size))
     part = part.crop((left, top, right, bottom))

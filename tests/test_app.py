@@ -77,7 +77,7 @@ def said(at: AppTest) -> str:
 
 def truth(name: str, data: bytes, switches: Switches) -> torch.Tensor:
     """Probabilities, computed without the app."""
-    model = load(models._path(name))
+    model = load(models._source(name).path)
     with torch.no_grad():
         return model(model.preprocess(open_photo(data)), switches)[0].softmax(0)
 
@@ -389,7 +389,7 @@ def test_an_error_is_one_sentence_and_the_traceback_is_logged(
     at = app()
     monkeypatch.setattr(models, "prepared", broken)
     with caplog.at_level(logging.ERROR):
-        upload(at, ("private-name.png", picture()))
+        upload(at, ("private-name.png", picture(98)))
     assert not at.exception
     assert "Something went wrong" in at.error[0].value
     assert "secret detail" not in said(at)
