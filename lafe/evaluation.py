@@ -253,7 +253,7 @@ def evaluate(
             for name in ("f5", "D", "C")
         }
     if against is not None:
-        report["against_plain"] = _against(against, split["test"], test, device)
+        report["against_plain"] = _against(against, card.recipe, split["test"], test, device)
     kinds = ("max_probability", "energy")
     note = f"{len(held_out.labels)} photos held out from the training split"
     report["unknown"] = {k: unknown.fit(held_out.logits["full"], k, note) for k in kinds}
@@ -293,8 +293,18 @@ def _right(outputs: Outputs, preset: str = "full") -> Tensor:
     return (outputs.logits[preset].argmax(1) == outputs.labels).float()
 
 
+def recipe_differences(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, list[Any]]:
+    """Fields in which two recipes differ, with both values, but for the name and the attention."""
+    fields = sorted((ours.keys() | theirs.keys()) - {"name", "attention"})
+    return {f: [ours.get(f), theirs.get(f)] for f in fields if ours.get(f) != theirs.get(f)}
+
+
 def _against(
-    plain: str | Path, dataset: PhotoDataset, test: Outputs, device: str
+    plain: str | Path,
+    ours_recipe: dict[str, Any],
+    dataset: PhotoDataset,
+    test: Outputs,
+    device: str,
 ) -> dict[str, Any]:
     """Full against a plain backbone on the same photos, with a paired bootstrap interval."""
     other = load(plain, device)
@@ -304,6 +314,7 @@ def _against(
         "plain_top1": float(theirs.mean()),
         "plain_sha256": other.card.sha256,
         "plain_training": other.card.training,
+        "recipe_differences": recipe_differences(ours_recipe, other.card.recipe),
         "difference": bootstrap_mean(ours - theirs),
         "only_full_right": int((ours > theirs).sum()),
         "only_plain_right": int((theirs > ours).sum()),

@@ -46,24 +46,3 @@ class ConLoss(nn.Module):
 def cls_loss(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
     """Cross-entropy (Eq. 10).  Shape: logits (B, K), labels (B,) -> scalar."""
     return F.cross_entropy(logits, labels, label_smoothing=smoothing)
-
-
-def rival_targets(logits: Tensor, labels: Tensor) -> Tensor:
-    """Which look-alikes a model confuses a photo with: its probabilities of the wrong classes.
-
-    Shape: logits (B, K), labels (B,) -> (B, K), rows that sum to 1 with 0 at the label; no
-    gradient flows back.
-    """
-    hidden = logits.detach().scatter(1, labels[:, None], -torch.inf)
-    return hidden.softmax(1)
-
-
-def rival_loss(con_logits: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy of the classifier on ``GAP(C)`` with the look-alikes as its target.
-
-    Ours, not the paper's.  ``C`` is subtracted, so what it says for the look-alikes counts against
-    them.  Eq. 9 alone asks ``C`` to say nothing, which a constant does.
-
-    Shape: con_logits and logits (B, K), labels (B,) -> scalar.
-    """
-    return F.cross_entropy(con_logits, rival_targets(logits, labels))

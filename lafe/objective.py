@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lafe.branches import PRESETS, Switches
-from lafe.losses import ConLoss, cls_loss, dis_loss, rival_loss
+from lafe.losses import ConLoss, cls_loss, dis_loss
 from lafe.mixed import mask_of, mixed_attribute
 from lafe.model import LAFE
 from lafe.recipe import Recipe
@@ -66,11 +66,10 @@ def switched_objective(
     labels: Tensor,
     settings: Sequence[Switches],
 ) -> dict[str, Tensor]:
-    """The paper's losses, each pair under a setting of its own, and two that give D and C a task.
+    """The paper's losses, each pair under a setting of its own, and one that gives D a task.
 
     Random settings keep every branch alive: each has steps in which the prediction hangs on it.
-    The classifier on D alone should name the class (``alone``), on C alone the look-alikes
-    (``rival``).
+    The classifier on D alone should name the class (``alone``).
 
     Shape: x (B, 3, S, S), labels (B,), a setting per pair of neighbours -> scalars.
     """
@@ -88,10 +87,6 @@ def switched_objective(
     alone = D.flatten(1).any(1)  # photos that have a D
     if recipe.alone_loss and alone.any():
         parts["alone"] = recipe.alone_loss * _cls(model, D[alone], labels[alone], recipe)
-    shared = C.flatten(1).any(1)  # photos that have a C
-    if recipe.rival_loss and shared.any():
-        said = model.classify(C[shared])
-        parts["rival"] = recipe.rival_loss * rival_loss(said, logits[shared], labels[shared])
     return parts
 
 

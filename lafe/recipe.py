@@ -41,7 +41,6 @@ class Recipe:
             classifier also trained on D alone).
         dis_loss, con_loss: weights of Eq. 8 and 9 (1 as printed, 0 leaves one out).
         alone_loss: weight of the cross-entropy of the classifier on GAP(D) alone (``switched``).
-        rival_loss: weight of the cross-entropy that teaches C the look-alikes (``switched``).
         rotation: in degrees; flip; scale: range of area shares for a random resized crop, else a
             plain random crop; jitter; erase: see :func:`lafe.data.train_transform`.
         smoothing: of the labels.
@@ -75,7 +74,6 @@ class Recipe:
     dis_loss: float = 1.0
     con_loss: float = 1.0
     alone_loss: float = 0.5
-    rival_loss: float = 0.0
     rotation: float = 0.0
     flip: bool = True
     scale: tuple[float, float] | None = None

@@ -163,7 +163,7 @@ def _section(r: Result) -> str:
         _presets(r.report["presets"]),
     ]
     if "against_plain" in r.report:
-        parts += ["Against a plain backbone that was trained by the same recipe:", _against(r)]
+        parts += [f"Against a plain backbone that was trained {_how(r)}:", _against(r)]
     if "branches" in r.report:
         parts += ["What the branches do:", _branches(r.report["branches"])]
     if r.report["confused"]:
@@ -205,6 +205,17 @@ def _presets(presets: dict[str, dict[str, float]]) -> str:
         for name, p in presets.items()
     ]
     return _table(["setting", "top-1 %", "top-5 %", "ECE"], rows)
+
+
+def _how(r: Result) -> str:
+    """Whether the plain backbone's card holds the same recipe."""
+    differences = r.report["against_plain"]["recipe_differences"]
+    if not differences:
+        return "by the same recipe, as both cards say"
+    listed = "; ".join(
+        f"`{k}` {theirs} instead of {ours}" for k, (ours, theirs) in differences.items()
+    )
+    return f"by another recipe ({listed})"
 
 
 def _against(r: Result) -> str:

@@ -137,3 +137,13 @@ def test_a_report_holds_what_a_forward_pass_gives(squares: Path, tmp_path: Path)
     card = load_card(folder)
     assert card.figures["test"]["photos"] == len(test)
     assert card.unknown["score"] == "max_probability"
+
+
+def test_recipes_differ_in_what_is_not_the_attention() -> None:
+    ours = {"name": "birds", "attention": True, "epochs": 9, "lr": 0.01, "freeze": ["stem"]}
+    theirs = ours | {"name": "birds-plain", "attention": False}
+    assert ev.recipe_differences(ours, theirs) == {}
+    assert ev.recipe_differences(ours, theirs | {"epochs": 12, "seed": 1}) == {
+        "epochs": [9, 12],
+        "seed": [None, 1],
+    }

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lafe.losses import ConLoss, cls_loss, dis_loss, pair_mask, rival_loss, rival_targets
+from lafe.losses import ConLoss, cls_loss, dis_loss, pair_mask
 
 
 def maps(pooled: list[list[float]]) -> Tensor:
@@ -82,23 +82,3 @@ def test_cls_loss_by_hand() -> None:
     smooth = [0.8 * log_p[0][1] + 0.1 * (log_p[0][0] + log_p[0][2]),
               0.8 * log_p[1][0] + 0.1 * (log_p[1][1] + log_p[1][2])]  # fmt: skip
     assert float(cls_loss(logits, labels, 0.3)) == pytest.approx(-sum(smooth) / 2)
-
-
-def test_rivals_are_the_wrong_classes_by_their_probabilities() -> None:
-    logits = torch.tensor([[5.0, math.log(3), math.log(1)], [0.0, 9.0, 0.0]])
-    found = rival_targets(logits, torch.tensor([0, 1]))
-    assert torch.allclose(found, torch.tensor([[0, 0.75, 0.25], [0.5, 0, 0.5]]))
-
-
-def test_rival_loss_teaches_the_maps_and_leaves_the_target_alone() -> None:
-    logits = torch.tensor([[5.0, math.log(3), math.log(1)]], requires_grad=True)
-    said = torch.tensor([[0.2, -0.4, 1.0]], requires_grad=True)
-    loss = rival_loss(said, logits, torch.tensor([0]))
-    total = sum(math.exp(v) for v in (0.2, -0.4, 1.0))
-    expected = -0.75 * (-0.4 - math.log(total)) - 0.25 * (1.0 - math.log(total))
-    assert float(loss) == pytest.approx(expected)
-    loss.backward()
-    assert logits.grad is None
-    assert said.grad is not None
-    assert said.grad[0, 0] > 0  # descent takes the true class out of C
-    assert said.grad[0, 1] < 0  # and puts the look-alike in

@@ -17,9 +17,7 @@ from lafe.losses import ConLoss
 from lafe.objective import draw_settings, paper_objective, switched_objective
 from lafe.recipe import Recipe
 
-RECIPE = Recipe(
-    "tiny", "folder", "test_resnet", 96, 96, epochs=1, lr=0.01, smoothing=0.1, rival_loss=0.5
-)
+RECIPE = Recipe("tiny", "folder", "test_resnet", 96, 96, epochs=1, lr=0.01, smoothing=0.1)
 LABELS = torch.tensor([0, 0, 3, 3, 1, 2, 4])  # two pairs, two of other classes, one alone
 
 
@@ -44,11 +42,7 @@ def by_hand(model: LAFE, con: ConLoss, x: Tensor, s: Switches) -> dict[str, Tens
     with lafe.record(model) as r:
         logits = model(x, s)
     gap_D, gap_C = (m.mean((2, 3)) for m in (r.D, r.C))
-    wrong = logits.softmax(1).detach().clone()
-    wrong[range(len(LABELS)), LABELS] = 0
-    wrong = wrong / wrong.sum(1, keepdim=True)
     return {
-        "rival": -(wrong * model.classifier(gap_C).log_softmax(1)).sum(1).mean(),
         "cls": F.cross_entropy(logits, LABELS, label_smoothing=0.1),
         "dis": ((gap_D[0] - gap_D[1]).abs() + (gap_D[2] - gap_D[3]).abs()).mean() / 2,
         "con": (con.fc(gap_C) - 1).abs().mean(),
@@ -73,9 +67,8 @@ def test_one_setting_for_all_gives_the_papers_parts_and_the_one_of_D(
     recipe = RECIPE.with_changes(alone_loss=0.5)
     parts = switched_objective(model, con, recipe, x, LABELS, [s] * 4)
     assert ("alone" in parts) == any(branch.endswith("dis") for _, branch in s)
-    assert ("rival" in parts) == any(branch.endswith("con") for _, branch in s)
     for name, value in parts.items():
-        weight = 0.5 if name in ("alone", "rival") else 1
+        weight = 0.5 if name == "alone" else 1
         assert torch.allclose(value, weight * expected[name], atol=1e-6), name
 
 
@@ -106,7 +99,7 @@ def test_the_recipes_weights_and_what_they_leave_out(model: LAFE, con: ConLoss, 
     assert torch.allclose(other["dis"], 0.25 * one["dis"])
     assert torch.allclose(other["con"], 3 * one["con"])
     assert torch.allclose(other["cls"], one["cls"])
-    none = RECIPE.with_changes(dis_loss=0.0, con_loss=0.0, alone_loss=0.0, rival_loss=0.0)
+    none = RECIPE.with_changes(dis_loss=0.0, con_loss=0.0, alone_loss=0.0)
     assert list(paper_objective(model, con, none, x, LABELS)) == ["cls"]
     settings = [Switches.all()] * 4
     assert list(switched_objective(model, con, none, x, LABELS, settings)) == ["cls"]
@@ -147,12 +140,12 @@ def test_every_row_of_table_4_can_be_trained(
 
 @pytest.mark.parametrize("variant", ["lafe", "no region attention", "no feature fusion"])
 def test_photos_without_a_D_train_nothing_on_D_alone(variant: str, con: ConLoss, x: Tensor) -> None:
-    """Nor photos without a C on C alone.  A variant may lack the very branches that are on."""
+    """A variant may lack the very branches that are on."""
     on = {"no region attention": "r_dis345.r_con4", "no feature fusion": "r_dis34.c_con34"}
     model = tiny_model(**VARIANTS[variant])
     setting = Switches.parse(on.get(variant, "none"))
     parts = switched_objective(model, con, RECIPE, x, LABELS, [setting] * 4)
-    assert not {"alone", "rival"} & parts.keys()
+    assert "alone" not in parts
 
 
 @pytest.mark.parametrize("objective", ["paper", "switched"])
