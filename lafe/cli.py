@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_predict, _ablate, _train, _evaluate, _recipes, _results, _bench):
+    for add in (_predict, _ablate, _train, _evaluate, _sweep, _recipes, _results, _bench):
         add(commands)
     return parser
 
@@ -157,6 +157,9 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
     p.add_argument("checkpoint", help="its name, or its folder")
     p.add_argument("--data", required=True, help="folder of the data set, or its parent")
     p.add_argument("--against", help="a plain backbone trained by the same recipe")
+    p.add_argument(
+        "--branches", action="store_true", help="also each branch off alone, and Shapley values"
+    )
     p.add_argument("--out", type=Path, help="folder of report.json (default: the checkpoint's)")
     _device(p)
     p.set_defaults(run=_run_evaluate)
@@ -166,7 +169,12 @@ def _run_evaluate(args: argparse.Namespace) -> int:
     from lafe.evaluation import evaluate
 
     report = evaluate(
-        args.checkpoint, args.data, against=args.against, device=args.device, out=args.out
+        args.checkpoint,
+        args.data,
+        against=args.against,
+        branches=args.branches,
+        device=args.device,
+        out=args.out,
     )
     print(f"{'setting':20} {'top-1':>7} {'top-5':>7} {'ECE':>7}   ({report['photos']} test photos)")
     for name, row in report["presets"].items():
@@ -177,6 +185,36 @@ def _run_evaluate(args: argparse.Namespace) -> int:
             f"full - trained plain backbone: {100 * d['mean']:+.1f} points "
             f"(95 % interval {100 * d['low']:+.1f} to {100 * d['high']:+.1f})"
         )
+    return 0
+
+
+def _sweep(commands: argparse._SubParsersAction) -> None:
+    from lafe.sweep import ROWS
+
+    p = commands.add_parser("sweep", help="train and test the rows of Table 4; resumes")
+    p.add_argument("recipe", help="name of a shipped recipe, or the path of a YAML file")
+    p.add_argument("--data", required=True, help="folder of the data set, or its parent")
+    p.add_argument("--variants", nargs="+", choices=ROWS, default=list(ROWS), help="default: all")
+    p.add_argument("--seeds", nargs="+", type=int, default=[0], help="default: 0")
+    p.add_argument("--out", default="runs", help="folder of the runs (default: %(default)s)")
+    p.add_argument("--results", default="checkpoints/results", help="default: %(default)s")
+    _device(p)
+    p.set_defaults(run=_run_sweep)
+
+
+def _run_sweep(args: argparse.Namespace) -> int:
+    from lafe.recipe import load_recipe
+    from lafe.sweep import sweep
+
+    sweep(
+        load_recipe(args.recipe),
+        args.data,
+        variants=args.variants,
+        seeds=args.seeds,
+        out=args.out,
+        results=args.results,
+        device=args.device,
+    )
     return 0
 
 

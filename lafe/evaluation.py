@@ -203,6 +203,7 @@ def evaluate(
     data: str | Path,
     *,
     against: str | Path | None = None,
+    branches: bool = False,
     device: str = "cpu",
     out: str | Path | None = None,
 ) -> dict[str, Any]:
@@ -213,6 +214,8 @@ def evaluate(
         data: folder of the data set that the card's recipe names, or its parent.
         against: a plain backbone trained by the same recipe, for the difference with a paired
             bootstrap interval.
+        branches: also every branch off alone, and exact Shapley values of all test photos; about
+            five times the work.
         device: of torch.
         out: where the report goes; into the checkpoint's folder unless given.
 
@@ -231,7 +234,8 @@ def evaluate(
         "checkpoint": card.name,
         "sha256": card.sha256,
         "command": f"lafe evaluate {card.name} --data DIR"
-        + (f" --against {Path(against).name}" if against else ""),
+        + (f" --against {Path(against).name}" if against else "")
+        + (" --branches" if branches else ""),
         "date": datetime.now(UTC).date().isoformat(),
         "versions": {"lafe": __version__, "torch": torch.__version__},
         "machine": platform.machine(),
@@ -252,6 +256,10 @@ def evaluate(
             name: linear_probe((train.pooled[name], train.labels), (test.pooled[name], test.labels))
             for name in ("f5", "D", "C")
         }
+    if branches:
+        from lafe.switching import switching
+
+        report["switching"] = switching(model, split["test"])
     if against is not None:
         report["against_plain"] = _against(against, card.recipe, split["test"], test, device)
     kinds = ("max_probability", "energy")

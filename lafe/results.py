@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lafe import sweep
 from lafe.card import Card
 from lafe.checkpoint import REPORT, load_card
 
+SWEEPS = "checkpoints/results"
 BEGIN = "<!-- figures: written by `lafe results` -->"
 END = "<!-- end of figures -->"
 
@@ -77,11 +79,15 @@ def read(folders: Iterable[Path]) -> list[Result]:
     return results
 
 
-def render(folders: Iterable[Path]) -> str:
-    """All measured figures, as the Markdown of ``docs/results.md``."""
+def render(folders: Iterable[Path], sweeps: Path | None = None) -> str:
+    """All measured figures, as the Markdown of ``docs/results.md``.
+
+    ``sweeps`` is the folder of the result files of ``lafe sweep``.
+    """
     results = read(folders)
     summary = f"## In one table\n\n{_summary(results)}\n"
-    return "\n".join([_HEAD, summary, *map(_section, results), _EXPLAINED])
+    trained = [_sweep(*item) for item in sweep.read(sweeps).items()] if sweeps else []
+    return "\n".join([_HEAD, summary, *map(_section, results), *trained, _EXPLAINED])
 
 
 def render_summary(folders: Iterable[Path]) -> str:
@@ -103,7 +109,7 @@ def write(root: Path) -> list[Path]:
     folders = checkpoints(root)
     results, readme = root / "docs" / "results.md", root / "README.md"
     text = between_markers(readme.read_text(encoding="utf-8"), render_summary(folders))
-    results.write_text(render(folders), encoding="utf-8")
+    results.write_text(render(folders, root / SWEEPS), encoding="utf-8")
     readme.write_text(text, encoding="utf-8")
     return [results, readme]
 
@@ -115,6 +121,39 @@ def between_markers(text: str, table: str) -> str:
     if not begin or not end:
         raise ResultsError(f"README.md needs the lines {BEGIN!r} and {END!r} around its table.")
     return f"{before}{BEGIN}\n{table}{END}{after}"
+
+
+def _sweep(name: str, runs: Sequence[dict[str, Any]]) -> str:
+    """Table 4 of one sweep, with what differs from the paper."""
+    first, rows = runs[0]["recipe"], sweep.table(runs)
+    plain = next((r for r in rows if r.variant == "plain"), None)
+    cells = [
+        [
+            sweep.ROWS[r.variant],
+            _percent(r.mean),
+            "-" if r.deviation is None else _percent(r.deviation),
+            "-" if plain is None or r is plain else f"{100 * (r.mean - plain.mean):+.1f}",
+            ", ".join(_percent(top1) for top1 in r.top1),
+            f"{r.hours:.2f}",
+        ]
+        for r in rows
+    ]
+    head = [
+        "trained as",
+        "top-1 %, mean",
+        "deviation",
+        "against plain, points",
+        "each seed",
+        "hours",
+    ]
+    return (
+        f"## Table 4, trained: `{name}`\n\n"
+        f"From {len(runs)} files `checkpoints/results/{name}-*.json`, written by `lafe sweep {name}"
+        f" --data DIR`.  Unlike in the paper: {first['backbone']} at {first['input_size']} px, "
+        f"{runs[0]['classes']} classes, {first['epochs']} epochs; {runs[0]['photos']:,} test "
+        "photos.  All rows: the same recipe and epochs.  The deviation is that over seeds.\n\n"
+        f"{_table(head, cells)}"
+    )
 
 
 def _summary(results: Sequence[Result]) -> str:

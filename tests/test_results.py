@@ -138,6 +138,21 @@ def test_plain_backbone_has_no_branch_figures(root: Path) -> None:
     assert row(text, "`plain`")[-2:] == ["-", "-"]
 
 
+def test_table_4_is_made_of_the_result_files(tmp_path: Path) -> None:
+    recipe = {"backbone": "net", "input_size": 96, "epochs": 4}
+    for variant, seed, top1 in (("lafe", 0, 0.6), ("lafe", 1, 0.7), ("plain", 0, 0.62)):
+        run = {
+            "sweep": "small", "variant": variant, "seed": seed, "recipe": recipe, "photos": 1200,
+            "classes": 9, "test": {"top1": top1}, "training": {"hours": 0.5},
+        }  # fmt: skip
+        (tmp_path / f"small-{variant}-{seed}.json").write_text(json.dumps(run))
+    text = results.render([], tmp_path)
+    assert row(text, "LAFE") == ["65.0", "7.1", "+3.0", "60.0, 70.0", "1.00"]
+    assert row(text, "plain backbone") == ["62.0", "-", "-", "62.0", "0.50"]
+    assert "From 3 files" in text
+    assert "net at 96 px, 9 classes, 4 epochs; 1,200 test photos" in text
+
+
 def test_percent_and_interval_by_hand() -> None:
     value = {"mean": 0.03125, "low": -0.0049, "high": 0.067}
     assert results._interval(value, sign=True) == "+3.1 (-0.5 to +6.7)"
@@ -173,6 +188,8 @@ def test_committed_figures_are_up_to_date() -> None:
     folders = results.checkpoints(ROOT)
     if not results.read(folders):
         pytest.skip("No checkpoint was measured yet.")
-    assert (ROOT / "docs" / "results.md").read_text() == results.render(folders), "lafe results"
+    assert (ROOT / "docs" / "results.md").read_text() == results.render(
+        folders, ROOT / results.SWEEPS
+    ), "lafe results"
     readme = (ROOT / "README.md").read_text()
     assert readme == results.between_markers(readme, results.render_summary(folders))
