@@ -32,7 +32,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_predict, _ablate, _train, _evaluate, _sweep, _recipes, _results, _bench):
+    photos = (_predict, _explain, _ablate)
+    models = (_train, _evaluate, _sweep, _recipes, _results, _bench)
+    for add in photos + models:
         add(commands)
     return parser
 
@@ -86,6 +88,47 @@ def _run_predict(args: argparse.Namespace) -> int:
     if args.json and args.csv:
         raise ValueError("Choose --json or --csv, not both.")
     return predict(args)
+
+
+def _explain(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("explain", help="figure, page, numbers and maps of one photo")
+    p.add_argument("photo", help="a JPEG, PNG or WebP")
+    p.add_argument("--checkpoint", required=True, help="its name, or its folder")
+    p.add_argument(
+        "--switches",
+        type=switches,
+        nargs="+",
+        default=[Switches.all(), Switches.none()],
+        metavar="TEXT",
+        help="settings to compare (default: all none), written as in predict",
+    )
+    p.add_argument(
+        "--crop",
+        type=float,
+        nargs=4,
+        default=(0.0, 0.0, 1.0, 1.0),
+        metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"),
+        help="the part to look at, as fractions of the photo's sides",
+    )
+    p.add_argument("--out", type=Path, required=True, help="folder of the files")
+    _device(p)
+    p.set_defaults(run=_run_explain)
+
+
+def _run_explain(args: argparse.Namespace) -> int:
+    from lafe.bundle import files
+    from lafe.checkpoint import load
+    from lafe.comparison import compare
+    from lafe.photo import open_photo
+
+    photo = open_photo(args.photo)
+    model = load(args.checkpoint, args.device)
+    found = compare(photo, [(model, setting) for setting in args.switches], tuple(args.crop))
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name, data in files(found).items():
+        (args.out / name).write_bytes(data)
+    print(f"{len(found.panels)} settings of {args.photo}: {args.out / 'report.html'}")
+    return 0
 
 
 def _ablate(commands: argparse._SubParsersAction) -> None:
