@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from io import BytesIO
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -20,7 +21,11 @@ _GAP, _WORDS, _HEAD, _BAR = 0.06, 0.22, 0.24, 0.36  # inches
 _COLUMN = (WIDTH - 3 * _GAP) / 4
 _TALLEST = 2.4  # inches; a taller picture gets narrower
 _MAX_NAME = 60  # characters
-_TEXT = {"fontsize": 8, "color": "#1c252c", "parse_math": False}  # names are no mathematics
+_TEXT: dict[str, Any] = {
+    "fontsize": 8,
+    "color": "#1c252c",
+    "parse_math": False,
+}  # names are no mathematics
 
 # matplotlib's settings and its cache of fonts are shared by all threads.
 _LOCK = threading.Lock()
