@@ -16,6 +16,7 @@ from app.models import ModelError, cards, title
 from app.outcome import Change, Outcome, change, outcome, percent
 from app.session import BRANCH_LAYERS, FUSED_LAYERS, LETTERS, MAX_PANELS, Display, Panel, Photo
 from app.sidebar import camera, uploader
+from app.takeaway import takeaway
 from app.widgets import (
     badge,
     guarded,
@@ -128,6 +129,7 @@ def comparison() -> None:
                 _prediction(place, look, first, photo.truth)
     if len(looks) < MAX_PANELS:
         st.button("Add a panel", icon=":material/add:", on_click=_add_panel)
+    takeaway()
     address.show(visit)
 
 

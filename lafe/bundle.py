@@ -130,13 +130,13 @@ def _readme(comparison: Comparison) -> str:
     panels = comparison.panels
     title = f"{len(panels)} setting{'s' if len(panels) > 1 else ''}"
     by_model: dict[str, list[str]] = {}
-    for panel in panels:
+    for panel in (p for p in panels if not p.controlled):  # controls have no words there
         by_model.setdefault(panel.card.name, []).append(str(panel.switches))
     return _ABOUT.format(
         count=title,
         line="=" * len(f"One photo under {title} of LAFE's switches"),
         table="\n".join(
-            f"  {p.letter}  {p.card.name}, {p.switches}: {p.top(1)[0][0]}, {p.top(1)[0][1]:.4f}"
+            f"  {p.letter}  {p.card.name}, {p.setting}: {p.top(1)[0][0]}, {p.top(1)[0][1]:.4f}"
             for p in panels
         ),
         commands="\n".join(

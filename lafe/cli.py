@@ -118,12 +118,12 @@ def _explain(commands: argparse._SubParsersAction) -> None:
 def _run_explain(args: argparse.Namespace) -> int:
     from lafe.bundle import files
     from lafe.checkpoint import load
-    from lafe.comparison import compare
+    from lafe.comparison import Setting, compare
     from lafe.photo import open_photo
 
     photo = open_photo(args.photo)
     model = load(args.checkpoint, args.device)
-    found = compare(photo, [(model, setting) for setting in args.switches], tuple(args.crop))
+    found = compare(photo, [Setting(model, on) for on in args.switches], tuple(args.crop))
     args.out.mkdir(parents=True, exist_ok=True)
     for name, data in files(found).items():
         (args.out / name).write_bytes(data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from PIL import Image
 
 from lafe.branches import ATTRIBUTES, PRESETS, Switches
 from lafe.card import Card
+from lafe.controls import Controls
 from lafe.evidence import Evidence, evidence
 from lafe.model import LAFE
 from lafe.overlay import RGB, Map, Range, map_of, overlay, value_range
@@ -32,6 +33,14 @@ MAPS = {"final": "Final F₅", "dis": "Discriminative D", "con": "Confusable C"}
 _PICTURE_SIDE = 640  # px: 300 dpi at the width of a column of the figure
 
 
+class Setting(NamedTuple):
+    """A model, which of its branches are on, and what stands in for learned gates."""
+
+    model: LAFE
+    switches: Switches
+    controls: Controls = Controls()
+
+
 @dataclass(frozen=True, eq=False)
 class Panel:
     """A photo under one setting of one model.
@@ -39,7 +48,7 @@ class Panel:
     Attributes:
         letter: A, B, ...
         switches: the setting.
-        prepared: the photo's features.
+        prepared: the photo's features, under the setting's controls.
         fused: ``D``, ``C``, ``F_5`` and the logits.
         evidence: for the predicted class rather than the mean over all classes.
         picture: the part of the photo that the model sees, in the photo's own proportions.
@@ -64,9 +73,21 @@ class Panel:
 
     @property
     def setting(self) -> str:
-        """The preset's name, or the switches that are on."""
+        """The preset's name, or the switches that are on; and the gates that are not learned."""
         names = {preset: name for name, preset in PRESETS.items()}
-        return names.get(self.switches, str(self.switches))
+        parts = [names.get(self.switches, str(self.switches))]
+        parts += [f"{mode} {on}" for mode, on in self.controlled.items()]
+        return ", ".join(parts)
+
+    @property
+    def controlled(self) -> dict[str, Switches]:
+        """The branches that are on with a uniform or shuffled gate in place of the learned one."""
+        controls = self.prepared.controls
+        found = {
+            mode: Switches(getattr(controls, mode).index & self.switches.index)
+            for mode in ("uniform", "shuffled")
+        }
+        return {mode: on for mode, on in found.items() if len(on)}
 
     @property
     def probabilities(self) -> NDArray[np.float32]:
@@ -114,6 +135,8 @@ class Panel:
             },
             "switches": str(self.switches),
             "on": [f"{branch}{stage}" for stage, branch in self.switches],
+            "controls": {mode: str(on) for mode, on in self.controlled.items()}
+            | ({"seed": self.prepared.controls.seed} if "shuffled" in self.controlled else {}),
             "familiar": self.familiar,
             "classes": [
                 {
@@ -160,14 +183,12 @@ class Comparison:
         return overlay(panel.picture, heat, opacity=opacity, value_range=values, signed=signed)
 
 
-def compare(
-    photo: Image.Image, settings: Sequence[tuple[LAFE, Switches]], box: Box = WHOLE
-) -> Comparison:
+def compare(photo: Image.Image, settings: Sequence[Setting], box: Box = WHOLE) -> Comparison:
     """Evaluate a photo under some settings; each model reads the photo once.
 
     Args:
         photo: upright RGB, as :func:`lafe.open_photo` gives it.
-        settings: one to eight models (with a card, as :func:`lafe.load` gives them) and switches.
+        settings: one to eight; the models have a card, as :func:`lafe.load` gives them.
         box: the part to look at: left, top, right, bottom as fractions.
 
     Raises:
@@ -179,21 +200,22 @@ def compare(
     part = crop(photo, box)
     prepared: dict[int, Prepared] = {}
     panels = []
-    for letter, (model, switches) in zip(LETTERS, settings, strict=False):
+    for letter, (model, switches, controls) in zip(LETTERS, settings, strict=False):
         if id(model) not in prepared:
             device = model.classifier.weight.device
             prepared[id(model)] = prepare(model, model.preprocess(part).to(device))
-        photo_here = prepared[id(model)]
+        learned = prepared[id(model)]
+        here = learned.under(controls)
         panels.append(
             Panel(
                 letter,
                 switches,
-                photo_here,
-                photo_here.fused(switches),
-                evidence(photo_here, switches=switches, versus="mean"),
+                here,
+                here.fused(switches),
+                evidence(here, switches=switches, versus="mean"),
                 _seen(part, model),
                 # The threshold was measured under the full setting.
-                not looks_unknown(photo_here.logits(Switches.all()), model.card),
+                not looks_unknown(learned.logits(Switches.all()), model.card),
             )
         )
     return Comparison(part, box, tuple(panels))

@@ -29,7 +29,10 @@ _TEXT: dict[str, Any] = {
 
 # matplotlib's settings and its cache of fonts are shared by all threads.
 _LOCK = threading.Lock()
-_STYLE = {"font.family": ["DejaVu Sans"], "pdf.fonttype": 42}  # fonts are embedded, as TrueType
+_STYLE: dict[Any, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "pdf.fonttype": 42,
+}  # fonts are embedded, as TrueType
 
 
 def render(comparison: Comparison, opacity: float = OPACITY) -> dict[str, bytes]:
