@@ -48,7 +48,7 @@ def shapley_grid(values: Tensor, unit: str) -> go.Figure:
             type="rect", xref="x", yref="paper", x0=i - 0.48, x1=i + 0.48, y0=-0.04, y1=-0.01,
             fillcolor=colour_of(branch), line_width=0,
         )  # fmt: skip
-    return _styled(figure, 230)
+    return styled(figure, 230)
 
 
 def shapley_bars(values: Tensor, unit: str) -> go.Figure:
@@ -73,7 +73,7 @@ def shapley_bars(values: Tensor, unit: str) -> go.Figure:
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(fixedrange=True, showgrid=True, gridcolor="#eceff1")
     figure.update_yaxes(fixedrange=True)
-    return _styled(figure, 360)
+    return styled(figure, 360)
 
 
 def waterfall(steps: dict[str, float]) -> go.Figure:
@@ -100,7 +100,7 @@ def waterfall(steps: dict[str, float]) -> go.Figure:
     )
     figure.update_yaxes(autorange="reversed", fixedrange=True)
     figure.update_layout(showlegend=False, barmode="overlay")
-    return _styled(figure, 260)
+    return styled(figure, 260)
 
 
 def every_setting(frame: pd.DataFrame, chosen: int | None) -> go.Figure:
@@ -140,7 +140,7 @@ def every_setting(frame: pd.DataFrame, chosen: int | None) -> go.Figure:
     figure.update_xaxes(**_blocks("r_dis", "c_dis"), title="Discriminative branches that are on")
     figure.update_yaxes(**_blocks("r_con", "c_con"), title="Confusable branches that are on")
     figure.update_layout(showlegend=False, clickmode="event+select", dragmode=False)
-    return _styled(figure, 560)
+    return styled(figure, 560)
 
 
 def _blocks(region: str, channel: str) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def _signed(value: float) -> str:
     return f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
 
 
-def _styled(figure: go.Figure, height: int, margins: Sequence[int] = (8, 8, 8, 8)) -> go.Figure:
+def styled(figure: go.Figure, height: int, margins: Sequence[int] = (8, 8, 8, 8)) -> go.Figure:
     left, right, top, bottom = margins
     figure.update_xaxes(automargin=True)  # labels keep their room
     figure.update_yaxes(automargin=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import models, session
+from app import session
+from app.card_view import model_card
 from app.components import live_diagram
-from app.models import cards, title
-from app.widgets import plain
+from app.models import cards
 from lafe.branches import Switches
-from lafe.card import Card
 
 PAPER = "https://doi.org/10.1145/3394171.3413883"
 
@@ -49,39 +48,6 @@ def reading() -> None:
     )
 
 
-def model_card(name: str, card: Card) -> None:
-    """What a checkpoint says of itself."""
-    st.subheader(f"The model “{plain(title(name, card))}”", anchor=False)
-    st.markdown("\n".join(f"- **{key}**: {plain(value)}" for key, value in _facts(card).items()))
-    if card.limits:
-        st.markdown("**Limits**")
-        st.markdown("\n".join(f"- {plain(limit)}" for limit in card.limits))
-    settings = models.report(name).get("presets", {})
-    if settings:
-        st.markdown("**On test photos, by setting of the switches**")
-        st.table(
-            {
-                "Setting": [setting.capitalize() for setting in settings],
-                "Top-1": [f"{figures['top1']:.1%}" for figures in settings.values()],
-                "Top-5": [f"{figures['top5']:.1%}" for figures in settings.values()],
-                "Calibration error": [f"{figures['ece']:.1%}" for figures in settings.values()],
-            }
-        )
-
-
-def _facts(card: Card) -> dict[str, str]:
-    facts = {
-        "Classes": f"{len(card.classes)}",
-        "Backbone": card.backbone,
-        "Input": f"{card.input_size} \N{MULTIPLICATION SIGN} {card.input_size} px",
-        "Training data": str(card.data.get("licence") or card.data.get("name", "")),
-        "Trained": card.date,
-        "Licence": card.licence,
-        "Weights": f"sha256 {card.sha256[:16]}…",
-    }
-    return {key: value for key, value in facts.items() if value}
-
-
 method()
 left, right = st.columns(2, gap="large")
 with left:
@@ -90,3 +56,4 @@ with right:
     chosen = session.visit().checkpoint
     if chosen is not None:
         model_card(chosen, cards()[chosen])
+        st.page_link("app/report.py", label="What was measured of it", icon=":material/monitoring:")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from app.outcome import Evaluated, evaluate
 from app.session import Photo
-from lafe import checkpoint
+from lafe import checkpoint, sweep
 from lafe.ablation import Table, factorial
 from lafe.branches import Switches
 from lafe.card import Card
@@ -65,8 +65,18 @@ def model(name: str) -> LAFE:
 
 def report(name: str) -> dict[str, Any]:
     """What was measured of a checkpoint; empty if nothing was."""
-    file = _source(name).path / checkpoint.REPORT
+    return measured(name, checkpoint.REPORT)
+
+
+def measured(name: str, file_name: str) -> dict[str, Any]:
+    """A JSON file of measurements in a checkpoint's folder; empty if there is none."""
+    file = _source(name).path / file_name
     return _report(file, file.stat().st_mtime_ns) if file.is_file() else {}
+
+
+def sweeps() -> dict[str, list[dict[str, Any]]]:
+    """The result files of ``lafe sweep``, by sweep."""
+    return _sweeps(tuple(checkpoint.folders()))
 
 
 def title(name: str, card: Card) -> str:
@@ -135,6 +145,14 @@ def _report(file: Path, written: int) -> dict[str, Any]:
     except ValueError as error:
         log.error("A report is left out: %s", error)
         return {}
+
+
+@st.cache_resource(max_entries=10, ttl=LOOK_AGAIN_SECONDS, show_spinner=False)
+def _sweeps(folders: tuple[Path, ...]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for folder in folders:
+        found = sweep.read(folder / "results") | found  # the first folder wins
+    return found
 
 
 @st.cache_resource(max_entries=MAX_MODELS, show_spinner="Loading the model")

@@ -23,6 +23,7 @@ from lafe.branches import PRESETS, Switches
 from lafe.checkpoint import REPORT, load, locate, write_card, write_json
 from lafe.data import PhotoDataset, decode, load_benchmark, test_transform
 from lafe.model import LAFE
+from lafe.slices import slices
 
 FULL, NONE = PRESETS["full"], PRESETS["plain backbone"]
 BOOTSTRAPS = 10_000
@@ -248,6 +249,10 @@ def evaluate(
         - min(s["top1"] for s in settings.values()),
         "reliability": reliability(test.logits["full"], test.labels),
         "confused": confused(test.logits["full"], test.labels, card.classes),
+        "slices": [
+            {"name": name, "photos": int(inside.sum()), **bootstrap_mean(_right(test)[inside])}
+            for name, inside in slices(split["test"]).items()
+        ],
     }
     if model.discriminative is not None:
         report["branches"] = branch_figures(test, weight, bias)

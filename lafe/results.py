@@ -169,10 +169,10 @@ def _summary(results: Sequence[Result]) -> str:
                 str(len(r.card.classes)),
                 f"{r.card.backbone}, {r.card.input_size} px",
                 f"{r.report['photos']:,}",
-                _interval(r.report["top1_interval"]),
+                interval(r.report["top1_interval"]),
                 _percent(full["top5"]),
                 _percent(against["plain_top1"]) if against else "-",
-                _interval(against["difference"], sign=True) if against else "-",
+                interval(against["difference"], sign=True) if against else "-",
             ]
         )
     head = [
@@ -262,7 +262,7 @@ def _against(r: Result) -> str:
     rows = [
         ["full, top-1 %", _percent(r.report["presets"]["full"]["top1"])],
         ["trained plain backbone, top-1 %", _percent(a["plain_top1"])],
-        ["difference, points (interval)", _interval(a["difference"], sign=True)],
+        ["difference, points (interval)", interval(a["difference"], sign=True)],
         ["photos that only the full model gets right", f"{a['only_full_right']:,}"],
         ["photos that only the plain backbone gets right", f"{a['only_plain_right']:,}"],
         ["hours of training of the full model", f"{_hours(r.card.training):.2f}"],
@@ -326,7 +326,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def _interval(v: dict[str, float], *, sign: bool = False) -> str:
+def interval(v: dict[str, float], *, sign: bool = False) -> str:
     """Mean and its interval, in percent or points."""
     plus = "+" if sign else ""
     mean, low, high = (f"{100 * v[key]:{plus}.1f}" for key in ("mean", "low", "high"))

@@ -1,0 +1,208 @@
+"""The page "Report": what was measured of a checkpoint.  Every figure comes from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+import torch
+
+from app import ablation_figures, models, report_figures, session
+from app.card_view import model_card
+from app.outcome import percent
+from app.widgets import guarded, plain
+from lafe import sweep
+from lafe.results import interval
+
+QUIET = {"displayModeBar": False}
+
+
+@guarded
+def page() -> None:
+    st.title("What was measured")
+    known = models.cards()
+    if not known:
+        st.markdown("No model is installed here.")
+        return
+    names = list(known)
+    now = session.visit().checkpoint
+    name = st.selectbox(
+        "Model",
+        names,
+        index=names.index(now) if now in names else 0,
+        format_func=lambda n: models.title(n, known[n]),
+        key="report-model",
+        width=330,
+    )
+    report = models.report(name)
+    left, right = st.columns(2, gap="large")
+    with left:
+        model_card(name, known[name])
+    with right:
+        if report:
+            _accuracy(report)
+        else:
+            st.info("Nothing was measured of this model yet: run `lafe evaluate` on it.")
+    if report:
+        _branches(report)
+        _mistakes(report)
+        _source(f"checkpoints/{name}/report.json", report)
+    _faithfulness(name)
+    _table_four(known[name].data.get("name", ""))
+
+
+def _source(file: str, measured: dict[str, Any]) -> None:
+    """Where the figures above come from."""
+    st.caption(f"From `{file}`, written by `{measured['command']}` on {measured['date']}.")
+
+
+def _accuracy(report: dict[str, Any]) -> None:
+    st.subheader("On test photos", anchor=False)
+    full = report["presets"]["full"]
+    cells = st.columns(3)
+    cells[0].metric("Top-1", percent(full["top1"]), help="Its 95 % interval stands below.")
+    cells[1].metric("Top-5", percent(full["top5"]))
+    cells[2].metric(
+        "Calibration error",
+        percent(full["ece"]),
+        help="How far, on average, “how sure” lies from “how often right”.",
+    )
+    against = report.get("against_plain")
+    lines = [
+        f"{report['photos']:,} photos, {report['classes']} classes; 95 % interval of top-1 over "
+        f"photos: {interval(report['top1_interval'])} %."
+    ]
+    if against:
+        lines.append(
+            f"A plain backbone, trained apart, reaches {percent(against['plain_top1'])}: the full "
+            f"model differs by {interval(against['difference'], sign=True)} points."
+        )
+    st.markdown("  \n".join(lines))
+    st.plotly_chart(
+        report_figures.reliability(report["reliability"]),
+        theme=None,
+        config=QUIET,
+        key="reliability",
+    )
+    st.caption("On the dotted line the model is as often right as it is sure; below, too sure.")
+
+
+def _branches(report: dict[str, Any]) -> None:
+    st.subheader("Branches switched off at inference", anchor=False)
+    switching = report.get("switching")
+    left, right = st.columns(2, gap="large")
+    with left:
+        rows = report["presets"].items()
+        st.table(
+            {
+                "Setting": [plain(name.capitalize()) for name, _ in rows],
+                "Top-1": [percent(p["top1"]) for _, p in rows],
+                "Top-5": [percent(p["top5"]) for _, p in rows],
+                "Calibration error": [percent(p["ece"]) for _, p in rows],
+            }
+        )
+        st.caption(
+            "One trained model. Its “plain backbone” is all twelve branches off, not a trained "
+            "plain backbone."
+        )
+    if not switching:
+        return
+    with left:
+        st.plotly_chart(
+            ablation_figures.shapley_grid(
+                100 * torch.tensor(switching["shapley"]["mean"]), "points"
+            ),
+            theme=None,
+            config=QUIET,
+            key="mean-shapley",
+        )
+        st.caption(
+            "Mean exact Shapley values, in points of the true class's probability, over all test "
+            "photos. Green helps, purple harms."
+        )
+    with right:
+        st.plotly_chart(
+            report_figures.without_each(
+                {name: f["top1"] for name, f in switching["branch_off"].items()},
+                report["presets"]["full"]["top1"],
+            ),
+            theme=None,
+            config=QUIET,
+            key="without-each",
+        )
+        st.caption("What top-1 changes when one branch alone is off: left, the branch helped.")
+
+
+def _mistakes(report: dict[str, Any]) -> None:
+    left, right = st.columns([3, 2], gap="large")
+    switching = report.get("switching")
+    with left:
+        st.subheader("Mixed up most often", anchor=False)
+        pairs = (switching or report)["confused"]
+        columns = {
+            "True class": [plain(p["true"]) for p in pairs],
+            "Predicted": [plain(p["predicted"]) for p in pairs],
+            "Photos": [p["photos"] for p in pairs],
+        }
+        if switching:
+            columns["Mended without"] = [
+                f"{p['branch'][:-1]} {p['branch'][-1]} ({p['mended']})" if p["branch"] else "none"
+                for p in pairs
+            ]
+        st.table(columns)
+        if switching:
+            st.caption(
+                "The last column: the branch without which the most of these photos come right, "
+                "and how many. It was chosen on these photos, so it will mend fewer others."
+            )
+    with right:
+        _slices(report.get("slices", []))
+
+
+def _slices(found: Sequence[dict[str, Any]]) -> None:
+    st.subheader("Harder photos", anchor=False)
+    if not found:
+        st.markdown("No subset was told apart.")
+        return
+    st.table(
+        {
+            "Subset": [plain(s["name"].capitalize()) for s in found],
+            "Photos": [s["photos"] for s in found],
+            "Top-1, % (interval)": [interval(s) for s in found],
+        }
+    )
+
+
+def _faithfulness(name: str) -> None:
+    measured = models.measured(name, "faithfulness.json")
+    if not measured:
+        return
+    st.subheader("What the maps are worth", anchor=False)
+    st.dataframe(measured["table"], hide_index=True)
+    _source(f"checkpoints/{name}/faithfulness.json", measured)
+
+
+def _table_four(data: str) -> None:
+    """The sweeps on the data set that the model was trained on."""
+    sweeps = {
+        name: runs for name, runs in models.sweeps().items() if runs[0]["recipe"]["data"] == data
+    }
+    for name, runs in sweeps.items():
+        st.subheader("Table 4: branches left out in training", anchor=False)
+        recipe = runs[0]["recipe"]
+        st.plotly_chart(
+            report_figures.table_four(sweep.table(runs), sweep.ROWS),
+            theme=None,
+            config=QUIET,
+            key=f"sweep-{name}",
+        )
+        st.caption(
+            f"A dot is a seed, a bar their mean. Unlike in the paper: {recipe['backbone']} at "
+            f"{recipe['input_size']} px, {runs[0]['classes']} classes, {recipe['epochs']} epochs. "
+            f"From {len(runs)} files `checkpoints/results/{name}-*.json`, written by "
+            f"`lafe sweep {name} --data DIR`."
+        )
+
+
+page()
