@@ -1,6 +1,7 @@
 """LAFE (ACM MM 2020): what did the model look at, and what if it hadn't?"""
 
 from lafe.ablation import Flip, Table, factorial, factorials
+from lafe.attribution import Attribution, AttributionError, attribute
 from lafe.branches import BRANCHES, PRESETS, STAGES, Switches
 from lafe.checkpoint import CheckpointError, load
 from lafe.controls import Controls
@@ -16,6 +17,8 @@ __all__ = [
     "LAFE",
     "PRESETS",
     "STAGES",
+    "Attribution",
+    "AttributionError",
     "BranchEvidence",
     "CheckpointError",
     "Controls",
@@ -26,6 +29,7 @@ __all__ = [
     "Prepared",
     "Switches",
     "Table",
+    "attribute",
     "branch_evidence",
     "evidence",
     "factorial",

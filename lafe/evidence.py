@@ -93,7 +93,7 @@ def evidence(
     """
     photo = prepare(model, x, controls)
     fused = photo.fused(Switches.all() if switches is None else switches)
-    direction = _direction(fused.logits, target, versus)
+    direction = class_direction(fused.logits, target, versus)
     classifier = photo.model.classifier
     w = direction @ classifier.weight.float()  # (C_5,)
 
@@ -136,7 +136,7 @@ def branch_evidence(
     keys = tuple(key for key in switches if key in photo.gates)
     with torch.inference_mode(False), torch.no_grad():
         logits, plain = photo.logits(switches), photo.logits(Switches.none())
-        direction = _direction(logits, target, versus)
+        direction = class_direction(logits, target, versus)
         change = float(direction @ (logits.float() - plain.float()))
         maps = tuple(photo.branch_map(*key) for key in keys)
         w = direction @ photo.model.classifier.weight.float()
@@ -171,7 +171,7 @@ def _gap(attribute: Attribute | None, maps: Mapping[tuple[int, str], Tensor]) ->
     return torch.zeros(()) if fused is None else fused.mean((2, 3))
 
 
-def _direction(logits: Tensor, target: int | None, versus: int | str | None) -> Tensor:
+def class_direction(logits: Tensor, target: int | None, versus: int | str | None) -> Tensor:
     """The combination of logits (K,) that is asked for, as weights (K,)."""
     classes = len(logits)
 

@@ -37,12 +37,14 @@ class Prepared:
 
     Attributes:
         model: in eval mode.
+        x: the photo as the model reads it, (1, 3, S, S).
         features: f_3, f_4, f_5, (1, C_i, H_i, W_i) each.
         gates: the learned gate of every branch that the model has.
         controls: what stands in for the learned gates.
     """
 
     model: LAFE
+    x: Tensor
     features: tuple[Tensor, Tensor, Tensor]
     gates: Mapping[tuple[int, str], Tensor]
     controls: Controls = Controls()  # noqa: RUF009  (immutable)
@@ -138,4 +140,4 @@ def prepare(
         module = side.branch(stage, branch[0]) if side is not None else None
         if module is not None:
             gates[stage, branch] = module.gate(features[STAGES.index(stage)])
-    return Prepared(model, features, MappingProxyType(gates), controls or Controls())
+    return Prepared(model, x, features, MappingProxyType(gates), controls or Controls())
