@@ -28,7 +28,6 @@ from app.widgets import (
     switchboard,
 )
 from lafe.branches import PRESETS, Switches
-from lafe.unknown import looks_unknown
 
 
 def first_screen() -> None:
@@ -84,14 +83,14 @@ def _look(photo: Photo, panel: Panel, checkpoint: str, layer: str) -> Look | Mod
     try:
         card = models.model(checkpoint).card
         logits = models.evaluated(photo, checkpoint, panel.switches).logits
-        usual = models.evaluated(photo, checkpoint, Switches.all()).logits
+        unknown = models.is_unknown(photo, checkpoint)
     except ModelError as error:
         return error
     return Look(
         checkpoint,
         outcome(card.classes, logits),
         maps.layer(photo, checkpoint, panel.switches, layer),
-        looks_unknown(usual, card),
+        unknown,
     )
 
 
@@ -109,7 +108,7 @@ def comparison() -> None:
         for panel in visit.panels
     ]
     good = [look for look in looks if isinstance(look, Look)]
-    _warn(good)
+    _warn(photo, good)
     shared = maps.scale([look.layer for look in good])
     count = len(looks)
     grid = st.grid(count if count < MAX_PANELS else 2, min_column_width=330, border=True)
@@ -182,15 +181,40 @@ def _display(display: Display) -> None:
         )
 
 
-def _warn(looks: list[Look]) -> None:
-    """Say plainly that a photo looks like nothing a model knows."""
+def _warn(photo: Photo, looks: list[Look]) -> None:
+    """Say plainly that a photo looks like nothing a model knows, and which one knows its like."""
+    known = cards()
     for name in dict.fromkeys(look.checkpoint for look in looks if look.unknown):
-        model = plain(title(name, cards()[name]))
-        st.warning(
-            f"This photo looks like nothing that the model “{model}” knows. "
-            "Take its classes as guesses, or crop closer.",
-            icon=":material/help:",
-        )
+        model, count = plain(title(name, known[name])), len(known[name].classes)
+        better = [other for other in models.who_knows(photo) if other != name]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.warning(
+                f"This does not look like any of the {count} classes of the model “{model}”. "
+                "Take what it says as guesses, "
+                + ("or choose a model that knows its like." if better else "or crop closer."),
+                icon=":material/help:",
+            )
+            for other in better:
+                if st.button(
+                    f"Use “{plain(title(other, known[other]))}”", key=f"use-{name}-{other}"
+                ):
+                    _use(name, other)
+                    st.rerun()  # the sidebar, too
+
+
+def _use(name: str, other: str) -> None:
+    """The panels that used one model use another."""
+    visit = session.visit()
+    panels = tuple(
+        replace(p, checkpoint=None) if visit.checkpoint_of(p) == name else p for p in visit.panels
+    )
+    if visit.checkpoint == name:
+        session.keep(replace(visit, checkpoint=other, panels=panels))
+        return
+    for place, panel in enumerate(visit.panels):
+        if visit.checkpoint_of(panel) == name:
+            visit = visit.with_panel(place, checkpoint=other)
+    session.keep(visit)
 
 
 def _header(place: int, panel: Panel, checkpoint: str, *, removable: bool) -> None:

@@ -20,6 +20,7 @@ from lafe.card import Card
 from lafe.model import LAFE
 from lafe.photo import Box, crop
 from lafe.prepare import Prepared, prepare
+from lafe.unknown import looks_unknown
 
 MAX_MODELS = 8
 MAX_PREPARED = 48
@@ -94,6 +95,16 @@ def evaluated(photo: Photo, name: str, switches: Switches) -> Evaluated:
     return _evaluated(
         photo.digest, photo.crop, _source(name), switches.index, prepared(photo, name)
     )
+
+
+def is_unknown(photo: Photo, name: str) -> bool:
+    """Whether a photo looks like nothing that a checkpoint knows."""
+    return _is_unknown(photo.digest, photo.crop, _source(name), prepared(photo, name))
+
+
+def who_knows(photo: Photo) -> list[str]:
+    """The checkpoints that know things that look like this photo; each has to look at it."""
+    return [name for name, card in cards().items() if card.unknown and not is_unknown(photo, name)]
 
 
 def table(photo: Photo, name: str) -> Table:
@@ -171,6 +182,11 @@ def _prepared(digest: str, box: Box, source: Source, _model: LAFE, _photo: Photo
 @st.cache_resource(max_entries=MAX_EVALUATED, ttl=KEEP_SECONDS, show_spinner=False)
 def _evaluated(digest: str, box: Box, source: Source, index: int, _prepared: Prepared) -> Evaluated:
     return evaluate(_prepared, Switches.from_index(index))
+
+
+@st.cache_resource(max_entries=MAX_EVALUATED, ttl=KEEP_SECONDS, show_spinner=False)
+def _is_unknown(digest: str, box: Box, source: Source, _prepared: Prepared) -> bool:
+    return looks_unknown(_prepared)
 
 
 @st.cache_resource(

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from lafe.branches import Switches
 from lafe.card import Card
 from lafe.model import LAFE
@@ -81,14 +79,15 @@ def prepared(model: LAFE, todo: Sequence[Job]) -> Iterator[tuple[Job, Prepared |
             yield job, prepare(model, model.preprocess(photo).to(device))
 
 
-def prediction(logits: Tensor, card: Card, switches: Switches, top: int = 5) -> dict[str, Any]:
-    """One photo's top classes under a setting, from its logits (K,)."""
+def prediction(photo: Prepared, switches: Switches, top: int = 5) -> dict[str, Any]:
+    """One photo's top classes under a setting."""
+    logits, card = photo.logits(switches), photo.model.card
     probability, index = logits.softmax(0).topk(min(top, len(logits)))
     return {
         "switches": str(switches),
         "class": card.classes[int(index[0])],
         "probability": float(probability[0]),
-        "familiar": not looks_unknown(logits, card),
+        "familiar": not looks_unknown(photo),
         "top": [
             {"class": card.classes[i], "probability": p}
             for i, p in zip(index.tolist(), probability.tolist(), strict=True)

@@ -49,8 +49,10 @@ SCHEMA: dict[str, Any] = {
             "additionalProperties": False,
             "required": ["score", "threshold"],
             "properties": {
-                "score": {"enum": ["max_probability", "energy"]},
+                "score": {"enum": ["max_probability", "energy", "class_means"]},
                 "threshold": {"type": "number"},
+                "means_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+                "caught": {"type": "object", "additionalProperties": {"type": "number"}},
                 "accepted": {"type": "number"},
                 "measured_on": _TEXT,
             },

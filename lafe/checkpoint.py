@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lafe.backbones import BackboneError
@@ -21,6 +21,7 @@ from lafe.model import LAFE
 from lafe.preprocess import Preprocess
 
 WEIGHTS, CARD, REPORT = "model.safetensors", "card.json", "report.json"
+MEANS = "means.safetensors"
 
 MAX_WEIGHT_BYTES = 2 * 1024**3
 MAX_CARD_BYTES = 4 * 1024**2
@@ -107,7 +108,10 @@ def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> LAFE:
     except (BackboneError, ValueError, TypeError) as error:
         raise CheckpointError(f"{folder / CARD}: {error}") from error
     _fill(model, file)
-    return describe(model, card).eval().to(device)
+    model = describe(model, card).eval().to(device)
+    if card.unknown.get("score") == "class_means":
+        model.class_means = _means(folder, card, model).to(device)
+    return model
 
 
 def describe(model: LAFE, card: Card) -> LAFE:
@@ -143,6 +147,36 @@ def _fill(model: LAFE, file: Path) -> None:
                 tensor.copy_(value)
     except SafetensorError as error:
         raise CheckpointError(f"{file} is no safetensors file ({error}).") from error
+
+
+def _means(folder: Path, card: Card, model: LAFE) -> Tensor:
+    """The class means (K, C_5) that tell the unknown; as strict as the weights."""
+    file = folder / MEANS
+    wanted = model.classifier.weight.shape
+    size = 4 * wanted.numel() + MAX_CARD_BYTES
+    if not file.is_file() or file.stat().st_size > size:
+        raise CheckpointError(f"{folder} lacks a fit {MEANS}, which its card speaks of.")
+    if _sha256(file) != card.unknown.get("means_sha256"):
+        raise CheckpointError(f"{file} is not the file that its card describes (sha256 differs).")
+    try:
+        tensors = load_file(file)
+    except SafetensorError as error:
+        raise CheckpointError(f"{file} is no safetensors file ({error}).") from error
+    means = tensors.get("means")
+    if list(tensors) != ["means"] or means is None or means.shape != wanted:
+        raise CheckpointError(f"{file} should hold one tensor 'means' of shape {list(wanted)}.")
+    if not torch.isfinite(means).all():
+        raise CheckpointError(f"{file} holds numbers that are not finite.")
+    return means.float()
+
+
+def write_means(folder: Path, means: Tensor) -> str:
+    """Write class means (K, C_5) as float16 in one step; returns the sha256 for the card."""
+    draft = folder / f"{MEANS}.part"
+    save_file({"means": means.detach().cpu().half().contiguous()}, draft)
+    draft.chmod(0o644)
+    draft.replace(folder / MEANS)
+    return _sha256(folder / MEANS)
 
 
 def save(model: LAFE, folder: str | Path, classes: Sequence[str], **card: Any) -> Path:

@@ -203,6 +203,13 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
     p.add_argument(
         "--branches", action="store_true", help="also each branch off alone, and Shapley values"
     )
+    p.add_argument(
+        "--foreign",
+        nargs="+",
+        choices=("cub", "cars", "aircraft"),
+        default=[],
+        help="data sets in the same folder whose photos the model should find unknown",
+    )
     p.add_argument("--out", type=Path, help="folder of report.json (default: the checkpoint's)")
     _device(p)
     p.set_defaults(run=_run_evaluate)
@@ -216,6 +223,7 @@ def _run_evaluate(args: argparse.Namespace) -> int:
         args.data,
         against=args.against,
         branches=args.branches,
+        foreign=args.foreign,
         device=args.device,
         out=args.out,
     )

@@ -24,12 +24,12 @@ Row = dict[str, Any]
 def predict(args: argparse.Namespace) -> int:
     """One row a photo: the class under setting A and, if given, B."""
     model = load(args.checkpoint, args.device)
-    card, tally = model.card, batch.Tally()
+    tally = batch.Tally()
 
     def row(photo: Prepared, label: str | None) -> Row:
-        found = {"A": batch.prediction(photo.logits(args.switches), card, args.switches)}
+        found = {"A": batch.prediction(photo, args.switches)}
         if args.versus is not None:
-            found["B"] = batch.prediction(photo.logits(args.versus), card, args.versus)
+            found["B"] = batch.prediction(photo, args.versus)
         tally.add(label, found["A"]["class"], found["B"]["class"] if "B" in found else None)
         return {"true": label} | found
 

@@ -215,7 +215,7 @@ def compare(photo: Image.Image, settings: Sequence[Setting], box: Box = WHOLE) -
                 evidence(here, switches=switches, versus="mean"),
                 _seen(part, model),
                 # The threshold was measured under the full setting.
-                not looks_unknown(learned.logits(Switches.all()), model.card),
+                not looks_unknown(learned),
             )
         )
     return Comparison(part, box, tuple(panels))

@@ -6,7 +6,7 @@ The test split is read here and nowhere else.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from lafe import __version__, unknown
 from lafe.branches import PRESETS, Switches
-from lafe.checkpoint import REPORT, load, locate, write_card, write_json
+from lafe.checkpoint import REPORT, load, locate, write_card, write_json, write_means
 from lafe.data import PhotoDataset, decode, load_benchmark, test_transform
 from lafe.model import LAFE
 from lafe.slices import slices
@@ -205,6 +205,7 @@ def evaluate(
     *,
     against: str | Path | None = None,
     branches: bool = False,
+    foreign: Sequence[str] = (),
     device: str = "cpu",
     out: str | Path | None = None,
 ) -> dict[str, Any]:
@@ -217,6 +218,9 @@ def evaluate(
             bootstrap interval.
         branches: also every branch off alone, and exact Shapley values of all test photos; about
             five times the work.
+        foreign: kinds of data sets (``cub``, ``cars``, ``aircraft``) in the same folder, of things
+            that the model does not know: which score tells their test photos best goes into the
+            card.
         device: of torch.
         out: where the report goes; into the checkpoint's folder unless given.
 
@@ -236,7 +240,8 @@ def evaluate(
         "sha256": card.sha256,
         "command": f"lafe evaluate {card.name} --data DIR"
         + (f" --against {Path(against).name}" if against else "")
-        + (" --branches" if branches else ""),
+        + (" --branches" if branches else "")
+        + (f" --foreign {' '.join(foreign)}" if foreign else ""),
         "date": datetime.now(UTC).date().isoformat(),
         "versions": {"lafe": __version__, "torch": torch.__version__},
         "machine": platform.machine(),
@@ -254,9 +259,9 @@ def evaluate(
             for name, inside in slices(split["test"]).items()
         ],
     }
+    train = run(model, split["train"], {"full": FULL})
     if model.discriminative is not None:
         report["branches"] = branch_figures(test, weight, bias)
-        train = run(model, split["train"], {"full": FULL})
         report["branches"]["linear_probe_top1"] = {
             name: linear_probe((train.pooled[name], train.labels), (test.pooled[name], test.labels))
             for name in ("f5", "D", "C")
@@ -267,9 +272,14 @@ def evaluate(
         report["switching"] = switching(model, split["test"])
     if against is not None:
         report["against_plain"] = _against(against, card.recipe, split["test"], test, device)
-    kinds = ("max_probability", "energy")
-    note = f"{len(held_out.labels)} photos held out from the training split"
-    report["unknown"] = {k: unknown.fit(held_out.logits["full"], k, note) for k in kinds}
+    means = unknown.class_means(_final(train), train.labels, len(card.classes))
+    others = {
+        name: _scores(
+            run(model, _some(_Splits({"data": name}, data)["test"]), {"full": FULL}), means
+        )
+        for name in foreign
+    }
+    report["unknown"] = unknown.compare(_scores(held_out, means), _scores(test, means), others)
     write_json((Path(out) if out else folder) / REPORT, report)
     figures = {
         "test": {
@@ -281,9 +291,35 @@ def evaluate(
             "top1": round(top_k(held_out.logits["full"], held_out.labels, 1), 4),
         },
     }
-    chosen = card.unknown.get("score", "max_probability")
-    write_card(folder, replace(card, figures=figures, unknown=report["unknown"][chosen]))
+    kind = unknown.best(report["unknown"])
+    field = {
+        "score": kind,
+        "threshold": report["unknown"][kind]["threshold"],
+        "accepted": unknown.ACCEPTED,
+        "measured_on": f"{len(held_out.labels)} photos held out from the training split",
+        "caught": report["unknown"][kind]["caught"],
+    }
+    if kind == "class_means":
+        field["means_sha256"] = write_means(folder, means)
+    write_card(folder, replace(card, figures=figures, unknown=field))
     return report
+
+
+def _final(outputs: Outputs) -> Tensor:
+    """GAP(F_5) under the full setting, (N, C_5)."""
+    return outputs.pooled["f5"] + outputs.pooled["D"] - outputs.pooled["C"]
+
+
+def _scores(outputs: Outputs, means: Tensor) -> dict[str, Tensor]:
+    """By kind, how familiar each photo looks."""
+    pooled = _final(outputs)
+    return {k: unknown.score(k, outputs.logits["full"], pooled, means) for k in unknown.KINDS}
+
+
+def _some(dataset: PhotoDataset, most: int = 300) -> PhotoDataset:
+    """At most 300 photos, evenly spread."""
+    step = max(1, -(-len(dataset) // most))
+    return dataset.subset(range(0, len(dataset), step))
 
 
 class _Splits:

@@ -65,6 +65,7 @@ class LAFE(nn.Module):
     card: Card
     """What a checkpoint says of itself; set by :func:`lafe.load`."""
     preprocess: Preprocess
+    class_means: Tensor | None
     """Photo to input (1, 3, S, S), and the part of a photo that it sees."""
 
     def __init__(
@@ -95,6 +96,7 @@ class LAFE(nn.Module):
         }
         self.input_size = input_size
         self.backbone = Backbone(backbone, weights)
+        self.class_means = None
         self.preprocess = Preprocess(input_size, input_size, self.backbone.mean, self.backbone.std)
         channels = self.backbone.channels
         sizes = [input_size // stride for stride in STRIDES]

@@ -351,9 +351,10 @@ def test_a_photo_like_nothing_known_is_said_so(
         (tmp_path / name / "model.safetensors").symlink_to(folder / name / "model.safetensors")
     monkeypatch.setattr(checkpoint, "folders", lambda: [tmp_path])
     at = upload(app(), ("owl.png", picture()))
-    assert "looks like nothing" in at.warning[0].value
-    at.pills(key="checkpoint").set_value("cars").run()
+    assert "does not look like any of the" in at.warning[0].value
+    at.button(key="use-birds-cars").click().run()
     assert not at.warning
+    assert visit(at).checkpoint == at.pills(key="checkpoint").value == "cars"
 
 
 def test_no_model_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

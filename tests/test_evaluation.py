@@ -136,7 +136,17 @@ def test_a_report_holds_what_a_forward_pass_gives(squares: Path, tmp_path: Path)
     assert report["against_plain"]["difference"]["mean"] == pytest.approx(float(difference))
     card = load_card(folder)
     assert card.figures["test"]["photos"] == len(test)
-    assert card.unknown["score"] == "max_probability"
+    assert card.unknown["score"] == "class_means"  # the default: nothing foreign was shown
+    train = lafe.data.load_benchmark("folder", squares, "train", val_fraction=0.25)
+    with torch.no_grad():
+        z = torch.cat([loaded.preprocess(train.photo(i)) for i in range(len(train))])
+        with lafe.record(loaded) as r:
+            loaded(z)
+    pooled, of = r.F5.mean((2, 3)), torch.tensor(train.labels)
+    means = torch.stack([pooled[of == k].mean(0) for k in range(3)])
+    kept = lafe.load(folder).class_means
+    assert kept is not None
+    assert torch.allclose(kept, means, rtol=2e-3, atol=1e-4)  # float16
 
 
 def test_recipes_differ_in_what_is_not_the_attention() -> None:
