@@ -76,8 +76,8 @@ def shapley_bars(values: Tensor, unit: str) -> go.Figure:
     return styled(figure, 360)
 
 
-def waterfall(steps: dict[str, float]) -> go.Figure:
-    """The terms of a logit and their sum."""
+def waterfall(steps: dict[str, float], total: str = "Logit") -> go.Figure:
+    """The terms of a logit, or of a difference of two, and their sum."""
     names = {
         "bias": "Bias", "backbone": "Backbone f₅", "dis": "Discriminative +D",
         "con": "Confusable \N{MINUS SIGN}C",
@@ -92,7 +92,7 @@ def waterfall(steps: dict[str, float]) -> go.Figure:
         )  # fmt: skip
         start += value
     figure.add_bar(
-        x=[start], y=["<b>Logit</b>"], orientation="h", marker_color=INK, text=[_signed(start)],
+        x=[start], y=[f"<b>{total}</b>"], orientation="h", marker_color=INK, text=[_signed(start)],
         hoverinfo="skip",
     )  # fmt: skip
     figure.update_xaxes(

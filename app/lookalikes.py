@@ -1,0 +1,97 @@
+"""The page "Look-alikes": why this class and not the next, and training photos of both."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import ablation_figures as figures
+from app import maps, models, photos, session
+from app.outcome import percent
+from app.session import Photo
+from app.widgets import guarded, legend, plain
+from lafe.branches import Switches
+from lafe.evidence import Evidence, evidence
+
+QUIET = {"displayModeBar": False}
+
+
+@guarded
+def page() -> None:
+    photo = session.visit().photo
+    st.title("Look-alikes")
+    if photo is None:
+        st.markdown("Which class is your photo taken for, and which one is it nearly taken for?")
+        st.page_link("app/compare.py", label="Upload a photo first", icon=":material/upload:")
+        return
+    _of(photo, session.visit().checkpoint or "")
+
+
+def _of(photo: Photo, checkpoint: str) -> None:
+    prepared = models.prepared(photo, checkpoint)
+    classes = prepared.model.card.classes
+    probabilities = prepared.logits(Switches.all()).softmax(0)
+    order = probabilities.argsort(descending=True).tolist()
+
+    def shown(i: int) -> str:
+        return f"{classes[i]} ({percent(float(probabilities[i]))})"
+
+    with st.container(horizontal=True):
+        key = f"{photo.digest[:8]}-{checkpoint}"
+        a = st.selectbox("Why", order, index=0, format_func=shown, key=f"a-{key}", width=330)
+        b = st.selectbox(
+            "rather than", order, index=min(1, len(order) - 1), format_func=shown, key=f"b-{key}",
+            width=330,
+        )  # fmt: skip
+    if a == b:
+        st.info("Choose two classes.")
+        return
+    _why(photo, checkpoint, evidence(prepared, target=a, versus=b), classes[a], classes[b])
+    _photos(photo, checkpoint, {a: classes[a], b: classes[b]})
+
+
+def _why(photo: Photo, checkpoint: str, found: Evidence, a: str, b: str) -> None:
+    left, right = st.columns([2, 3], gap="large")
+    total = maps.Layer("Evidence", (found.backbone + found.dis + found.con).cpu().numpy())
+    scale = maps.scale([total])
+    with left:
+        painted = maps.painted(models.seen(photo, checkpoint), total, scale, 0.6)
+        if painted is not None and scale is not None:
+            st.image(painted, width="stretch", alt=f"Where the photo speaks for {a} against {b}")
+            st.html(legend(scale, "logit of the one minus that of the other, by place"))
+    with right:
+        st.plotly_chart(
+            figures.waterfall(found.steps, "Difference"), theme=None, config=QUIET, key="why"
+        )
+        st.caption(
+            f"The logit of {plain(a)} minus that of {plain(b)}, part by part; the parts add up "
+            "exactly. Green places and bars to the right speak for the first. It says where the "
+            "difference comes from, not what in nature tells the two apart."
+        )
+
+
+def _photos(photo: Photo, checkpoint: str, pair: dict[int, str]) -> None:
+    st.subheader("Nearest training photos", anchor=False)
+    dataset = photos.training(checkpoint)
+    if dataset is None:
+        st.markdown(
+            "They are shown where the data set is: start the app with `LAFE_DATA` naming its "
+            "folder. No photo comes with this app."
+        )
+        return
+    for (label, name), column in zip(pair.items(), st.columns(len(pair), gap="large"), strict=True):
+        with column:
+            st.markdown(f"**{plain(name)}**")
+            near = photos.nearest(photo, checkpoint, label)
+            tiles = st.columns(4, gap="small")
+            for neighbour, tile in zip(near, tiles, strict=False):
+                tile.image(
+                    photos.thumbnail(neighbour.path), caption=f"{neighbour.cosine:.2f}",
+                    width="stretch",
+                )  # fmt: skip
+    st.caption(
+        "Nearest to the full model: the cosine of its pooled features stands below each photo. "
+        "What it takes for alike need not look alike to people."
+    )
+
+
+page()
