@@ -36,7 +36,8 @@ page = st.navigation(
 @guarded
 def main() -> None:
     if "visit" not in st.session_state:
-        visit, unread = address.read(st.query_params.to_dict(), cards())
+        known = {name: card.classes for name, card in cards().items()}
+        visit, unread = address.read(st.query_params.to_dict(), known)
         session.keep(visit)
         if unread:
             session.notify(

@@ -5,12 +5,15 @@ from __future__ import annotations
 from html import escape
 
 import streamlit as st
+from streamlit.elements.lib.grid_container import GridContainer
 
 from app import ablation_figures as figures
 from app import models, session, worth
+from app.outcome import percent
 from app.session import Photo
 from app.widgets import guarded, plain
 from lafe.branches import ATTRIBUTES, STAGES, Switches
+from lafe.controls import Controls
 from lafe.evidence import evidence
 
 QUIET = {"displayModeBar": False}
@@ -53,10 +56,10 @@ def _of(photo: Photo, checkpoint: str) -> None:
             "carries a part that is common to all.",
         )
     _shapley(table, target, output, classes[target])
-    left, right = st.columns(2, gap="large")
-    with left:
+    grid = _halves()
+    with grid.cell():
         _waterfall(photo, checkpoint, target, classes[target])
-    with right:
+    with grid.cell():
         _flips(table, classes)
         _pairs(table, target, output)
     _map(photo, checkpoint, target, classes[target])
@@ -66,21 +69,27 @@ def _of(photo: Photo, checkpoint: str) -> None:
     )
 
 
+def _halves() -> GridContainer:
+    """Two halves beside each other, or below where there is no room."""
+    return st.grid(2, min_column_width=360, gap="large")
+
+
 def _shapley(table: worth.Table, target: int, output: str, name: str) -> None:
     values = worth.scaled(table.shapley(target, output), output)
     unit = worth.UNITS[output][1]
+    total = worth.written(worth.total(table, target, output), unit)
     st.subheader("Shapley values of the twelve branches", anchor=False)
-    left, right = st.columns(2, gap="large")
-    with left:
+    grid = _halves()
+    with grid.cell():
         st.plotly_chart(
             figures.shapley_grid(values, unit), theme=None, config=QUIET, key="shapley-grid"
         )
         st.caption(
             f"Green branches speak for {plain(name)}, purple ones against it. The twelve add up to "
-            f"{worth.total(table, target, output):+.3g} {unit}: full minus plain backbone. They "
-            "do not say what happens when one branch goes alone: that depends on the others."
+            f"{total} {unit}: full minus plain backbone. They do not say what happens when one "
+            "branch goes alone: that depends on the others."
         )
-    with right:
+    with grid.cell():
         st.plotly_chart(
             figures.shapley_bars(values, unit), theme=None, config=QUIET, key="shapley-bars"
         )
@@ -112,7 +121,7 @@ def _pairs(table: worth.Table, target: int, output: str) -> None:
     unit = worth.UNITS[output][1]
     rows = [
         f"<li>{escape(worth.branch_name(*p.first))} with {escape(worth.branch_name(*p.second))}: "
-        f"<b>{p.value:+.3g}</b> {unit}</li>"
+        f"<b>{worth.written(p.value, unit)}</b> {unit}</li>"
         for p in worth.strongest_pairs(table, target, output)
     ]
     st.html(f"<ul>{''.join(rows)}</ul>" if rows else "No two branches interact.")
@@ -122,31 +131,31 @@ def _pairs(table: worth.Table, target: int, output: str) -> None:
 def _map(photo: Photo, checkpoint: str, target: int, name: str) -> None:
     st.subheader("All 4,096 settings", anchor=False)
     frame = models.frame(photo, checkpoint, target)
-    left, right = st.columns([3, 2], gap="large")
-    with right:
+    grid = _halves()
+    picture, fields = grid.cell(), grid.cell()
+    with fields:
         chosen = _fields()
         row = frame.loc[chosen.index]
-        st.markdown(
-            f"**{plain(row['class'])}** is predicted with {row['confidence']:.1%}; "
-            f"{plain(name)} has {row['probability']:.1%}."
-        )
+        answer = f"**{plain(row['class'])}** is predicted with {percent(row['confidence'])}"
+        if row["class"] != name:
+            answer += f"; {plain(name)} has {percent(row['probability'])}"
+        st.markdown(f"{answer}.")
         if st.button("Open as panel B", type="primary", icon=":material/compare:"):
             _open(chosen)
-        st.caption(
-            "Each square is one setting, and brighter is likelier. The 16 columns and rows of a "
-            "block run through stage 4, then stage 3. A sharp edge marks a branch that matters; "
-            "it does not say why."
-        )
-        st.download_button(
-            "Download as CSV", lambda: worth.csv(frame), f"{checkpoint}-settings.csv", "text/csv"
-        )
-        st.download_button(
-            "Download as Parquet",
-            lambda: worth.parquet(frame),
-            f"{checkpoint}-settings.parquet",
-            "application/vnd.apache.parquet",
-        )
-    with left:
+        with st.container(horizontal=True):
+            st.download_button(
+                "Download as CSV",
+                lambda: worth.csv(frame),
+                f"{checkpoint}-settings.csv",
+                "text/csv",
+            )
+            st.download_button(
+                "Download as Parquet",
+                lambda: worth.parquet(frame),
+                f"{checkpoint}-settings.parquet",
+                "application/vnd.apache.parquet",
+            )
+    with picture:
         event = st.plotly_chart(
             figures.every_setting(frame, chosen.index),
             theme=None,
@@ -155,7 +164,11 @@ def _map(photo: Photo, checkpoint: str, target: int, name: str) -> None:
             on_select="rerun",
             selection_mode="points",
         )
-        st.caption("Click a square to open that setting as panel B on the page Compare.")
+        st.caption(
+            "Each square is one setting, and brighter is likelier: click one to open it as panel B "
+            "on the page Compare. The 16 columns and rows of a block run through stage 4, then "
+            "stage 3. A sharp edge marks a branch that matters; it does not say why."
+        )
     points = event["selection"]["points"]
     if points and "customdata" in points[0]:
         _open(Switches.from_index(points[0]["customdata"][0]))
@@ -166,13 +179,15 @@ def _fields() -> Switches:
     chosen = Switches.none()
     for side, branches in ATTRIBUTES.items():
         title = {"dis": "Discriminative", "con": "Confusable"}[side]
-        keys = [(stage, branch) for stage in STAGES for branch in branches]
-        on = st.multiselect(
+        keys = [(stage, branch) for branch in branches for stage in STAGES]
+        on = st.pills(
             f"{title} branches that are on",
             keys,
+            selection_mode="multi",
             default=keys,
-            format_func=lambda key: worth.branch_name(*key),
+            format_func=lambda key: f"{key[1]} {key[0]}",
             key=f"ablation-{side}",
+            wrap=True,
         )
         for stage, branch in on:
             chosen = chosen.toggled(stage, branch)
@@ -181,7 +196,8 @@ def _fields() -> Switches:
 
 def _open(switches: Switches) -> None:
     """Make a setting panel B, and go there."""
-    session.keep(session.visit().with_panel(1, switches=switches))
+    setting = {"switches": switches, "checkpoint": None, "controls": Controls()}
+    session.keep(session.visit().with_panel(1, **setting))
     st.switch_page("app/compare.py")
 
 

@@ -9,7 +9,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from torch import Tensor
 
-from lafe.branches import BRANCHES, EVERY_BRANCH, STAGES
+from app.outcome import percent
+from app.worth import written
+from lafe.branches import ATTRIBUTES, BRANCHES, EVERY_BRANCH, STAGES
 
 DIS, CON, BACKBONE, INK = "#0072b2", "#d55e00", "#666666", "#1c252c"
 # Purple to green: these signs are for and against a class, and blue and vermilion are taken.
@@ -33,9 +35,9 @@ def shapley_grid(values: Tensor, unit: str) -> go.Figure:
             zmin=-limit,
             zmax=limit,
             colorscale=SIGNED,
-            text=[[_signed(v) for v in row] for row in rows],
+            text=[[written(v, unit) for v in row] for row in rows],
             texttemplate="%{text}",
-            hovertemplate="%{x} at %{y}: %{z:+.3g} " + unit + "<extra></extra>",
+            hoverinfo="skip",
             showscale=False,
             xgap=3,
             ygap=3,
@@ -62,7 +64,7 @@ def shapley_bars(values: Tensor, unit: str) -> go.Figure:
             y=names,
             orientation="h",
             marker_color=[colour_of(EVERY_BRANCH[i][1]) for i in order],
-            text=[_signed(flat[i]) for i in order],
+            text=[written(flat[i], unit) for i in order],
             textposition="outside",
             cliponaxis=False,
             hoverinfo="skip",
@@ -84,80 +86,93 @@ def waterfall(steps: dict[str, float], total: str = "Logit") -> go.Figure:
     }  # fmt: skip
     colours = {"bias": "#9fb0bc", "backbone": BACKBONE, "dis": DIS, "con": CON}
     figure = go.Figure()
-    start = 0.0
+    start, ends = 0.0, [0.0]
     for key, value in steps.items():
         figure.add_bar(
             x=[value], y=[names[key]], base=[start], orientation="h", marker_color=colours[key],
-            text=[_signed(value)], textposition="auto", hoverinfo="skip",
+            text=[written(value, "logit")], textposition="auto", hoverinfo="skip",
         )  # fmt: skip
         start += value
+        ends.append(start)
+    room = 0.12 * (max(ends) - min(ends)) or 1  # for numbers beside short bars
     figure.add_bar(
-        x=[start], y=[f"<b>{total}</b>"], orientation="h", marker_color=INK, text=[_signed(start)],
-        hoverinfo="skip",
+        x=[start], y=[f"<b>{total}</b>"], orientation="h", marker_color=INK,
+        text=[written(start, "logit")], hoverinfo="skip",
     )  # fmt: skip
     figure.update_xaxes(
-        fixedrange=True, zeroline=True, zerolinecolor=INK, showgrid=True, gridcolor="#eceff1"
-    )
+        range=[min(ends) - room if min(ends) < 0 else 0, max(ends) + room],
+        fixedrange=True, zeroline=True, zerolinecolor=INK, showgrid=True, gridcolor="#eceff1",
+    )  # fmt: skip
     figure.update_yaxes(autorange="reversed", fixedrange=True)
     figure.update_layout(showlegend=False, barmode="overlay")
     return styled(figure, 260)
 
 
-def every_setting(frame: pd.DataFrame, chosen: int | None) -> go.Figure:
+def every_setting(frame: pd.DataFrame, chosen: int) -> go.Figure:
     """A class's probability over 64 x 64 settings: 4,096 squares that can be clicked."""
+    # A heat map has no gaps at any width, but Streamlit hears of clicks on markers only.
+    places = {"x": frame["dis"], "y": frame["con"]}
     figure = go.Figure(
-        go.Scatter(
-            x=frame["dis"],
-            y=frame["con"],
-            mode="markers",
-            customdata=list(zip(frame.index, frame["switches"], frame["class"], strict=True)),
-            marker={
-                "symbol": "square",
-                "size": 7,
-                "color": frame["probability"],
-                "colorscale": "Cividis",
-                "cmin": 0,
-                "cmax": 1,
-                "line": {"width": 0},
-                "colorbar": {"title": "Probability", "thickness": 12, "tickformat": ".0%"},
-            },
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 1}},
-            hovertemplate="%{customdata[1]}<br>%{marker.color:.1%}<br>"
-            "predicts %{customdata[2]}<extra></extra>",
-        )
-    )
-    if chosen is not None:
-        figure.add_scatter(
-            x=[frame["dis"][chosen]],
-            y=[frame["con"][chosen]],
-            mode="markers",
-            marker={
-                "symbol": "square-open", "size": 13, "color": "#d7191c", "line": {"width": 3}
-            },
+        go.Heatmap(
+            **places,
+            z=frame["probability"],
+            zmin=0,
+            zmax=1,
+            colorscale="Cividis",
             hoverinfo="skip",
-        )  # fmt: skip
-    figure.update_xaxes(**_blocks("r_dis", "c_dis"), title="Discriminative branches that are on")
-    figure.update_yaxes(**_blocks("r_con", "c_con"), title="Confusable branches that are on")
-    figure.update_layout(showlegend=False, clickmode="event+select", dragmode=False)
-    return styled(figure, 560)
+            colorbar={
+                "title": {"text": "Probability", "side": "top"},
+                "orientation": "h", "y": 1, "yanchor": "bottom", "thickness": 10,
+                "tickformat": ".0%",
+            },
+        )
+    )  # fmt: skip
+    figure.add_scatter(
+        **places,
+        mode="markers",
+        customdata=list(
+            zip(
+                frame.index, frame["switches"], frame["class"], map(percent, frame["probability"]),
+                strict=True,
+            )
+        ),
+        marker={"symbol": "square", "size": 7, "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        hovertemplate="%{customdata[1]}<br>%{customdata[3]}<br>"
+        "predicts %{customdata[2]}<extra></extra>",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=[frame["dis"][chosen]],
+        y=[frame["con"][chosen]],
+        mode="markers",
+        marker={"symbol": "square-open", "size": 13, "color": "#d7191c", "line": {"width": 3}},
+        cliponaxis=False,
+        hoverinfo="skip",
+    )
+    figure.update_xaxes(**_blocks("dis"), title="Discriminative branches of stage 5 that are on")
+    figure.update_yaxes(
+        **_blocks("con"), title="Confusable branches of stage 5 that are on", tickangle=-90
+    )
+    figure.update_layout(
+        showlegend=False,
+        clickmode="event+select",
+        dragmode=False,
+        hoverlabel={"bgcolor": INK, "font": {"color": "#ffffff"}},
+    )
+    return styled(figure, 620)
 
 
-def _blocks(region: str, channel: str) -> dict[str, Any]:
+def _blocks(side: str) -> dict[str, Any]:
     """Ticks: the setting of stage 5 by blocks of 16; stage 4 and 3 repeat inside each."""
-    names = ("none", region, channel, "both")
     return {
         "tickvals": [16 * i + 7.5 for i in range(4)],
-        "ticktext": [f"stage 5: {name}" for name in names],
-        "range": [-1, 64],
+        "ticktext": ["none", *ATTRIBUTES[side], "both"],
+        "range": [-0.5, 63.5],
         "fixedrange": True,
         "showgrid": False,
         "zeroline": False,
     }
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def styled(figure: go.Figure, height: int, margins: Sequence[int] = (8, 8, 8, 8)) -> go.Figure:

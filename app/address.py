@@ -1,19 +1,21 @@
 """The page's address holds the settings, so that a link shows them to somebody else.
 
     ?checkpoint=birds&crop=0.1,0.2,0.9,0.8&a=all&b=r_dis345.c_dis5@cars&map=dis&scale=own&opacity=40
+    ?a=all&b=all~uniform:r_dis345~shuffled:c_con5~seed:2&map=evidence&class=Sooty+Albatross&rather=*
 
 Photos are not part of it.  Whatever cannot be read falls back to the default, and is named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 import streamlit as st
 
-from app.session import LAYERS, LETTERS, WHOLE, Display, Panel, Visit
+from app.session import LAYERS, LETTERS, LIKELIEST, MAX_SEED, WHOLE, Display, Panel, Visit
 from lafe.branches import Switches
+from lafe.controls import Controls
 from lafe.photo import Box
 
 T = TypeVar("T")
@@ -29,10 +31,14 @@ def write(visit: Visit) -> dict[str, str]:
         params["crop"] = ",".join(f"{edge:g}" for edge in crop)
     for letter, panel in zip(_PANELS, visit.panels, strict=False):
         own = f"@{panel.checkpoint}" if panel.checkpoint else ""
-        params[letter] = f"{panel.switches}{own}"
+        params[letter] = f"{panel.switches}{_controls(panel.controls)}{own}"
     usual = Display()
     if visit.display.layer != usual.layer:
         params["map"] = visit.display.layer
+    if visit.display.target != usual.target:
+        params["class"] = visit.display.target
+    if visit.display.versus != usual.versus:
+        params["rather"] = visit.display.versus
     if visit.display.shared != usual.shared:
         params["scale"] = "own"
     if visit.display.opacity != usual.opacity:
@@ -47,13 +53,16 @@ def show(visit: Visit) -> None:
         st.query_params.from_dict(params)
 
 
-def read(params: Mapping[str, str], checkpoints: Collection[str]) -> tuple[Visit, list[str]]:
+def read(
+    params: Mapping[str, str], known: Mapping[str, Collection[str]]
+) -> tuple[Visit, list[str]]:
     """A visit from query parameters, and the names of those that could not be read.
 
     Args:
         params: of the address, written by nobody knows whom.
-        checkpoints: the names that there are.
+        known: the names of the checkpoints that there are, and of each one's classes.
     """
+    classes = {name for names in known.values() for name in names}
     unread: list[str] = []
 
     def get(key: str, parse: Callable[[str], T], usual: T) -> T:
@@ -66,11 +75,14 @@ def read(params: Mapping[str, str], checkpoints: Collection[str]) -> tuple[Visit
             return usual
 
     def checkpoint(text: str) -> str | None:
-        return _one_of(checkpoints)(text)
+        return _one_of(known)(text)
 
     def panel(text: str) -> Panel | None:
-        switches, at, own = text.partition("@")
-        return Panel(Switches.parse(switches), checkpoint(own) if at else None)
+        setting, at, own = text.partition("@")
+        switches, *controls = setting.split("~")
+        return Panel(
+            Switches.parse(switches), checkpoint(own) if at else None, _read_controls(controls)
+        )
 
     usual, display = Visit(), Display()
     shown: list[Panel | None] = [*usual.panels, None, None]
@@ -80,6 +92,8 @@ def read(params: Mapping[str, str], checkpoints: Collection[str]) -> tuple[Visit
         panels=tuple(p for p in panels if p is not None),
         display=Display(
             layer=get("map", _one_of(LAYERS), display.layer),
+            target=get("class", _one_of(classes), display.target),
+            versus=get("rather", _one_of({*classes, LIKELIEST}), display.versus),
             shared=get("scale", _one_of(("shared", "own")), "shared") == "shared",
             opacity=get("opacity", _percent, display.opacity),
         ),
@@ -95,6 +109,26 @@ def _one_of(choices: Collection[str]) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def _controls(controls: Controls) -> str:
+    """``~uniform:r_dis345~shuffled:c_con5~seed:2``, of which only what is not usual."""
+    parts = {
+        name: str(switches)
+        for name, switches in (("uniform", controls.uniform), ("shuffled", controls.shuffled))
+        if len(switches)
+    }
+    if controls.seed:
+        parts["seed"] = str(controls.seed)
+    return "".join(f"~{name}:{value}" for name, value in parts.items())
+
+
+def _read_controls(parts: Sequence[str]) -> Controls:
+    found = dict(part.split(":") for part in parts)
+    seed = int(found.pop("seed", "0"))
+    if not 0 <= seed <= MAX_SEED or found.keys() - {"uniform", "shuffled"}:
+        raise ValueError("no such control")
+    return Controls(**{name: Switches.parse(text) for name, text in found.items()}, seed=seed)
 
 
 def _percent(text: str) -> float:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from html import escape
-from typing import Any
 
 import streamlit as st
+from PIL import Image
 
 from app import address, maps, models, session
 from app.components import live_diagram
+from app.controls import controls_board
+from app.display import choices, question
 from app.figures import top_five
 from app.maps import Layer, Scale
 from app.models import ModelError, cards, title
-from app.outcome import Change, Outcome, change, outcome, percent
-from app.session import BRANCH_LAYERS, FUSED_LAYERS, LETTERS, MAX_PANELS, Display, Panel, Photo
+from app.outcome import Change, Outcome, change, number, outcome, percent
+from app.session import LETTERS, MAX_PANELS, Display, Panel, Photo
 from app.sidebar import camera, uploader
 from app.takeaway import takeaway
 from app.widgets import (
@@ -70,28 +73,23 @@ _TICK = '<span class="tick" title="Where A stands">┃ A</span>'
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """A photo under one panel's setting."""
+    """What a panel says of a photo."""
 
+    panel: Panel
     checkpoint: str
     outcome: Outcome
-    layer: Layer
     unknown: bool
 
 
-def _look(photo: Photo, panel: Panel, checkpoint: str, layer: str) -> Look | ModelError:
+def _look(photo: Photo, panel: Panel, checkpoint: str) -> Look | ModelError:
     """A model that cannot be used spoils its own panel only."""
     try:
         card = models.model(checkpoint).card
-        logits = models.evaluated(photo, checkpoint, panel.switches).logits
+        logits = models.evaluated(photo, checkpoint, panel).logits
         unknown = models.is_unknown(photo, checkpoint)
     except ModelError as error:
         return error
-    return Look(
-        checkpoint,
-        outcome(card.classes, logits),
-        maps.layer(photo, checkpoint, panel.switches, layer),
-        unknown,
-    )
+    return Look(panel, checkpoint, outcome(card.classes, logits), unknown)
 
 
 @st.fragment
@@ -102,28 +100,35 @@ def comparison() -> None:
     photo = visit.photo
     if photo is None:
         return
-    _display(visit.display)
-    looks = [
-        _look(photo, panel, visit.checkpoint_of(panel), visit.display.layer)
-        for panel in visit.panels
-    ]
-    good = [look for look in looks if isinstance(look, Look)]
-    _warn(photo, good)
-    shared = maps.scale([look.layer for look in good])
+    looks = [_look(photo, panel, visit.checkpoint_of(panel)) for panel in visit.panels]
+    good = {place: look for place, look in enumerate(looks) if isinstance(look, Look)}
+    layers: dict[int, Layer] = {}
+    if good:
+        leading = next(iter(good.values())).outcome
+        choices(visit.display, leading)
+        _warn(photo, good.values())
+        asked = question(visit.display, leading)
+        layers = {
+            place: maps.layer(photo, look.checkpoint, look.panel, visit.display.layer, asked)
+            for place, look in good.items()
+        }
+    shared = maps.scale(layers.values())
     count = len(looks)
     grid = st.grid(count if count < MAX_PANELS else 2, min_column_width=330, border=True)
     for place, (panel, look) in enumerate(zip(visit.panels, looks, strict=True)):
         with grid.cell():
             _header(place, panel, visit.checkpoint_of(panel), removable=place > 1)
             switchboard(place, panel)
+            controls_board(place, panel)
             if isinstance(look, ModelError):
                 st.warning(str(look))
                 continue
-            scale = shared if visit.display.shared else maps.scale([look.layer])
+            layer = layers[place]
+            scale = shared if visit.display.shared else maps.scale([layer])
             first = looks[0] if place and isinstance(looks[0], Look) else None
             sides = st.grid(2, min_column_width=200, gap="small")
             with sides.cell():
-                _picture(photo, look, scale, visit.display)
+                _picture(models.seen(photo, look.checkpoint), layer, scale, visit.display)
             with sides.cell():
                 _prediction(place, look, first, photo.truth)
     if len(looks) < MAX_PANELS:
@@ -132,56 +137,7 @@ def comparison() -> None:
     address.show(visit)
 
 
-def _display(display: Display) -> None:
-    """Which map lies over the photos, and how."""
-
-    def shown(**changes: Any) -> None:
-        session.change(display=replace(session.visit().display, **changes))
-
-    with st.container(horizontal=True, key="display"):
-        st.session_state["map"] = display.layer if display.layer in FUSED_LAYERS else None
-        st.segmented_control(
-            "Map over the photo",
-            FUSED_LAYERS,
-            format_func=maps.name,
-            key="map",
-            on_change=lambda: shown(layer=st.session_state["map"] or display.layer),
-            help="Final F₅ is what is classified: the backbone's features plus D minus C.",
-        )
-        st.session_state["branch-map"] = display.layer if display.layer in BRANCH_LAYERS else None
-        st.selectbox(
-            "or one branch",
-            BRANCH_LAYERS,
-            index=None,
-            format_func=maps.name,
-            placeholder="Choose a branch",
-            key="branch-map",
-            on_change=lambda: shown(layer=st.session_state["branch-map"] or "final"),
-            width=210,
-        )
-        st.session_state["scale"] = display.shared
-        st.segmented_control(
-            "Colour scale",
-            (True, False),
-            format_func=lambda shared: "Shared" if shared else "Each its own",
-            required=True,
-            key="scale",
-            on_change=lambda: shown(shared=st.session_state["scale"]),
-        )
-        st.session_state["opacity"] = round(100 * display.opacity)
-        st.slider(
-            "Opacity",
-            0,
-            100,
-            step=5,
-            format="%d %%",
-            key="opacity",
-            on_change=lambda: shown(opacity=st.session_state["opacity"] / 100),
-            width=180,
-        )
-
-
-def _warn(photo: Photo, looks: list[Look]) -> None:
+def _warn(photo: Photo, looks: Iterable[Look]) -> None:
     """Say plainly that a photo looks like nothing a model knows, and which one knows its like."""
     known = cards()
     for name in dict.fromkeys(look.checkpoint for look in looks if look.unknown):
@@ -222,23 +178,24 @@ def _header(place: int, panel: Panel, checkpoint: str, *, removable: bool) -> No
         st.html(badge(place), width="content")
         preset_picker(place, panel)
         _model_picker(place, checkpoint)
-        for label, switches in (("All on", Switches.all()), ("All off", Switches.none())):
-            st.button(
-                label,
-                key=f"{label}-{place}",
-                type="tertiary",
-                on_click=set_switches,
-                args=(place, switches),
-            )
-        if removable:
-            st.button(
-                f"Remove panel {LETTERS[place]}",
-                key=f"remove-{place}",
-                icon=":material/close:",
-                type="tertiary",
-                on_click=_remove_panel,
-                args=(place,),
-            )
+        with st.container(horizontal=True, width="content", gap="xsmall"):
+            for label, switches in (("All on", Switches.all()), ("All off", Switches.none())):
+                st.button(
+                    label,
+                    key=f"{label}-{place}",
+                    type="tertiary",
+                    on_click=set_switches,
+                    args=(place, switches),
+                )
+            if removable:
+                st.button(
+                    f"Remove panel {LETTERS[place]}",
+                    key=f"remove-{place}",
+                    icon=":material/close:",
+                    type="tertiary",
+                    on_click=_remove_panel,
+                    args=(place,),
+                )
 
 
 def _model_picker(place: int, checkpoint: str) -> None:
@@ -262,20 +219,19 @@ def _model_picker(place: int, checkpoint: str) -> None:
     )
 
 
-def _picture(photo: Photo, look: Look, scale: Scale | None, display: Display) -> None:
-    picture = models.seen(photo, look.checkpoint)
-    painted = maps.painted(picture, look.layer, scale, display.opacity)
+def _picture(picture: Image.Image, layer: Layer, scale: Scale | None, display: Display) -> None:
+    painted = maps.painted(picture, layer, scale, display.opacity)
     off = painted is None
     st.image(
         picture if painted is None else painted,
         width="stretch",
         output_format="JPEG",
-        alt=f"The photo{' alone' if off else ' under the map ' + look.layer.name}",
+        alt=f"The photo{' alone' if off else ' under the map ' + layer.name}",
     )
-    if look.layer.heat is None or scale is None:
-        st.caption(f"{look.layer.name} is off in this setting: there is no map.")
+    if layer.heat is None or scale is None:
+        st.caption(plain(layer.note))
     else:
-        st.html(legend(scale, f"{look.layer.name}, mean over its channels"))
+        st.html(legend(scale, layer.note))
 
 
 def _prediction(place: int, look: Look, first: Look | None, truth: str | None) -> None:
@@ -304,7 +260,7 @@ def _changed(change: Change) -> str:
         return '<div class="change">Identical to A, to the bit.</div>'
     if change.probability_after is None:
         return f'<div class="change">This model does not know {escape(change.before)}.</div>'
-    points = f"{change.points:+.1f} points".replace("-", "\N{MINUS SIGN}")
+    points = f"{number(change.points or 0, '+.1f')} points"
     if not change.flipped:
         return f'<div class="change">Same class as A, {points}. {_TICK}</div>'
     now = f"rank {change.rank_after} here with {percent(change.probability_after)} ({points})"

@@ -51,13 +51,15 @@ def _of(photo: Photo, checkpoint: str) -> None:
 
 def _why(photo: Photo, checkpoint: str, found: Evidence, a: str, b: str) -> None:
     left, right = st.columns([2, 3], gap="large")
-    total = maps.Layer("Evidence", (found.backbone + found.dis + found.con).cpu().numpy())
+    heat = (found.backbone + found.dis + found.con).cpu().numpy()
+    note = "logit of the one minus that of the other, by place"
+    total = maps.Layer("Evidence", heat, note, signed=True)
     scale = maps.scale([total])
     with left:
         painted = maps.painted(models.seen(photo, checkpoint), total, scale, 0.6)
         if painted is not None and scale is not None:
             st.image(painted, width="stretch", alt=f"Where the photo speaks for {a} against {b}")
-            st.html(legend(scale, "logit of the one minus that of the other, by place"))
+            st.html(legend(scale, total.note))
     with right:
         st.plotly_chart(
             figures.waterfall(found.steps, "Difference"), theme=None, config=QUIET, key="why"

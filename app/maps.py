@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from PIL import Image
 
 from app import models
-from app.session import FUSED_LAYERS, Photo
+from app.outcome import number
+from app.session import AVERAGE, EVIDENCE_LAYERS, FUSED_LAYERS, Panel, Photo
 from lafe.branches import ATTRIBUTES, STAGES, Switches
+from lafe.evidence import Evidence
 from lafe.overlay import RGB, Map, Range, map_of, overlay, value_range
+from lafe.prepare import Prepared
 
-NAMES = {"final": "Final", "dis": "Discriminative", "con": "Confusable"}
+NAMES = {
+    "final": "Final F₅",
+    "dis": "Discriminative D",
+    "con": "Confusable C",
+    "evidence": "All evidence",
+    "evidence-backbone": "Evidence in f₅",
+    "evidence-dis": "Evidence in +D",
+    "evidence-con": "Evidence in \N{MINUS SIGN}C",
+}
 KINDS = {"r": "Region", "c": "Channel"}
-SYMBOLS = {"final": "F₅", "dis": "D", "con": "C"}
+MEAN = "mean over its channels"
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,11 +35,23 @@ class Layer:
 
     Attributes:
         name: for people.
-        heat: (h, w), or None where the setting has it switched off.
+        heat: (h, w), or None where there is no map.
+        note: what its values are, or why there are none.
+        signed: its values are for and against something, even if all have one sign.
     """
 
     name: str
     heat: Map | None
+    note: str
+    signed: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """What evidence is for: a class rather than another, or than ``AVERAGE``."""
+
+    target: str
+    versus: str
 
 
 @dataclass(frozen=True)
@@ -40,50 +64,100 @@ class Scale:
 
 def name(layer: str) -> str:
     """``r_dis5`` -> ``r_dis at stage 5``."""
-    if layer in FUSED_LAYERS:
-        return f"{NAMES[layer]} {SYMBOLS[layer]}"
-    return f"{layer[:-1]} at stage {layer[-1]}"
+    return NAMES.get(layer) or f"{layer[:-1]} at stage {layer[-1]}"
 
 
-def layer(photo: Photo, checkpoint: str, switches: Switches, key: str) -> Layer:
-    """One of ``LAYERS`` under a setting, as the mean over its channels."""
+def layer(photo: Photo, checkpoint: str, panel: Panel, key: str, question: Question) -> Layer:
+    """One of ``LAYERS`` in a panel's setting; all but evidence as the mean over its channels."""
+    if key in EVIDENCE_LAYERS:
+        return _evidence(photo, checkpoint, panel, key, question)
     if key in FUSED_LAYERS:
-        heat = models.evaluated(photo, checkpoint, switches).maps[key]
-        on = key == "final" or any(branch in ATTRIBUTES[key] for _, branch in switches)
-    else:
-        branch, stage = key[:-1], int(key[-1])
-        heat = map_of(models.prepared(photo, checkpoint).branch_map(stage, branch))
-        on = switches[stage, branch]
-    return Layer(name(key), heat if on else None)
+        return _fused(photo, checkpoint, panel, key)
+    branch, stage = key[:-1], int(key[-1])
+    prepared = models.prepared(photo, checkpoint, panel.controls)
+    return _branch(name(key), prepared, stage, branch, panel.switches)
 
 
-def stage_layers(photo: Photo, checkpoint: str, switches: Switches, stage: int) -> list[Layer]:
+def stage_layers(prepared: Prepared, switches: Switches, stage: int) -> list[Layer]:
     """A stage's maps: of each side its two branches, then their sum."""
-    prepared = models.prepared(photo, checkpoint)
     layers = []
     for side, total in zip(ATTRIBUTES, prepared.stage_sums(stage, switches), strict=True):
         for branch in ATTRIBUTES[side]:
-            heat = map_of(prepared.branch_map(stage, branch))
-            on = switches[stage, branch]
-            layers.append(Layer(f"{KINDS[branch[0]]} {branch}", heat if on else None))
+            title = f"{KINDS[branch[0]]} {branch}"
+            layers.append(_branch(title, prepared, stage, branch, switches))
         on = any(switches[stage, branch] for branch in ATTRIBUTES[side])
-        layers.append(Layer(f"Sum {side}", map_of(total) if on else None))
+        layers.append(_mean(f"Sum {side}", map_of(total), on))
     return layers
 
 
-def fused_layers(photo: Photo, checkpoint: str, switches: Switches) -> list[Layer]:
+def fused_layers(photo: Photo, checkpoint: str, panel: Panel) -> list[Layer]:
     """The backbone's features, D, C, and what they add up to."""
     f5 = models.prepared(photo, checkpoint).feature(STAGES[-1])
-    fused = (layer(photo, checkpoint, switches, key) for key in ("dis", "con", "final"))
-    return [Layer("Backbone f₅", map_of(f5)), *fused]
+    fused = (_fused(photo, checkpoint, panel, key) for key in ("dis", "con", "final"))
+    return [_mean("Backbone f₅", map_of(f5)), *fused]
 
 
-def scale(layers: Sequence[Layer]) -> Scale | None:
+def _fused(photo: Photo, checkpoint: str, panel: Panel, key: str) -> Layer:
+    on = key == "final" or _any_on(panel.switches, key)
+    return _mean(name(key), models.evaluated(photo, checkpoint, panel).maps[key], on)
+
+
+def _mean(title: str, heat: Map, on: bool = True) -> Layer:
+    return Layer(title, heat, f"{title}, {MEAN}") if on else _off(title)
+
+
+def _off(title: str) -> Layer:
+    return Layer(title, None, f"{title} is off in this setting: there is no map.")
+
+
+def _branch(title: str, prepared: Prepared, stage: int, branch: str, switches: Switches) -> Layer:
+    if not switches[stage, branch]:
+        return _off(title)
+    return _mean(title, map_of(prepared.branch_map(stage, branch)))
+
+
+def _any_on(switches: Switches, side: str) -> bool:
+    return any(branch in ATTRIBUTES[side] for _, branch in switches)
+
+
+def _evidence(photo: Photo, checkpoint: str, panel: Panel, key: str, question: Question) -> Layer:
+    """What every place adds to a class's centred logit, or to its lead over another class."""
+    classes, part = models.model(checkpoint).card.classes, key.partition("-")[2]
+    for asked in (question.target, question.versus):
+        if asked != AVERAGE and asked not in classes:
+            return Layer(name(key), None, f"This model does not know {asked}.")
+    if part in ATTRIBUTES and not _any_on(panel.switches, part):
+        return _off(name(key))
+    versus: int | Literal["mean"] = (
+        "mean" if question.versus == AVERAGE else classes.index(question.versus)
+    )
+    target = classes.index(question.target)
+    found = models.explained(photo, checkpoint, panel, target, versus)
+    parts = {"backbone": found.backbone, "dis": found.dis, "con": found.con}
+    heat = parts[part] if part else found.backbone + found.dis + found.con
+    note = _sums(found, float(heat.sum()), "lead" if versus != "mean" else "centred logit")
+    return Layer(name(key), heat.numpy(), note, signed=True)
+
+
+def _sums(found: Evidence, total: float, whole: str) -> str:
+    """A map's sum, and how it enters the whole."""
+    signs = {"bias": "bias", "backbone": "f₅", "dis": "+D", "con": "\N{MINUS SIGN}C"}
+    terms = ", ".join(
+        f"{signs[step]} {number(value, '+.2f')}" for step, value in found.steps.items()
+    )
+    return (
+        f"Its places add up to {number(total, '+.2f')} of the {whole} "
+        f"{number(found.logit, '+.2f')}: {terms}."
+    )
+
+
+def scale(layers: Iterable[Layer]) -> Scale | None:
     """One scale for all of these maps, around zero if any of them has negative values."""
-    maps = [each.heat for each in layers if each.heat is not None]
-    if not maps:
+    shown = [(each.heat, each.signed) for each in layers if each.heat is not None]
+    if not shown:
         return None
-    signed = any(float(heat.min()) < 0 for heat in maps)
+    maps = [heat for heat, _ in shown]
+    signed = any(around or float(heat.min()) < 0 for heat, around in shown)
     return Scale(value_range(maps, signed=signed), signed)
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 import streamlit as st
 from PIL import Image
 
 from app.outcome import Evaluated, evaluate
-from app.session import Photo
+from app.session import Panel, Photo
 from lafe import checkpoint, sweep
 from lafe.ablation import Table, factorial
 from lafe.branches import Switches
 from lafe.card import Card
+from lafe.controls import Controls
+from lafe.evidence import Evidence, evidence
 from lafe.model import LAFE
 from lafe.photo import Box, crop
 from lafe.prepare import Prepared, prepare
@@ -43,6 +45,9 @@ class Source(NamedTuple):
 
     path: Path
     written: int
+
+
+Setting = tuple[int, Controls]  # of a panel, as a key
 
 
 def cards() -> dict[str, Card]:
@@ -85,16 +90,26 @@ def title(name: str, card: Card) -> str:
     return card.title or name.replace("_", " ").capitalize()
 
 
-def prepared(photo: Photo, name: str) -> Prepared:
+def prepared(photo: Photo, name: str, controls: Controls | None = None) -> Prepared:
     """The photo's features under a checkpoint; the only passes through a backbone are here."""
-    return _prepared(photo.digest, photo.crop, _source(name), model(name), photo)
+    known = _prepared(photo.digest, photo.crop, _source(name), model(name), photo)
+    return known if controls is None else known.under(controls)
 
 
-def evaluated(photo: Photo, name: str, switches: Switches) -> Evaluated:
-    """What a setting gives; asked again, it is not computed again."""
-    return _evaluated(
-        photo.digest, photo.crop, _source(name), switches.index, prepared(photo, name)
-    )
+def evaluated(photo: Photo, name: str, panel: Panel) -> Evaluated:
+    """What a panel's setting gives; asked again, it is not computed again."""
+    ready = prepared(photo, name, panel.controls)
+    setting = panel.switches.index, panel.controls
+    return _evaluated(photo.digest, photo.crop, _source(name), setting, ready)
+
+
+def explained(
+    photo: Photo, name: str, panel: Panel, target: int, versus: int | Literal["mean"]
+) -> Evidence:
+    """The evidence for a class rather than another, or than their mean, in a panel's setting."""
+    ready = prepared(photo, name, panel.controls)
+    setting = panel.switches.index, panel.controls
+    return _explained(photo.digest, photo.crop, _source(name), setting, target, versus, ready)
 
 
 def is_unknown(photo: Photo, name: str) -> bool:
@@ -180,8 +195,25 @@ def _prepared(digest: str, box: Box, source: Source, _model: LAFE, _photo: Photo
 
 
 @st.cache_resource(max_entries=MAX_EVALUATED, ttl=KEEP_SECONDS, show_spinner=False)
-def _evaluated(digest: str, box: Box, source: Source, index: int, _prepared: Prepared) -> Evaluated:
-    return evaluate(_prepared, Switches.from_index(index))
+def _evaluated(
+    digest: str, box: Box, source: Source, setting: Setting, _prepared: Prepared
+) -> Evaluated:
+    return evaluate(_prepared, Switches.from_index(setting[0]))
+
+
+@st.cache_resource(max_entries=MAX_EVALUATED, ttl=KEEP_SECONDS, show_spinner=False)
+def _explained(
+    digest: str,
+    box: Box,
+    source: Source,
+    setting: Setting,
+    target: int,
+    versus: int | Literal["mean"],
+    _prepared: Prepared,
+) -> Evidence:
+    return evidence(
+        _prepared, target=target, switches=Switches.from_index(setting[0]), versus=versus
+    )
 
 
 @st.cache_resource(max_entries=MAX_EVALUATED, ttl=KEEP_SECONDS, show_spinner=False)

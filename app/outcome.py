@@ -113,6 +113,11 @@ def percent(probability: float) -> str:
     return f"{probability:.1%}"
 
 
+def number(value: float, form: str = ".3g") -> str:
+    """A number for people, with a real minus sign."""
+    return f"{value:{form}}".replace("-", "\N{MINUS SIGN}")
+
+
 def change(a: Outcome, b: Outcome) -> Change:
     """What changed from A to B."""
     name, probability = a.top(1)[0]

@@ -14,17 +14,25 @@ import streamlit as st
 from PIL import Image
 
 from lafe.branches import BRANCHES, PRESETS, STAGES, Switches
+from lafe.controls import Controls
 from lafe.photo import Box, PhotoError, open_photo
 
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 MAX_PHOTOS = 12
 MAX_PANELS = 4
 LETTERS = "ABCD"
+MAX_SEED = 999  # of shuffles
 
 FUSED_LAYERS = ("final", "dis", "con")
 BRANCH_LAYERS = tuple(f"{branch}{stage}" for stage in STAGES for branch in BRANCHES)
-LAYERS = FUSED_LAYERS + BRANCH_LAYERS
-"""The maps that can be laid over a photo: F_5, D, C, or a branch at a stage, like ``r_dis5``."""
+EVIDENCE_LAYERS = ("evidence", "evidence-backbone", "evidence-dis", "evidence-con")
+LAYERS = FUSED_LAYERS + BRANCH_LAYERS + EVIDENCE_LAYERS
+"""The maps that can be laid over a photo: F_5, D, C, a branch at a stage, like ``r_dis5``, and
+what all of F_5, or one of its three parts, says for a class."""
+
+LIKELIEST, AVERAGE = "*", "~"
+"""In place of a class: panel A's likeliest, of those that are not asked for already; all of them.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,13 +55,19 @@ class Panel:
 
     switches: Switches = Switches.all()  # noqa: RUF009  (immutable)
     checkpoint: str | None = None
+    controls: Controls = Controls()  # noqa: RUF009
 
 
 @dataclass(frozen=True)
 class Display:
-    """Which map the panels lay over the photo, and how."""
+    """Which map the panels lay over the photo, and how.
+
+    Evidence is that for the class ``target`` rather than ``versus``.
+    """
 
     layer: str = "final"
+    target: str = LIKELIEST
+    versus: str = AVERAGE
     shared: bool = True
     opacity: float = 0.55
 

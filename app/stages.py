@@ -50,27 +50,27 @@ def stages(photo: Photo) -> None:
         )
     panel = visit.panels[min(place or 0, len(visit.panels) - 1)]
     name = visit.checkpoint_of(panel)
-    prepared = models.prepared(photo, name)
+    prepared = models.prepared(photo, name, panel.controls)
     picture = models.seen(photo, name).copy()
     picture.thumbnail((_TILE, _TILE))
     opacity = visit.display.opacity
 
-    rows = ['<div class="stages"><div></div>']
+    rows = ['<div class="fit"><div class="stages"><div class="corner"></div>']
     for side, (heading, sign, _) in SIDES.items():
         rows.append(f'<div class="side {side} wide"><b>{sign}</b> {heading}</div>')
-    rows.append("<div></div>")
+    rows.append('<div class="corner"></div>')
     for stage in STAGES:
-        layers = maps.stage_layers(photo, name, panel.switches, stage)
+        layers = maps.stage_layers(prepared, panel.switches, stage)
         shared = None if own else maps.scale(layers)
         size = "\N{MULTIPLICATION SIGN}".join(str(n) for n in prepared.feature(stage).shape[2:])
         rows.append(f'<div class="stage">Stage {stage}<small>{size} places</small></div>')
         rows += [_tile(picture, layer, shared, opacity) for layer in layers]
         rows.append(f"<div>{legend(shared) if shared else ''}</div>")
-    rows.append("</div>")
+    rows.append("</div></div>")
     st.html("".join(rows))
 
     st.subheader("Fused over the stages", anchor=False)
-    layers = maps.fused_layers(photo, name, panel.switches)
+    layers = maps.fused_layers(photo, name, panel)
     shared = None if own else maps.scale(layers)
     tiles = [_tile(picture, layer, shared, opacity) for layer in layers]
     signs = ["+", "\N{MINUS SIGN}", "="]
@@ -78,7 +78,8 @@ def stages(photo: Photo) -> None:
     for sign, tile in zip(signs, tiles[1:], strict=True):
         parts += [f'<div class="sign">{sign}</div>', tile]
     st.html(
-        f'<div class="equation">{"".join(parts)}<div>{legend(shared) if shared else ""}</div></div>'
+        f'<div class="fit"><div class="equation">{"".join(parts)}'
+        f"<div>{legend(shared) if shared else ''}</div></div></div>"
     )
     st.caption(
         f"Maps of the model “{plain(title(name, cards()[name]))}”, each the mean over its "

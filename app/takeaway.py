@@ -23,7 +23,10 @@ def takeaway() -> None:
     if visit.photo is None:
         return
     try:
-        settings = [Setting(models.model(visit.checkpoint_of(p)), p.switches) for p in visit.panels]
+        settings = [
+            Setting(models.model(visit.checkpoint_of(p)), p.switches, p.controls)
+            for p in visit.panels
+        ]
     except ModelError:
         return  # the panel says why
     comparison = partial(compare, visit.photo.image, settings, visit.photo.crop)

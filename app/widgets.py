@@ -17,6 +17,7 @@ from PIL import Image
 from app import session
 from app.maps import KINDS, Scale
 from app.models import ModelError
+from app.outcome import number
 from app.session import LETTERS, Panel
 from lafe.branches import ATTRIBUTES, PRESETS, STAGES, Switches
 from lafe.overlay import RGB, colour_bar
@@ -81,13 +82,9 @@ def legend(scale: Scale, note: str = "") -> str:
         '<div class="legend">'
         f'<img alt="Colours from {low:.3g} to {high:.3g}" '
         f'src="{png_url(colour_bar(scale.range, signed=scale.signed))}">'
-        f'<div class="ends"><span>{_number(low)}</span>{middle}<span>{_number(high)}</span></div>'
+        f'<div class="ends"><span>{number(low)}</span>{middle}<span>{number(high)}</span></div>'
         f'<div class="note">{escape(note)}</div></div>'
     )
-
-
-def _number(value: float) -> str:
-    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def switchboard(place: int, panel: Panel) -> None:

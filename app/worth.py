@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from app.outcome import number, percent
 from lafe.ablation import Flip, Table
 from lafe.branches import EVERY_BRANCH, Switches
 
@@ -18,6 +19,14 @@ UNITS = {
     "logit": ("Raw logit", "logit"),
 }
 """Outputs of a table: what people call them, and their unit."""
+
+DIGITS = {"points": "+.1f", "logit": "+.2f"}
+"""How values of a unit are written."""
+
+
+def written(value: float, unit: str) -> str:
+    """A value for people, in one of the units."""
+    return number(value, DIGITS[unit])
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ def flip_text(flip: Flip, classes: list[str]) -> str:
     """One smallest flip as a sentence."""
     return (
         f"Without {listed(flip.off)} this becomes {classes[flip.prediction]} "
-        f"({flip.probability:.0%})."
+        f"({percent(flip.probability)})."
     )
 
 

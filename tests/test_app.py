@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ from streamlit.testing.v1 import AppTest
 from tiny import CLASSES, tiny_model
 
 from app import models
-from app.session import Photo, Visit
-from lafe import PRESETS, Switches, checkpoint, load, open_photo
+from app.outcome import percent
+from app.session import Panel, Photo, Visit
+from app.widgets import plain
+from lafe import PRESETS, Switches, checkpoint, evidence, load, open_photo, prepare
+from lafe.controls import Controls
 
 SCRIPT = Path(__file__).parents[1] / "streamlit_app.py"
 BIRDS = ["Grey Owl", "Red_Kite *x*", "Crow", "Tern", "Gull"]
@@ -68,6 +72,17 @@ def bars(at: AppTest, place: int) -> dict[str, Any]:
     """The bars of a panel's chart: the probabilities of its five likeliest classes."""
     chart = at.get("plotly_chart")[place]
     return json.loads(chart.proto.spec)["data"][1]
+
+
+def open_controls(at: AppTest, place: int) -> AppTest:
+    at.session_state[f"controls-{place}"] = True
+    return at.run()
+
+
+def ranges(at: AppTest) -> list[str]:
+    """The range of the colours of every panel that has a map."""
+    return [h.value.split('alt="')[1].split('"')[0] for h in at.html
+            if 'class="legend"' in h.value]  # fmt: skip
 
 
 def said(at: AppTest) -> str:
@@ -174,6 +189,10 @@ def test_switches_never_pass_through_the_backbone_again() -> None:
     at.segmented_control(key="switch-0-c_dis").unselect(3).run()
     at.selectbox(key="preset-1").set_value(PRESETS["no region"]).run()
     at.segmented_control(key="map").set_value("con").run()
+    at.segmented_control(key="evidence").set_value("evidence-dis").run()
+    at.selectbox(key="versus").set_value(BIRDS[1]).run()
+    open_controls(at, 0).segmented_control(key="control-0").set_value("shuffled").run()
+    at.button(key="shuffle-0").click().run()
     at.switch_page("app/stages.py").run()
     assert passes == []
     at.switch_page("app/compare.py").run()
@@ -238,20 +257,107 @@ def test_true_class_shows_its_rank() -> None:
 def test_overlays_on_one_scale_or_each_its_own() -> None:
     at = upload(app(), ("owl.png", picture()))
     at.selectbox(key="preset-1").set_value(PRESETS["no confusable"]).run()
-
-    def ranges() -> list[str]:
-        return [h.value.split('alt="')[1].split('"')[0] for h in at.html if 'class="legend"' in
-                h.value]  # fmt: skip
-
-    assert len(set(ranges())) == 1
+    assert len(set(ranges(at))) == 1
     at.segmented_control(key="scale").set_value(False).run()
-    assert len(set(ranges())) == 2
+    assert len(set(ranges(at))) == 2
     at.segmented_control(key="map").set_value("con").run()
-    assert len(ranges()) == 1  # B has it off
+    assert len(ranges(at)) == 1  # B has it off
     assert "is off in this setting" in said(at)
     at.selectbox(key="branch-map").set_value("r_dis5").run()
     assert visit(at).display.layer == "r_dis5"
     assert at.segmented_control(key="map").value is None
+
+
+def notes(at: AppTest) -> list[str]:
+    """What stands below the colour bar of every panel that has a map."""
+    return [h.value.split('class="note">')[1].split("</div>")[0] for h in at.html
+            if 'class="legend"' in h.value]  # fmt: skip
+
+
+def numbers(text: str) -> list[float]:
+    """The numbers with a sign in a text."""
+    plain_minus = text.replace("\N{MINUS SIGN}", "-")
+    return [float(n) for n in re.findall(r"[+-]\d+\.\d+", plain_minus)]
+
+
+def test_evidence_is_that_of_the_library() -> None:
+    data = picture()
+    at = upload(app(), ("owl.png", data))
+    at.selectbox(key="preset-1").set_value(PRESETS["no region"]).run()
+    model = load(models._source("birds").path)
+    photo = prepare(model, model.preprocess(open_photo(data)))
+    order = photo.logits(Switches.all()).argsort(descending=True).tolist()
+
+    def expect(layer: str, target: int, versus: int | str) -> None:
+        at.segmented_control(key="evidence").set_value(layer).run()
+        assert not at.exception
+        for place, note in enumerate(notes(at)):
+            switches = visit(at).panels[place].switches
+            e = evidence(photo, target=target, switches=switches, versus=versus)
+            parts = {"evidence": e.backbone + e.dis + e.con, "evidence-con": e.con}
+            expected = [float(parts[layer].sum()), e.logit, *e.steps.values()]
+            assert numbers(note) == pytest.approx(expected, abs=0.0051)
+            assert ("lead" in note) == (versus != "mean")
+        assert len(notes(at)) == 2
+
+    expect("evidence", order[0], "mean")  # the predicted class of panel A
+    assert f"speak for **{plain(BIRDS[order[0]])}**" in said(at)
+    colours = {
+        h.value.split('alt="')[1].split('"')[0] for h in at.html if 'class="legend"' in h.value
+    }
+    assert len(colours) == 1  # one scale
+    at.selectbox(key="versus").set_value("*").run()
+    expect("evidence-con", order[0], order[1])  # rather than the runner-up
+    at.selectbox(key="target").set_value(BIRDS[order[3]]).run()
+    expect("evidence-con", order[3], order[0])
+    at.selectbox(key="versus").set_value(BIRDS[order[2]]).run()
+    expect("evidence", order[3], order[2])
+    params = dict(at.query_params)
+    assert visit(upload(app(**params), ("owl.png", data))).display == visit(at).display
+    assert params["class"] == BIRDS[order[3]]
+
+
+def test_evidence_where_there_is_none() -> None:
+    at = upload(app(b="none@cars", c="none"), ("owl.png", picture()))
+    at.segmented_control(key="evidence").set_value("evidence-dis").run()
+    at.selectbox(key="target").set_value("Crow").run()
+    assert "This model does not know Crow" in said(at)
+    assert "+D is off in this setting" in said(at).replace("\\", "")
+    assert len(notes(at)) == 1
+    at.selectbox(key="target").set_value("Tern").run()  # both know it
+    assert "does not know Tern" not in said(at)
+
+
+def test_controls_stand_in_for_gates_in_their_panel_only() -> None:
+    data = picture()
+    at = open_controls(upload(app(b="all"), ("owl.png", data)), 1)
+    assert "Identical to A" in said(at)
+    at.segmented_control(key="control-1").set_value("uniform").run()
+    at.selectbox(key="control-1-c_con4").set_value("shuffled").run()
+    at.selectbox(key="control-1-r_dis3").set_value("learned").run()
+    some = Switches.all().without("c_con", stages=(4,)).without("r_dis", stages=(3,))
+    controls = Controls(some, Switches.only("c_con", stages=(4,)))
+    assert visit(at).panels[1].controls == controls
+    assert "Identical to A" not in said(at)
+    model = load(models._source("birds").path)
+    photo = prepare(model, model.preprocess(open_photo(data)))
+    for place, ready in enumerate((photo, photo.under(controls))):
+        expected = ready.logits(Switches.all()).softmax(0).sort(descending=True).values[:5]
+        np.testing.assert_allclose(shown(bars(at, place)), expected.numpy(), atol=1e-5)
+    assert said(at).count("Not as learned: uniform") == 1
+    at.segmented_control(key="evidence").set_value("evidence").run()
+    top = int(photo.logits(Switches.all()).argmax())
+    found = evidence(photo.under(controls), target=top, versus="mean")
+    assert numbers(notes(at)[1])[1] == pytest.approx(found.logit, abs=0.0051)
+    at.button(key="shuffle-1").click().run()
+    assert visit(at).panels[1].controls.seed == 1
+    assert visit(upload(app(**dict(at.query_params)), ("owl.png", data))).panels == visit(at).panels
+    at.selectbox(key="branch-map").set_value("r_con5").run()
+    assert "r_con at stage 5" in notes(at)[1]
+    gate = photo.under(controls).branch_map(5, "r_con").mean(1)
+    low = float(photo.branch_map(5, "r_con").mean(1).min())
+    expected = min(low, float(gate.min()))
+    assert f"Colours from {expected:.3g} to" in ranges(at)[0]
 
 
 def test_state_survives_changing_the_page() -> None:
@@ -279,6 +385,22 @@ def test_stages_shows_twelve_branches_and_what_they_add_up_to() -> None:
     assert grid.count("<figure>") == 18  # 3 stages: 4 branches, dis, con
     assert grid.count('class="off"') == (12 - 4) + 2  # con of stages 3 and 4 is off, too
     assert fused.count("<figure>") == 4
+
+
+def test_ablation_opens_a_setting_as_panel_b() -> None:
+    b = "none~uniform:r_dis3@cars"
+    at = upload(app(b=b), ("owl.png", picture()))
+    at.switch_page("app/ablation.py").run()
+    assert not at.exception
+    assert "What was each branch worth" in at.title[0].value
+    at.pills(key="ablation-dis").set_value([(3, "r_dis"), (5, "c_dis")]).run()
+    at.pills(key="ablation-con").set_value([(4, "r_con")]).run()
+    expected = truth("birds", picture(), Switches.parse("r_dis3.c_dis5.r_con4"))
+    assert f"predicted with {percent(float(expected.max()))}" in said(at)
+    next(b for b in at.button if b.label == "Open as panel B").click().run()
+    # The setting that was looked at: of the page's model, without panel B's controls.
+    assert visit(at).panels[1] == Panel(Switches.parse("r_dis3.c_dis5.r_con4"))
+    assert len(at.get("plotly_chart")) == 2
 
 
 def test_stages_without_a_photo_says_what_to_do() -> None:

@@ -10,6 +10,7 @@ import torch
 import lafe
 from app import ablation_figures as figures
 from app import worth
+from app.outcome import percent
 from lafe.ablation import Table, factorial
 from lafe.branches import BRANCHES, STAGES, Switches
 
@@ -54,13 +55,23 @@ def test_strongest_pairs_are_the_largest_of_the_matrix(table: Table) -> None:
 
 def test_the_picture_places_every_setting_once(table: Table) -> None:
     frame = table.to_frame(0).assign(**{"class": "x"})
-    figure = figures.every_setting(frame, chosen=7)
-    squares = figure.data[0]
+    heat, squares, chosen = figures.every_setting(frame, chosen=7).data
     assert len({*zip(squares.x, squares.y, strict=True)}) == 4096
-    index, text, _ = squares.customdata[1234]
+    index, text, _, said = squares.customdata[1234]
     assert Switches.parse(text) == Switches.from_index(index)
-    assert squares.marker.color[1234] == pytest.approx(float(table.probabilities(0)[index]))
-    assert (figure.data[1].x[0], figure.data[1].y[0]) == (frame["dis"][7], frame["con"][7])
+    assert said == percent(float(table.probabilities(0)[index]))
+    place = squares.x[1234], squares.y[1234]
+    below = [(heat.x[i], heat.y[i]) for i in range(4096)].index(place)
+    assert heat.z[below] == pytest.approx(float(table.probabilities(0)[index]))
+    assert (chosen.x[0], chosen.y[0]) == (frame["dis"][7], frame["con"][7])
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(20.06, "points", "+20.1"), (-0.948, "points", "−0.9"), (-1.236, "logit", "−1.24")],  # noqa: RUF001
+)
+def test_values_of_a_unit_have_the_same_decimals(value: float, unit: str, text: str) -> None:
+    assert worth.written(value, unit) == text
 
 
 def test_the_waterfall_ends_at_the_sum_of_its_steps() -> None:
@@ -84,7 +95,7 @@ def test_a_flip_is_a_sentence(table: Table) -> None:
     off = Switches.only("c_con", stages=(5,))
     flip = lafe.Flip(off=off, switches=Switches.all(), prediction=1, probability=0.42)
     said = worth.flip_text(flip, ["Blue Jay", "Cardinal"])
-    assert said == "Without c_con at stage 5 this becomes Cardinal (42%)."
+    assert said == "Without c_con at stage 5 this becomes Cardinal (42.0%)."
     assert worth.listed(Switches.parse("r_dis3.c_dis5.c_con5")) == (
         "r_dis at stage 3, c_dis at stage 5 and c_con at stage 5"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,11 +13,27 @@ from PIL import Image
 from tiny import photos, tiny_model
 
 from app import address, maps
+from app.controls import MODES, controlled, in_force
 from app.diagram import diagram
+from app.display import question
+from app.maps import Question
 from app.outcome import change, evaluate, outcome, percent
-from app.session import LAYERS, MAX_PHOTOS, WHOLE, Display, Panel, Photo, Visit
+from app.session import (
+    AVERAGE,
+    LAYERS,
+    LIKELIEST,
+    MAX_PHOTOS,
+    MAX_SEED,
+    WHOLE,
+    Display,
+    Panel,
+    Photo,
+    Visit,
+)
 from app.widgets import plain, setting_name
 from lafe import PRESETS, Switches, prepare
+from lafe.branches import EVERY_BRANCH
+from lafe.controls import Controls
 
 NAMES = ["a", "b", "c", "d"]
 
@@ -82,11 +99,59 @@ def test_evaluated_is_the_model() -> None:
 
 
 def test_one_scale_holds_all_maps_and_is_centred_where_one_is_signed() -> None:
-    low, high = (maps.Layer("", np.full((2, 2), value, np.float32)) for value in (1, 3))
-    minus, off = maps.Layer("", np.full((2, 2), -5, np.float32)), maps.Layer("", None)
+    low, high, minus = (
+        maps.Layer("", np.full((2, 2), value, np.float32), "") for value in (1, 3, -5)
+    )
+    off = maps.Layer("", None, "")
     assert maps.scale([low, high, off]) == maps.Scale((1, 3), signed=False)
+    assert maps.scale([low, replace(high, signed=True)]) == maps.Scale((-3, 3), signed=True)
     assert maps.scale([low, minus]) == maps.Scale((-5, 5), signed=True)
     assert maps.scale([off]) is None
+
+
+# Evidence and controls
+
+
+@pytest.mark.parametrize(
+    ("target", "versus", "expected"),
+    [
+        (LIKELIEST, AVERAGE, ("c", AVERAGE)),
+        (LIKELIEST, LIKELIEST, ("c", "a")),  # the runner-up
+        ("b", LIKELIEST, ("b", "c")),  # of the others, the likeliest
+        ("b", "d", ("b", "d")),
+        ("b", "b", ("b", "c")),  # a class is not compared with itself
+        ("of another model", "of another model", ("c", "a")),
+    ],
+)
+def test_what_evidence_is_asked_for(target: str, versus: str, expected: tuple[str, str]) -> None:
+    first = outcome(NAMES, torch.tensor([3.0, 2.0, 4.0, 1.0]))
+    assert question(Display(target=target, versus=versus), first) == Question(*expected)
+
+
+def test_a_model_of_one_class_has_no_runner_up() -> None:
+    only = outcome(["a"], torch.tensor([1.0]))
+    assert question(Display(versus=LIKELIEST), only) == Question("a", AVERAGE)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_controls_change_one_by_one(seed: int) -> None:
+    rng = random.Random(seed)
+    controls, expected = Controls(seed=3), dict.fromkeys(EVERY_BRANCH, "learned")
+    for _ in range(30):
+        some, mode = Switches(rng.randrange(4096)), rng.choice(MODES)
+        controls = controlled(controls, some, mode)
+        expected |= dict.fromkeys(some, mode)
+        assert {key: controls[key] for key in EVERY_BRANCH} == expected
+        if "shuffled" not in expected.values():
+            assert controls.seed == 0
+
+
+def test_controls_of_branches_that_are_off_are_not_in_force() -> None:
+    controls = Controls(Switches.only("r_dis"), Switches.only("c_con", stages=(5,)))
+    assert in_force(Panel(Switches.all(), controls=controls)) == "uniform r_dis345, shuffled c_con5"
+    some = Switches.only("r_dis", "c_dis", stages=(3,))
+    assert in_force(Panel(some, controls=controls)) == "uniform r_dis3"
+    assert in_force(Panel(Switches.none(), controls=controls)) == ""
 
 
 # Addresses
@@ -94,14 +159,32 @@ def test_one_scale_holds_all_maps_and_is_centred_where_one_is_signed() -> None:
 
 def random_visit(rng: random.Random) -> Visit:
     def panel() -> Panel:
-        return Panel(Switches.from_index(rng.randrange(4096)), rng.choice([None, "cars", "x@y"]))
+        uniform, shuffled = rng.randrange(4096), rng.choice([0, rng.randrange(4096)])
+        return Panel(
+            Switches.from_index(rng.randrange(4096)),
+            rng.choice([None, "cars", "x@y"]),
+            rng.choice(
+                [
+                    Controls(),
+                    Controls(
+                        Switches(uniform & ~shuffled), Switches(shuffled), rng.randint(0, MAX_SEED)
+                    ),
+                ]
+            ),
+        )
 
     left, top, right, bottom = (rng.random() / 2 + half for half in (0, 0, 0.5, 0.5))
     crop = Visit().with_photo(photo("a")).with_crop((left, top, right, bottom)).photos[0].crop
     return Visit(
         checkpoint=rng.choice([None, "birds", "cars"]),
         panels=tuple(panel() for _ in range(rng.randint(2, 4))),
-        display=Display(rng.choice(LAYERS), rng.random() < 0.5, rng.randrange(101) / 100),
+        display=Display(
+            rng.choice(LAYERS),
+            rng.choice([LIKELIEST, "Coupe", "Mini & Co"]),
+            rng.choice([AVERAGE, LIKELIEST, "Coupe", "Owl"]),
+            rng.random() < 0.5,
+            rng.randrange(101) / 100,
+        ),
         first_crop=rng.choice([WHOLE, crop]),
     )
 
@@ -109,7 +192,8 @@ def random_visit(rng: random.Random) -> Visit:
 @pytest.mark.parametrize("seed", range(50))
 def test_an_address_is_read_back(seed: int) -> None:
     visit = random_visit(random.Random(seed))
-    assert address.read(address.write(visit), ["birds", "cars", "x@y"]) == (visit, [])
+    known = {"birds": ["Owl"], "cars": ["Coupe"], "x@y": ["Mini & Co"]}
+    assert address.read(address.write(visit), known) == (visit, [])
 
 
 @pytest.mark.parametrize(
@@ -120,6 +204,14 @@ def test_an_address_is_read_back(seed: int) -> None:
         ("a", "r_dis9"),
         ("b", "all@other"),
         ("c", "r_dis345.'; DROP"),
+        ("a", "all~uniform:r_dis5~shuffled:r_dis5"),
+        ("a", "all~uniform"),
+        ("a", "all~random:r_dis5"),
+        ("a", "all~uniform:all~seed:-1"),
+        ("a", "all~seed:1e9"),
+        ("class", "Coupe"),
+        ("class", ""),
+        ("rather", "Coupe"),
         ("crop", "0,0,1"),
         ("crop", "0,0,2,1"),
         ("crop", "0.5,0,0.5,1"),
@@ -132,7 +224,7 @@ def test_an_address_is_read_back(seed: int) -> None:
     ],
 )
 def test_what_cannot_be_read_is_named_and_falls_back(key: str, text: str) -> None:
-    assert address.read({key: text, "utm": "x"}, ["birds"]) == (Visit(), [key])
+    assert address.read({key: text, "utm": "x"}, {"birds": ["Owl"]}) == (Visit(), [key])
 
 
 # What is kept
