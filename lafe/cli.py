@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     photos = (_predict, _explain, _ablate)
-    models = (_train, _evaluate, _sweep, _recipes, _results, _bench)
+    models = (_train, _evaluate, _sweep, _recipes, _results, _bench, _export)
     for add in photos + models:
         add(commands)
     return parser
@@ -309,6 +309,28 @@ def _run_bench(args: argparse.Namespace) -> int:
     from lafe.bench import run
 
     run(args.backbone, args.size, args.out)
+    return 0
+
+
+def _export(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("export", help="a fixed setting as ONNX, checked with ONNX Runtime")
+    p.add_argument("checkpoint", help="its name, or its folder")
+    p.add_argument(
+        "--switches", type=switches, default=Switches.all(), metavar="TEXT", help="as in predict"
+    )
+    p.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
+    p.set_defaults(run=_run_export)
+
+
+def _run_export(args: argparse.Namespace) -> int:
+    from lafe.checkpoint import load
+    from lafe.export import export
+
+    done = export(load(args.checkpoint), args.switches, args.out)
+    print(
+        f"{done.file}: under the setting {args.switches}, ONNX Runtime's logits are within "
+        f"{done.difference:.1g} of the model's."
+    )
     return 0
 
 
