@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     photos = (_predict, _explain, _ablate)
-    models = (_train, _evaluate, _sweep, _recipes, _results, _bench, _export)
+    models = (_train, _evaluate, _faithfulness, _sweep, _recipes, _results, _bench, _export)
     for add in photos + models:
         add(commands)
     return parser
@@ -266,6 +266,40 @@ def _run_sweep(args: argparse.Namespace) -> int:
         results=args.results,
         device=args.device,
     )
+    return 0
+
+
+def _faithfulness(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("faithfulness", help="measure what a bird model's maps are worth")
+    p.add_argument("checkpoint", help="its name, or its folder")
+    p.add_argument("--data", required=True, help="folder of CUB-200-2011, or its parent")
+    p.add_argument("--photos", type=int, default=300, help="test photos (default: %(default)s)")
+    p.add_argument("--methods", nargs="+", metavar="METHOD", help="at most ten")
+    p.add_argument("--runs", default="runs", help="folder of the figures of each photo")
+    p.add_argument("--out", type=Path, help="folder of the summary (default: the checkpoint's)")
+    p.add_argument("--float32", action="store_true", help="curves in full precision: slower")
+    _device(p)
+    p.set_defaults(run=_run_faithfulness)
+
+
+def _run_faithfulness(args: argparse.Namespace) -> int:
+    from lafe.faithfulness.benchmark import DEFAULT, measure
+
+    report = measure(
+        args.checkpoint,
+        args.data,
+        photos=args.photos,
+        methods=args.methods or DEFAULT,
+        runs=args.runs,
+        out=args.out,
+        device=args.device,
+        bfloat16=not args.float32,
+    )
+    columns = ("deletion", "insertion", "pointing in box", "energy in box")
+    print(f"{'map':22}" + "".join(f"{c:>17}" for c in columns) + f"   ({report['photos']} photos)")
+    for name, found in report["maps"].items():
+        values = ("-" if found[c] is None else f"{found[c]['mean']:.3f}" for c in columns)
+        print(f"{name:22}" + "".join(f"{v:>17}" for v in values))
     return 0
 
 
