@@ -40,6 +40,8 @@ _EXPLAINED = """## What the columns say
   over photos.
 - **share of the branches**: mean of |full - none| / (|full - none| + |none|), of the predicted
   class's logit, centred over the classes.
+- **score**: below its threshold a photo looks like nothing that the model knows.  The threshold
+  accepts 95 % of held-out photos of the model's own kind; the score in bold is the card's.
 - **linear probe**: top-1 of a logistic regression on the pooled map alone, fitted to training
   photos.
 """
@@ -205,8 +207,16 @@ def _section(r: Result) -> str:
         parts += [f"Against a plain backbone that was trained {_how(r)}:", _against(r)]
     if "branches" in r.report:
         parts += ["What the branches do:", _branches(r.report["branches"])]
+    if "switching" in r.report:
+        parts += [
+            "One branch at a time, over the test split, at inference:",
+            _switching(r.report["switching"], r.report["presets"]["full"]["top1"]),
+        ]
     if r.report["confused"]:
         parts += ["Mixed up most often:", _confused(r.report["confused"])]
+    if r.report["slices"]:
+        parts += ["Harder photos:", _slices(r.report["slices"])]
+    parts += ["Photos of what the model does not know:", _unknown(r)]
     if r.card.limits:
         parts += ["Limits:", "".join(f"- {limit}\n" for limit in r.card.limits)]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
@@ -311,6 +321,48 @@ def _branches(b: dict[str, Any]) -> str:
         f"Predictions that change without all twelve: {_percent(changes['both'])} %.  "
         "The logit and the margin of C are those of -C.\n"
     )
+
+
+def _switching(s: dict[str, Any], full: float) -> str:
+    worth = [v for row in s["shapley"]["mean"] for v in row]  # in the order of the branches
+    rows = [
+        [
+            f"`{name}`",
+            f"{100 * (off['top1'] - full):+.1f}",
+            _percent(off["changed"]),
+            f"{100 * value:+.2f}",
+        ]
+        for (name, off), value in zip(s["branch_off"].items(), worth, strict=True)
+    ]
+    head = [
+        "branch",
+        "top-1 without it, points",
+        "predictions that change, %",
+        "mean Shapley value, points of the true class's probability",
+    ]
+    return _table(head, rows)
+
+
+def _slices(slices: Sequence[dict[str, Any]]) -> str:
+    rows = [[s["name"], str(s["photos"]), interval(s)] for s in slices]
+    return _table(["subset", "photos", "top-1 % (interval)"], rows)
+
+
+def _unknown(r: Result) -> str:
+    """The scores that were compared; the one in the card in bold."""
+    compared, chosen = r.report["unknown"], r.card.unknown["score"]
+    foreign = list(compared[chosen]["caught"])
+    rows = [
+        [
+            f"**{kind}**" if kind == chosen else kind,
+            f"{c['threshold']:.3f}",
+            _percent(c["own_test_refused"]),
+            *(_percent(c["caught"][name]) for name in foreign),
+        ]
+        for kind, c in compared.items()
+    ]
+    head = ["score", "threshold", "own test photos refused, %"]
+    return _table([*head, *(f"photos of `{name}` caught, %" for name in foreign)], rows)
 
 
 def _confused(pairs: Sequence[dict[str, Any]]) -> str:

@@ -64,7 +64,8 @@ def root(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
     for name, attention in (("full", True), ("plain", False), ("never", True)):
         checkpoint(root / "checkpoints" / name, attention=attention)
     evaluate(root / "checkpoints" / "plain", photos)
-    evaluate(root / "checkpoints" / "full", photos, against=root / "checkpoints" / "plain")
+    plain = root / "checkpoints" / "plain"
+    evaluate(root / "checkpoints" / "full", photos, against=plain, branches=True)
     file = root / "checkpoints" / "full" / "report.json"
     file.write_text(json.dumps(distinct(json.loads(file.read_text()), count(1))))
     (root / "docs").mkdir()
@@ -118,6 +119,22 @@ def test_figures_are_the_report_s(root: Path) -> None:
         cells = [float(cell) for cell in row(text, first) if cell]
         assert cells == pytest.approx([scale * v for v in values], abs=0.0051 * scale**0.5)
     assert f"logit: {b['share']:.2f}" in text
+
+
+def test_branches_one_by_one_and_the_unknown(root: Path) -> None:
+    text = results.render([root / "checkpoints" / "full"])
+    report = json.loads((root / "checkpoints" / "full" / "report.json").read_text())
+    full = report["presets"]["full"]["top1"]
+    worth = np.array(report["switching"]["shapley"]["mean"]).flatten()
+    for i, (name, off) in enumerate(report["switching"]["branch_off"].items()):
+        points, changed, value = map(float, row(text, f"`{name}`"))
+        assert points == pytest.approx(100 * (off["top1"] - full), abs=0.051)
+        assert changed == pytest.approx(100 * off["changed"], abs=0.051)
+        assert value == pytest.approx(100 * worth[i], abs=0.0051)
+    for kind, c in report["unknown"].items():
+        cells = row(text, f"**{kind}**" if kind == "class_means" else kind)
+        assert float(cells[0]) == pytest.approx(c["threshold"], abs=0.00051)
+        assert float(cells[1]) == pytest.approx(100 * c["own_test_refused"], abs=0.051)
 
 
 def test_every_figure_names_its_file_and_command(root: Path) -> None:
