@@ -37,6 +37,7 @@ class Recipe:
         backbone, weights, region, fusion, attention, region_gate: see :class:`lafe.LAFE`.
         init: name or folder of a checkpoint to start from, instead of ImageNet weights.  Its
             classifier comes along if the classes are the same.
+        probe: fit the classifier to the backbone's features first (linear probing), then train.
         input_size: S in px; resize: side in px that photos are squashed to before the crop.
         objective: ``paper`` (Eq. 11) or ``switched`` (random switches each step, and the
             classifier also trained on D alone).
@@ -67,6 +68,7 @@ class Recipe:
     lr: float
     weights: str | None = "hub"
     init: str | None = None
+    probe: bool = False
     region: bool = True
     fusion: bool = True
     attention: bool = True

@@ -29,6 +29,7 @@ from lafe.data import (
 from lafe.losses import ConLoss
 from lafe.model import LAFE
 from lafe.objective import draw_settings, paper_objective, switched_objective
+from lafe.probe import probe_first
 from lafe.recipe import Recipe, RecipeError
 
 
@@ -301,6 +302,15 @@ def train(
     before = {}
     if recipe.init is not None:
         before = start_from(recipe.init, module.model, photos.classes)
+    elif recipe.probe and resume is None:
+        photos.setup("fit")
+        transform = test_transform(
+            recipe.resize,
+            recipe.input_size,
+            module.model.backbone.mean,
+            module.model.backbone.std,
+        )
+        probe_first(module.model, photos.photos["train"], photos.splits["train"].labels, transform)
     best = ModelCheckpoint(
         folder, "best", monitor="val/top1", mode="max", enable_version_counter=False
     )

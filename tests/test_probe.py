@@ -1,0 +1,45 @@
+"""Linear probing: the optimum of a convex loss, and a classifier that starts there."""
+
+from __future__ import annotations
+
+import torch
+from tiny import photos, tiny_model
+from torch.nn import functional as F
+
+from lafe.probe import linear_classifier, probe_first
+
+
+def test_the_classifier_is_at_the_optimum_of_the_standardised_loss() -> None:
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(60, 5, generator=g) * torch.tensor([1.0, 10, 0.1, 3, 1]) + 7
+    y = torch.arange(60) % 3
+    x[:, 0] += 0.7 * y
+    decay = 0.05
+    weight, bias = linear_classifier(x, y, 3, decay)
+    std, mean = x.std(0), x.mean(0)
+    w = (weight * std).double().requires_grad_()
+    b = (bias + weight @ mean).double().requires_grad_()
+    z = ((x - mean) / std).double()
+    loss = F.cross_entropy(z @ w.T + b, y) + decay * w.square().sum()
+    loss.backward()
+    assert w.grad is not None
+    assert b.grad is not None
+    assert float(w.grad.abs().max()) < 2e-3
+    assert float(b.grad.abs().max()) < 2e-3
+    assert torch.allclose(x @ weight.T + bias, (z @ w.T + b).float(), atol=1e-3)
+
+
+def test_the_classifier_starts_fitted_and_nothing_else_moves() -> None:
+    model = tiny_model(attention=False).train()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    x = (photos(10) * 50 + 128).clamp(0, 255).byte()
+    labels = [0, 1, 2, 3, 4] * 2
+
+    def transform(batch: torch.Tensor) -> torch.Tensor:
+        return (batch.float() - 128) / 50
+
+    probe_first(model, x, labels, transform)
+    assert model.training
+    changed = {k for k, v in model.state_dict().items() if not torch.equal(v, before[k])}
+    assert changed == {"classifier.weight", "classifier.bias"}
+    assert torch.equal(model.eval()(transform(x)).argmax(1), torch.tensor(labels))
