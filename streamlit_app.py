@@ -25,6 +25,7 @@ page = st.navigation(
         st.Page("app/compare.py", title="Compare", icon=":material/compare:", default=True),
         st.Page("app/stages.py", title="Stages", icon=":material/grid_view:"),
         st.Page("app/ablation.py", title="Ablation", icon=":material/toggle_off:"),
+        st.Page("app/attribution.py", title="Attribution", icon=":material/flare:"),
         st.Page("app/lookalikes.py", title="Look-alikes", icon=":material/compare_arrows:"),
         st.Page("app/report.py", title="Report", icon=":material/monitoring:"),
         st.Page("app/about.py", title="About", icon=":material/info:"),
