@@ -41,7 +41,7 @@ def page() -> None:
         explanations(photo)
 
 
-@st.fragment
+# No fragment: a click in one waits for its run to end, and Stop must not.
 @guarded
 def explanations(photo: Photo) -> None:
     """The choices, the maps under every panel's setting, and their curves."""
@@ -64,16 +64,17 @@ def explanations(photo: Photo) -> None:
             default=True,
             key="attribution-own",
         )
-        against = st.segmented_control(
+        chosen = st.segmented_control(
             "Deletion and insertion, against",
-            (None, *BASELINES),
-            format_func=lambda kind: {None: "Off", "blur": "Blur", "mean": "Mean colour"}[kind],
+            ("off", *BASELINES),
+            format_func={"off": "Off", "blur": "Blur", "mean": "Mean colour"}.__getitem__,
             required=True,
-            default=None,
+            default="off",
             key="attribution-against",
             help="In 16 steps the pixels that a map names first give way to a blurred or plain "
             "photo, or come back: the class should fall, or rise, faster than in random order.",
         )
+    against = None if chosen == "off" else chosen
     work = st.container()
     for place, asked in every.items():
         st.html(f"{badge(place)} <b>{escape(setting_name(asked.panel.switches))}</b>")
