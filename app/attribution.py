@@ -26,7 +26,8 @@ from lafe.faithfulness import Curves
 FIRST = ("evidence-dis", "evidence-con", "grad-cam-f5")
 MOST = 6
 _TILE = 360  # px, longest side of a picture here
-_OTHERS = ("#1f3a4d", "#00674f", "#7a5195", "#8a6d00", "#9fb0bc", "#000000")
+_OTHERS = ("#1f3a4d", "#00674f", "#7a5195", "#8a6d00", "#000000")
+_CHANCE = "#7d8a94"
 _GRID = "display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:0.9rem 0.6rem"
 
 
@@ -166,7 +167,9 @@ def _curves(photo: Photo, asked: Asked, methods: Sequence[str], against: str, pl
         with column:
             st.markdown(f"**{kind.capitalize()}** of panel {LETTERS[place]}")
             figure = _figure(found, kind)
-            st.plotly_chart(figure, theme=None, key=f"curves-{kind}-{place}")
+            st.plotly_chart(
+                figure, theme=None, config={"displayModeBar": False}, key=f"curves-{kind}-{place}"
+            )
     areas = {
         _title(name): {"Area, deletion": c.deletion_area, "Area, insertion": c.insertion_area}
         for name, c in found.items()
@@ -178,13 +181,13 @@ def _curves(photo: Photo, asked: Asked, methods: Sequence[str], against: str, pl
 def _figure(found: dict[str, Curves], kind: str) -> go.Figure:
     """The probability of the class over the share of pixels that have changed."""
     figure = go.Figure()
-    for i, (name, curve) in enumerate(found.items()):
+    for name, curve in found.items():
         scores = getattr(curve, kind)
         figure.add_scatter(
             x=[step / (len(scores) - 1) for step in range(len(scores))],
             y=scores,
             name=_title(name),
-            line={"color": _colour(name, i), "dash": "dot" if name == RANDOM else "solid"},
+            line={"color": _colour(name), "dash": "dot" if name == RANDOM else "solid"},
         )
     figure.update_xaxes(range=[0, 1], tickformat=".0%", fixedrange=True)
     figure.update_yaxes(range=[0, 1.02], tickformat=".0%", fixedrange=True)
@@ -196,11 +199,15 @@ def _title(name: str) -> str:
     return METHODS[name].title if name in METHODS else name
 
 
-def _colour(name: str, place: int) -> str:
-    """Blue is discriminative and vermilion confusable, as everywhere."""
+def _colour(name: str) -> str:
+    """Blue is discriminative and vermilion confusable, as everywhere; the same in all panels."""
+    if name == RANDOM:
+        return _CHANCE
     if name == "D" or "dis" in name:
         return DIS
-    return CON if name == "C" or "con" in name else _OTHERS[place % len(_OTHERS)]
+    if name == "C" or "con" in name:
+        return CON
+    return _OTHERS[list(METHODS).index(name) % len(_OTHERS)]
 
 
 def _work(jobs: Sequence[explaining.Job]) -> None:
