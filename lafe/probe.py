@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from lafe.branches import STAGES
 from lafe.data.transforms import Transform
+from lafe.fusion import Fusion
 from lafe.model import LAFE
+
+GAIN = 0.1
+"""Of the last batch norms of D and C, where training starts from a probe."""
 
 
 def linear_classifier(
@@ -44,7 +51,8 @@ def probe_first(
 ) -> None:
     """Fit a new model's classifier to its backbone's GAP(f_5): fine-tuning then starts well.
 
-    From a random classifier the first steps distort features that ImageNet taught.
+    From a random classifier the first steps distort features that ImageNet taught.  ``D`` and ``C``
+    begin small (a gain of 0.1 in their last batch norm), or their noise would do the same.
 
     Source: Kumar et al., *Fine-tuning can distort pretrained features*, ICLR 2022.
 
@@ -61,4 +69,8 @@ def probe_first(
     )
     model.classifier.weight.copy_(weight)
     model.classifier.bias.copy_(bias)
+    for attribute in (model.discriminative, model.confusable):
+        if attribute is not None and attribute.fusions:
+            last = cast(Fusion, attribute.fusions[str(STAGES[-1])])
+            last.bn.weight.fill_(GAIN)
     model.train(training)
