@@ -37,7 +37,8 @@ class Recipe:
         backbone, weights, region, fusion, attention, region_gate: see :class:`lafe.LAFE`.
         init: name or folder of a checkpoint to start from, instead of ImageNet weights.  Its
             classifier comes along if the classes are the same.
-        probe: fit the classifier to the backbone's features first (linear probing), then train.
+        probe: fit the classifier to the backbone's features first (linear probing), then train; it
+            then no longer counts as a new layer.
         input_size: S in px; resize: side in px that photos are squashed to before the crop.
         objective: ``paper`` (Eq. 11) or ``switched`` (random switches each step, and the
             classifier also trained on D alone).
@@ -48,7 +49,7 @@ class Recipe:
         smoothing: of the labels.
         epochs, batch_size, lr, momentum, weight_decay: of SGD.  The batch size is that of all
             processes together.
-        new_lr: factor on ``lr`` for the layers that no ImageNet weights fill.
+        new_lr: factor on ``lr`` for the layers that begin at random.
         schedule: ``step`` (divide by 10 every ``step_epochs``) or ``onecycle``.
         freeze: modules of the backbone that stay as they are, with their batch norms.
         head_bf16: run the branches and fusions, not the backbone, in bfloat16.

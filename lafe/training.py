@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from lafe.branches import Switches
@@ -96,8 +96,11 @@ class TrainingModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         r = self.recipe
-        old = [p for p in self.model.backbone.parameters() if p.requires_grad]
-        known = {id(p) for p in self.model.backbone.parameters()}
+        started: list[nn.Module] = [self.model.backbone]  # what does not begin at random
+        if r.probe:
+            started.append(self.model.classifier)
+        old = [p for m in started for p in m.parameters() if p.requires_grad]
+        known = {id(p) for m in started for p in m.parameters()}
         new = [p for p in self.parameters() if id(p) not in known]
         optimizer = torch.optim.SGD(
             [{"params": old, "lr": r.lr}, {"params": new, "lr": r.lr * r.new_lr}],

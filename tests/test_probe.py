@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from tiny import photos, tiny_model
 from torch.nn import functional as F
 
 from lafe.probe import linear_classifier, probe_first
+from lafe.recipe import Recipe
 
 
 def test_the_classifier_is_at_the_optimum_of_the_standardised_loss() -> None:
@@ -52,3 +54,20 @@ def test_the_classifier_starts_fitted_and_nothing_else_moves() -> None:
     changed = {k for k, v in model.state_dict().items() if not torch.equal(v, before[k])}
     assert changed == {"classifier.weight", "classifier.bias"}
     assert torch.equal(model.eval()(transform(x)).argmax(1), torch.tensor(labels))
+
+
+@pytest.mark.parametrize("probe", [False, True])
+def test_a_probed_classifier_is_no_new_layer(probe: bool) -> None:
+    training = pytest.importorskip("lafe.training", reason="Training needs the extra 'train'.")
+    recipe = Recipe(
+        "tiny", "folder", "test_resnet", 64, 64, epochs=1, lr=0.01, new_lr=5.0, weights=None,
+        probe=probe,
+    )  # fmt: skip
+    module = training.TrainingModule(recipe, 3)
+    old, new = module.configure_optimizers()["optimizer"].param_groups
+    assert (old["lr"], new["lr"]) == (0.01, 0.05)
+    classifier = module.model.classifier.weight
+    assert any(p is classifier for p in old["params"]) == probe
+    assert any(p is classifier for p in new["params"]) != probe
+    total = sum(p.numel() for p in module.parameters())
+    assert sum(p.numel() for group in (old, new) for p in group["params"]) == total
