@@ -10,24 +10,14 @@ PATH and Playwright:
 from __future__ import annotations
 
 import io
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
+from browser import PATIENCE_SECONDS, ROOT, launch, running_app, upload
 from PIL import Image, ImageDraw, ImageFilter
 from playwright.sync_api import sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "app.png"
 SIZE = {"width": 1440, "height": 760}
 ADDRESS = "checkpoint=aircraft&map=final&a=all&b=none"
-PATIENCE_SECONDS = 600
 
 
 def picture() -> bytes:
@@ -69,48 +59,13 @@ def picture() -> bytes:
     return file.getvalue()
 
 
-@contextmanager
-def running_app() -> Iterator[str]:
-    """The app on a free port of this machine; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
-    options = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
-    with subprocess.Popen([*command, *options], cwd=ROOT, stdin=subprocess.DEVNULL) as app:
-        address = f"http://127.0.0.1:{port}"
-        try:
-            _wait_for(f"{address}/_stcore/health", app)
-            yield address
-        finally:
-            app.terminate()
-
-
-def _wait_for(address: str, app: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < end:
-        if app.poll() is not None:
-            raise SystemExit(f"The app ended with status {app.returncode}.")
-        try:
-            urllib.request.urlopen(address, timeout=5)
-            return
-        except OSError:
-            time.sleep(0.5)
-    raise SystemExit(f"The app did not answer within {PATIENCE_SECONDS} seconds.")
-
-
 def main() -> None:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        raise SystemExit("There is no chromium on the PATH: apt-get install chromium.")
-    file = {"name": "drawing.png", "mimeType": "image/png", "buffer": picture()}
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
     with running_app() as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=quiet)
+        browser = launch(playwright)
         page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
         page.set_default_timeout(1000 * PATIENCE_SECONDS)
         page.goto(f"{address}/?{ADDRESS}")
-        page.locator("input[type=file]").first.set_input_files(file)  # type: ignore[arg-type]
+        page.locator("input[type=file]").first.set_input_files(upload(picture()))
         page.locator(".js-plotly-plot").nth(1).wait_for()  # the bars of panel B
         before, now = b"", page.screenshot()
         while now != before:  # until nothing moves any more

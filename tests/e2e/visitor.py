@@ -1,0 +1,80 @@
+"""Somebody at the app in a browser: what they do, and what they see."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import torch
+from browser import drawing, upload
+from playwright.sync_api import Locator, Page, expect
+
+from lafe import LAFE, Switches, load, open_photo
+
+PATIENCE = 300_000  # ms: a busy machine is slow; what is waited for is what is seen
+CHECKPOINT = "birds"
+
+expect.set_options(timeout=PATIENCE)
+
+
+@cache
+def truth(seed: int, switches: Switches) -> tuple[str, float]:
+    """The likeliest class of a drawing and its probability, computed without the app."""
+    model = _model()
+    with torch.no_grad():
+        p = model(model.preprocess(open_photo(drawing(seed))), switches)[0].softmax(0)
+    return model.card.classes[int(p.argmax())], float(p.max())
+
+
+@cache
+def _model() -> LAFE:
+    return load(CHECKPOINT)
+
+
+class Visitor:
+    """Somebody at the app: what they do, and what they see."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page, self.address = page, address
+
+    def opens(self, query: str = "") -> None:
+        self.page.goto(f"{self.address}/?{query}")
+        expect(self.page.get_by_role("radio", name="Birds")).to_be_checked()
+
+    def uploads(self, *seeds: int) -> None:
+        """Give drawings to the uploader in the middle of the first page."""
+        files = [upload(drawing(seed), f"drawing-{seed}.png") for seed in seeds]
+        self.page.locator(".st-key-first-upload input[type=file]").first.set_input_files(files)
+
+    def figure(self, place: int) -> Locator:
+        """A panel's five likeliest classes."""
+        return self.page.get_by_role("figure", name="Five likeliest classes").nth(place)
+
+    def switch(self, place: int, branch: str, stage: int) -> Locator:
+        row = self.page.locator(f".st-key-switch-{place}-{branch}")
+        return row.get_by_role("button", name=f"Stage {stage}")
+
+    def setting(self, place: int) -> Locator:
+        letter = "ABCD"[place]
+        return self.page.get_by_role("combobox", name=f"Setting of panel {letter}", exact=True)
+
+    def chooses(self, box: Locator, option: str) -> None:
+        box.click()
+        self.page.get_by_role("option", name=option, exact=True).click()
+
+    def goes_to(self, page: str) -> None:
+        self.page.get_by_role("link", name=page, exact=True).click()
+
+    def sees(self, place: int, seed: int, switches: Switches) -> None:
+        """A panel shows what the model says of a drawing under a setting, and its switches."""
+        name, p = truth(seed, switches)
+        shares = "|".join(re.escape(f"{100 * p + off:.1f}%") for off in (-0.04, 0, 0.04))
+        said = re.compile(f"; first {re.escape(name)} with ({shares})$")
+        expect(self.figure(place)).to_have_accessible_name(said)
+        expect(self.figure(place)).to_contain_text(name)
+        expect(self.page.locator(".answer").nth(place)).to_have_text(name)
+        for branch in ("r_dis", "r_con", "c_dis", "c_con"):
+            for stage in (3, 4, 5):
+                pressed = str(switches[stage, branch]).lower()
+                button = self.switch(place, branch, stage)
+                expect(button).to_have_attribute("aria-pressed", pressed)
