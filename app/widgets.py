@@ -19,7 +19,7 @@ from app.maps import KINDS, Scale
 from app.models import ModelError
 from app.outcome import number
 from app.session import LETTERS, Panel
-from lafe.branches import ATTRIBUTES, PRESETS, STAGES, Switches
+from lafe.branches import ATTRIBUTES, BRANCHES, PRESETS, STAGES, Switches
 from lafe.overlay import RGB, colour_bar
 from lafe.photo import PhotoError
 
@@ -101,8 +101,10 @@ def switchboard(place: int, panel: Panel) -> None:
 
 
 def _switches_of(place: int, panel: Panel, side: str, branch: str) -> None:
-    key = f"switch-{place}-{branch}"
-    st.session_state[key] = [stage for stage in STAGES if panel.switches[stage, branch]]
+    key, on = _row(place, branch), _on(panel, branch)
+    # What is set here goes to the browser, and would undo a next click that is on its way.
+    if st.session_state.get(key) != on:
+        st.session_state[key] = on
 
     def switch() -> None:
         switches = session.visit().panels[place].switches
@@ -123,6 +125,16 @@ def _switches_of(place: int, panel: Panel, side: str, branch: str) -> None:
     )
 
 
+def _row(place: int, branch: str) -> str:
+    """The key of a branch's three switches."""
+    return f"switch-{place}-{branch}"
+
+
+def _on(panel: Panel, branch: str) -> list[int]:
+    """The stages at which a branch is on."""
+    return [stage for stage in STAGES if panel.switches[stage, branch]]
+
+
 def setting_name(switches: Switches) -> str:
     """A preset's name, or what is on or, if that is shorter, off."""
     for name, preset in PRESETS.items():
@@ -141,7 +153,10 @@ def preset_picker(place: int, panel: Panel) -> None:
     st.session_state[key] = panel.switches
 
     def pick() -> None:
-        set_switches(place, st.session_state[key])
+        # A quick click on a switch brings what stood here before the last one: that is no choice.
+        rows = {branch: st.session_state.get(_row(place, branch)) for branch in BRANCHES}
+        if all(on in (None, _on(panel, branch)) for branch, on in rows.items()):
+            set_switches(place, st.session_state[key])
 
     st.selectbox(
         f"Setting of panel {LETTERS[place]}",

@@ -315,7 +315,7 @@ def test_the_keyboard_is_enough(visitor: Visitor) -> None:
 def test_every_control_has_a_name(visitor: Visitor) -> None:
     """As a screen reader gets them; ``- button`` without quotes is one that says nothing."""
     nameless = re.compile(
-        r"^\s*- (button|checkbox|combobox|link|radio|slider|spinbutton|switch|textbox)(?! \")",
+        r"^\s*- (button|checkbox|combobox|link|radio|slider|spinbutton|switch|textbox)\b(?! \")",
         re.MULTILINE,
     )
     visitor.opens()

@@ -44,7 +44,13 @@ class Visitor:
     def uploads(self, *seeds: int) -> None:
         """Give drawings to the uploader in the middle of the first page."""
         files = [upload(drawing(seed), f"drawing-{seed}.png") for seed in seeds]
+        self.waits()
         self.page.locator(".st-key-first-upload input[type=file]").first.set_input_files(files)
+
+    def waits(self) -> None:
+        """Until nothing is being drawn: an uploader that is about to go takes no file."""
+        app = self.page.get_by_test_id("stApp")
+        expect(app).to_have_attribute("data-test-script-state", "notRunning")
 
     def figure(self, place: int) -> Locator:
         """A panel's five likeliest classes."""
