@@ -103,7 +103,7 @@ def switchboard(place: int, panel: Panel) -> None:
 def _switches_of(place: int, panel: Panel, side: str, branch: str) -> None:
     key, on = _row(place, branch), _on(panel, branch)
     # What is set here goes to the browser, and would undo a next click that is on its way.
-    if st.session_state.get(key) != on:
+    if sorted(st.session_state.get(key, ())) != on:  # the browser gives them as they were clicked
         st.session_state[key] = on
 
     def switch() -> None:
@@ -154,8 +154,8 @@ def preset_picker(place: int, panel: Panel) -> None:
 
     def pick() -> None:
         # A quick click on a switch brings what stood here before the last one: that is no choice.
-        rows = {branch: st.session_state.get(_row(place, branch)) for branch in BRANCHES}
-        if all(on in (None, _on(panel, branch)) for branch, on in rows.items()):
+        rows = {branch: st.session_state[_row(place, branch)] for branch in BRANCHES}
+        if all(sorted(on) == _on(panel, branch) for branch, on in rows.items()):
             set_switches(place, st.session_state[key])
 
     st.selectbox(
