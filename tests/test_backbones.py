@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import pickle
 import socket
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -323,3 +325,16 @@ def test_its_weights_name_what_is_in_a_photo(
         with torch.no_grad():
             right.append(int(model(x).argmax()) in names)
     assert sum(right) >= 9
+
+
+def test_backbones_are_built_in_many_threads_at_once() -> None:
+    """As visitors do who ask for different models."""
+    start = threading.Barrier(4)
+
+    def build(_: int) -> Backbone:
+        start.wait()
+        return Backbone("test_resnet")
+
+    with ThreadPoolExecutor(4) as pool:
+        built = list(pool.map(build, range(4)))
+    assert {each.channels for each in built} == {Backbone("test_resnet").channels}
