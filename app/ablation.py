@@ -9,12 +9,12 @@ from streamlit.elements.lib.grid_container import GridContainer
 
 from app import ablation_figures as figures
 from app import models, session, worth
-from app.outcome import percent
 from app.session import Photo
 from app.widgets import guarded, plain
 from lafe.branches import ATTRIBUTES, STAGES, Switches
 from lafe.controls import Controls
 from lafe.evidence import evidence
+from lafe.numbers import percent
 
 QUIET = {"displayModeBar": False}
 

@@ -9,9 +9,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from torch import Tensor
 
-from app.outcome import percent
 from app.worth import written
 from lafe.branches import ATTRIBUTES, BRANCHES, EVERY_BRANCH, STAGES
+from lafe.numbers import percent
 
 DIS, CON, BACKBONE, INK = "#0072b2", "#d55e00", "#666666", "#1c252c"
 # Purple to green: these signs are for and against a class, and blue and vermilion are taken.

@@ -16,7 +16,7 @@ from app.display import choices, question
 from app.figures import top_five
 from app.maps import Layer, Scale
 from app.models import ModelError, cards, title
-from app.outcome import Change, Outcome, change, number, outcome, percent
+from app.outcome import Change, Outcome, change, outcome
 from app.session import LETTERS, MAX_PANELS, Display, Panel, Photo
 from app.sidebar import camera, uploader
 from app.takeaway import takeaway
@@ -31,6 +31,7 @@ from app.widgets import (
     switchboard,
 )
 from lafe.branches import PRESETS, Switches
+from lafe.numbers import number, percent
 
 
 def first_screen() -> None:

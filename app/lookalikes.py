@@ -6,11 +6,11 @@ import streamlit as st
 
 from app import ablation_figures as figures
 from app import maps, models, photos, session
-from app.outcome import percent
 from app.session import Photo
 from app.widgets import guarded, legend, plain
 from lafe.branches import Switches
 from lafe.evidence import Evidence, evidence
+from lafe.numbers import percent
 
 QUIET = {"displayModeBar": False}
 

@@ -9,10 +9,10 @@ from typing import Literal
 from PIL import Image
 
 from app import models
-from app.outcome import number
 from app.session import AVERAGE, EVIDENCE_LAYERS, FUSED_LAYERS, Panel, Photo
 from lafe.branches import ATTRIBUTES, STAGES, Switches
 from lafe.evidence import Evidence
+from lafe.numbers import number
 from lafe.overlay import RGB, Map, Range, map_of, overlay, value_range
 from lafe.prepare import Prepared
 

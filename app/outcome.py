@@ -104,20 +104,6 @@ def outcome(classes: list[str], logits: Tensor) -> Outcome:
     return Outcome(classes, logits.numpy(), logits.softmax(0).numpy())
 
 
-def percent(probability: float) -> str:
-    """A probability for people: what is not 0 or 1 is not called so."""
-    if 0 < probability < 0.0005:
-        return "<0.1%"
-    if 0.9995 <= probability < 1:
-        return ">99.9%"
-    return f"{probability:.1%}"
-
-
-def number(value: float, form: str = ".3g") -> str:
-    """A number for people, with a real minus sign."""
-    return f"{value:{form}}".replace("-", "\N{MINUS SIGN}")
-
-
 def change(a: Outcome, b: Outcome) -> Change:
     """What changed from A to B."""
     name, probability = a.top(1)[0]

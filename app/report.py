@@ -10,9 +10,9 @@ import torch
 
 from app import ablation_figures, models, report_figures, session
 from app.card_view import model_card
-from app.outcome import percent
 from app.widgets import guarded, plain
 from lafe import sweep
+from lafe.numbers import percent
 from lafe.results import interval
 
 QUIET = {"displayModeBar": False}

@@ -8,6 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from app.ablation_figures import INK, colour_of, styled
+from lafe.numbers import number
 from lafe.sweep import Row
 
 QUIET, GRID = "#9fb0bc", "#eceff1"
@@ -48,7 +49,7 @@ def without_each(top1: dict[str, float], full: float) -> go.Figure:
             y=[f"{name[:-1]} {name[-1]}" for name in top1],
             orientation="h",
             marker_color=[colour_of(name[:-1]) for name in top1],
-            text=[f"{p:+.1f}".replace("-", "\N{MINUS SIGN}") for p in points],
+            text=[number(p, "+.1f") for p in points],
             textposition="outside",
             cliponaxis=False,
             hoverinfo="skip",

@@ -17,9 +17,9 @@ from PIL import Image
 from app import session
 from app.maps import KINDS, Scale
 from app.models import ModelError
-from app.outcome import number
 from app.session import LETTERS, Panel
 from lafe.branches import ATTRIBUTES, BRANCHES, PRESETS, STAGES, Switches
+from lafe.numbers import number
 from lafe.overlay import RGB, colour_bar
 from lafe.photo import PhotoError
 

@@ -9,9 +9,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from app.outcome import number, percent
 from lafe.ablation import Flip, Table
 from lafe.branches import EVERY_BRANCH, Switches
+from lafe.numbers import number, percent
 
 UNITS = {
     "probability": ("Probability", "points"),

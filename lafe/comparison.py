@@ -221,15 +221,6 @@ def compare(photo: Image.Image, settings: Sequence[Setting], box: Box = WHOLE) -
     return Comparison(part, box, tuple(panels))
 
 
-def percent(probability: float) -> str:
-    """A probability for people: what is not 0 or 1 is not called so."""
-    if 0 < probability < 0.0005:
-        return "<0.1%"
-    if 0.9995 <= probability < 1:
-        return ">99.9%"
-    return f"{probability:.1%}"
-
-
 def _order(probabilities: NDArray[np.float32]) -> list[int]:
     return np.argsort(-probabilities, kind="stable").tolist()
 

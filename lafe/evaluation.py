@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
 from lafe import __version__, unknown
+from lafe.bootstrap import interval
 from lafe.branches import PRESETS, Switches
 from lafe.checkpoint import REPORT, load, locate, write_card, write_json, write_means
 from lafe.data import PhotoDataset, decode, load_benchmark, test_transform
@@ -27,7 +27,6 @@ from lafe.probe import linear_classifier
 from lafe.slices import slices
 
 FULL, NONE = PRESETS["full"], PRESETS["plain backbone"]
-BOOTSTRAPS = 10_000
 BINS = 15
 
 
@@ -59,15 +58,6 @@ def calibration_error(logits: Tensor, labels: Tensor, bins: int = BINS) -> float
     place = (confidence * bins).long().clamp(max=bins - 1)
     gaps = torch.zeros(bins).index_add(0, place, right - confidence)
     return float(gaps.abs().sum() / len(labels))
-
-
-def bootstrap_mean(values: Tensor, seed: int = 0) -> dict[str, float]:
-    """Mean of per-photo values (N,), with a 95 % percentile bootstrap interval over photos."""
-    v = values.double().numpy()
-    rng = np.random.default_rng(seed)
-    means = np.array([v[rng.integers(len(v), size=len(v))].mean() for _ in range(BOOTSTRAPS)])
-    low, high = np.quantile(means, [0.025, 0.975])
-    return {"mean": float(v.mean()), "low": float(low), "high": float(high)}
 
 
 def accuracy(outputs: Outputs) -> dict[str, dict[str, float]]:
@@ -231,13 +221,13 @@ def evaluate(
         "photos": len(test.labels),
         "classes": len(card.classes),
         "presets": settings,
-        "top1_interval": bootstrap_mean(_right(test)),
+        "top1_interval": interval(_right(test)),
         "worst_preset_below_full": settings["full"]["top1"]
         - min(s["top1"] for s in settings.values()),
         "reliability": reliability(test.logits["full"], test.labels),
         "confused": confused(test.logits["full"], test.labels, card.classes),
         "slices": [
-            {"name": name, "photos": int(inside.sum()), **bootstrap_mean(_right(test)[inside])}
+            {"name": name, "photos": int(inside.sum()), **interval(_right(test)[inside])}
             for name, inside in slices(split["test"]).items()
         ],
     }
@@ -346,7 +336,7 @@ def _against(
         "plain_sha256": other.card.sha256,
         "plain_training": other.card.training,
         "recipe_differences": recipe_differences(ours_recipe, other.card.recipe),
-        "difference": bootstrap_mean(ours - theirs),
+        "difference": interval(ours - theirs),
         "only_full_right": int((ours > theirs).sum()),
         "only_plain_right": int((theirs > ours).sum()),
     }

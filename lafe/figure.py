@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from lafe.comparison import MAPS, OPACITY, Comparison, Panel, percent
+from lafe.comparison import MAPS, OPACITY, Comparison, Panel
+from lafe.numbers import number, percent
 from lafe.overlay import colour_bar
 
 WIDTH = 7.0  # inches: two columns of a paper
@@ -98,5 +99,4 @@ def _legend(comparison: Comparison, key: str, axes: Axes) -> None:
     axes.imshow(colour_bar((low, high), signed=signed), aspect="auto", extent=(0, 1, 0, 1))
     ends = [(0, "left", low), (1, "right", high)] + ([(0.5, "center", 0.0)] if signed else [])
     for x, align, value in ends:
-        number = f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
-        axes.text(x, -0.5, number, ha=align, va="top", **_TEXT | {"fontsize": 7})
+        axes.text(x, -0.5, number(value), ha=align, va="top", **_TEXT | {"fontsize": 7})

@@ -11,7 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from PIL import Image
 
 from lafe.branches import ATTRIBUTES, STAGES
-from lafe.comparison import MAPS, OPACITY, Comparison, Panel, percent
+from lafe.comparison import MAPS, OPACITY, Comparison, Panel
+from lafe.numbers import number, percent
 from lafe.overlay import RGB, colour_bar
 
 TOP = 5
@@ -83,8 +84,8 @@ def _panel(comparison: Comparison, panel: Panel, opacity: float) -> dict[str, ob
             for side, branches in ATTRIBUTES.items()
             for branch in branches
         ],
-        "terms": [(_TERMS[key], _number(value, "+")) for key, value in steps.items()],
-        "logit": _number(panel.evidence.logit, "+"),
+        "terms": [(_TERMS[key], number(value, "+.3g")) for key, value in steps.items()],
+        "logit": number(panel.evidence.logit, "+.3g"),
     }
 
 
@@ -94,12 +95,8 @@ def _picture(comparison: Comparison, panel: Panel, key: str, opacity: float) -> 
         return _Picture(MAPS[key], None, None)
     (low, high), signed = scale
     values = (low, 0.0, high) if signed else (low, high)
-    legend = _Legend(_png(colour_bar((low, high), signed=signed)), tuple(map(_number, values)))
+    legend = _Legend(_png(colour_bar((low, high), signed=signed)), tuple(map(number, values)))
     return _Picture(MAPS[key], _jpeg(Image.fromarray(painted)), legend)
-
-
-def _number(value: float, sign: str = "") -> str:
-    return f"{value:{sign}.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _jpeg(picture: Image.Image) -> str:

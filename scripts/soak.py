@@ -27,7 +27,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from lafe import Switches, load, open_photo, prepare
 from lafe.branches import EVERY_BRANCH
 from lafe.checkpoint import available
-from lafe.comparison import percent
+from lafe.numbers import percent
 from lafe.prepare import Prepared
 
 PATIENCE = 300  # seconds

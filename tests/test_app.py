@@ -17,11 +17,11 @@ from streamlit.testing.v1 import AppTest
 from tiny import CLASSES, tiny_model
 
 from app import models
-from app.outcome import percent
 from app.session import Panel, Photo, Visit
 from app.widgets import plain
 from lafe import PRESETS, Switches, checkpoint, evidence, load, open_photo, prepare
 from lafe.controls import Controls
+from lafe.numbers import percent
 
 SCRIPT = Path(__file__).parents[1] / "streamlit_app.py"
 BIRDS = ["Grey Owl", "Red_Kite *x*", "Crow", "Tern", "Gull"]

@@ -10,9 +10,9 @@ import torch
 import lafe
 from app import ablation_figures as figures
 from app import worth
-from app.outcome import percent
 from lafe.ablation import Table, factorial
 from lafe.branches import BRANCHES, STAGES, Switches
+from lafe.numbers import percent
 
 
 @pytest.fixture(scope="module")

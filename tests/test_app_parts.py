@@ -17,7 +17,7 @@ from app.controls import MODES, controlled, in_force
 from app.diagram import diagram
 from app.display import question
 from app.maps import Question
-from app.outcome import change, evaluate, outcome, percent
+from app.outcome import change, evaluate, outcome
 from app.session import (
     AVERAGE,
     LAYERS,
@@ -34,6 +34,7 @@ from app.widgets import plain, setting_name
 from lafe import PRESETS, Switches, prepare
 from lafe.branches import EVERY_BRANCH
 from lafe.controls import Controls
+from lafe.numbers import percent
 
 NAMES = ["a", "b", "c", "d"]
 

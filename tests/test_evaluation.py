@@ -37,16 +37,6 @@ def test_calibration_error_by_hand() -> None:
     assert [(r["photos"], r["accuracy"]) for r in rows] == [(2, 1.0), (2, 0.5)]
 
 
-def test_bootstrap_of_a_mean_agrees_with_its_standard_error() -> None:
-    torch.manual_seed(0)
-    values = torch.randn(400)
-    found = ev.bootstrap_mean(values)
-    half = 1.96 * float(values.std()) / 20
-    assert found["mean"] == pytest.approx(float(values.mean()))
-    assert found["high"] - found["mean"] == pytest.approx(half, rel=0.1)
-    assert found["mean"] - found["low"] == pytest.approx(half, rel=0.1)
-
-
 def test_branch_figures_of_a_model_whose_terms_are_known() -> None:
     # W = 1, so pooled features are logits.  D adds 3 to class 0, C takes 1 from class 1.
     f5 = torch.tensor([[1.0, 2.0, 0.0]])

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-
-from lafe.evaluation import BOOTSTRAPS
+from lafe.bootstrap import interval
 from lafe.faithfulness.places import PARTS
 from lafe.faithfulness.stability import UNCHANGED
 
@@ -73,29 +70,9 @@ def _values(rows: Iterable[Row], name: str, measure: str) -> Iterator[float | No
 
 
 def mean(values: Iterable[float | None]) -> dict[str, Any] | None:
-    """Mean over the photos that have a value, with its 95 % percentile bootstrap interval."""
-    given = list(values)
-    known = np.array([value is not None for value in given])
-    if not known.any():
-        return None
-    v = np.array([0.0 if value is None else value for value in given])
-    counts = _resampled(len(given))
-    totals = counts @ known
-    means = (counts @ v)[totals > 0] / totals[totals > 0]
-    low, high = np.quantile(means, [0.025, 0.975])
-    return {
-        "photos": int(known.sum()),
-        "mean": float(v[known].mean()),
-        "low": float(low),
-        "high": float(high),
-    }
-
-
-@lru_cache(maxsize=2)
-def _resampled(photos: int) -> np.ndarray:
-    """How often each photo was drawn, (BOOTSTRAPS, photos): the same for every measure."""
-    random = np.random.default_rng(0)
-    return random.multinomial(photos, np.full(photos, 1 / photos), BOOTSTRAPS).astype(float)
+    """Mean over the photos that have a value, with its 95 % bootstrap interval."""
+    known = [value for value in values if value is not None]
+    return {"photos": len(known), **interval(known)} if known else None
 
 
 def _differences(rows: Sequence[Row], names: Sequence[str]) -> Iterator[tuple[str, Any]]:

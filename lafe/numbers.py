@@ -1,0 +1,17 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+
+def percent(probability: float) -> str:
+    """A probability for people: what is not 0 or 1 is not called so."""
+    if 0 < probability < 0.0005:
+        return "<0.1%"
+    if 0.9995 <= probability < 1:
+        return ">99.9%"
+    return f"{probability:.1%}"
+
+
+def number(value: float, form: str = ".3g") -> str:
+    """A number for people, with a real minus sign."""
+    return f"{value:{form}}".replace("-", "\N{MINUS SIGN}")
