@@ -12,8 +12,9 @@ from app import ablation_figures, models, report_figures, session
 from app.card_view import model_card
 from app.widgets import guarded, plain
 from lafe import sweep
-from lafe.numbers import percent
-from lafe.results import interval
+from lafe.faithfulness import words
+from lafe.faithfulness.benchmark import FILE
+from lafe.numbers import percent, with_interval
 
 QUIET = {"displayModeBar": False}
 
@@ -71,12 +72,12 @@ def _accuracy(report: dict[str, Any]) -> None:
     against = report.get("against_plain")
     lines = [
         f"{report['photos']:,} photos, {report['classes']} classes; 95 % interval of top-1 over "
-        f"photos: {interval(report['top1_interval'])} %."
+        f"photos: {with_interval(report['top1_interval'])} %."
     ]
     if against:
         lines.append(
             f"A plain backbone, trained apart, reaches {percent(against['plain_top1'])}: the full "
-            f"model differs by {interval(against['difference'], sign=True)} points."
+            f"model differs by {with_interval(against['difference'], sign=True)} points."
         )
     st.markdown("  \n".join(lines))
     st.plotly_chart(
@@ -169,18 +170,24 @@ def _slices(found: Sequence[dict[str, Any]]) -> None:
         {
             "Subset": [plain(s["name"].capitalize()) for s in found],
             "Photos": [s["photos"] for s in found],
-            "Top-1, % (interval)": [interval(s) for s in found],
+            "Top-1, % (interval)": [with_interval(s) for s in found],
         }
     )
 
 
 def _faithfulness(name: str) -> None:
-    measured = models.measured(name, "faithfulness.json")
+    measured = models.measured(name, FILE)
     if not measured:
         return
     st.subheader("What the maps are worth", anchor=False)
-    st.dataframe(measured["table"], hide_index=True)
-    _source(f"checkpoints/{name}/faithfulness.json", measured)
+    answers = [f"**{question}** {plain(answer)}" for question, answer in words.answers(measured)]
+    st.markdown("\n\n".join(answers))
+    st.dataframe(words.table(measured), hide_index=True)
+    st.caption(
+        f"{words.EXPLAINED} {measured['photos']:,} test photos, {measured['stability_photos']} for "
+        f"random weights and noise; {measured['hours']:.1f} hours."
+    )
+    _source(f"checkpoints/{name}/{FILE}", measured)
 
 
 def _table_four(data: str) -> None:

@@ -224,7 +224,8 @@ def write_card(folder: Path, card: Card) -> None:
 
 
 def write_json(file: Path, values: Mapping[str, Any]) -> None:
-    """Write JSON in one step."""
+    """Write JSON in one step; the folder is made."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(file.name + ".part")
     draft.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     draft.replace(file)

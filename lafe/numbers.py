@@ -15,3 +15,10 @@ def percent(probability: float) -> str:
 def number(value: float, form: str = ".3g") -> str:
     """A number for people, with a real minus sign."""
     return f"{value:{form}}".replace("-", "\N{MINUS SIGN}")
+
+
+def with_interval(v: dict[str, float], *, sign: bool = False) -> str:
+    """Mean and its interval, in percent or points."""
+    plus = "+" if sign else ""
+    mean, low, high = (f"{100 * v[key]:{plus}.1f}" for key in ("mean", "low", "high"))
+    return f"{mean} ({low} to {high})"

@@ -14,6 +14,9 @@ from typing import Any
 from lafe import sweep
 from lafe.card import Card
 from lafe.checkpoint import REPORT, load_card
+from lafe.faithfulness import words
+from lafe.faithfulness.benchmark import FILE
+from lafe.numbers import with_interval
 
 SWEEPS = "checkpoints/results"
 BEGIN = "<!-- figures: written by `lafe results` -->"
@@ -171,10 +174,10 @@ def _summary(results: Sequence[Result]) -> str:
                 str(len(r.card.classes)),
                 f"{r.card.backbone}, {r.card.input_size} px",
                 f"{r.report['photos']:,}",
-                interval(r.report["top1_interval"]),
+                with_interval(r.report["top1_interval"]),
                 _percent(full["top5"]),
                 _percent(against["plain_top1"]) if against else "-",
-                interval(against["difference"], sign=True) if against else "-",
+                with_interval(against["difference"], sign=True) if against else "-",
             ]
         )
     head = [
@@ -217,6 +220,8 @@ def _section(r: Result) -> str:
     if r.report["slices"]:
         parts += ["Harder photos:", _slices(r.report["slices"])]
     parts += ["Photos of what the model does not know:", _unknown(r)]
+    if (file := r.folder / FILE).is_file():
+        parts += ["What the maps are worth:", _faithfulness(file)]
     if r.card.limits:
         parts += ["Limits:", "".join(f"- {limit}\n" for limit in r.card.limits)]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
@@ -272,7 +277,7 @@ def _against(r: Result) -> str:
     rows = [
         ["full, top-1 %", _percent(r.report["presets"]["full"]["top1"])],
         ["trained plain backbone, top-1 %", _percent(a["plain_top1"])],
-        ["difference, points (interval)", interval(a["difference"], sign=True)],
+        ["difference, points (interval)", with_interval(a["difference"], sign=True)],
         ["photos that only the full model gets right", f"{a['only_full_right']:,}"],
         ["photos that only the plain backbone gets right", f"{a['only_plain_right']:,}"],
         ["hours of training of the full model", f"{_hours(r.card.training):.2f}"],
@@ -344,7 +349,7 @@ def _switching(s: dict[str, Any], full: float) -> str:
 
 
 def _slices(slices: Sequence[dict[str, Any]]) -> str:
-    rows = [[s["name"], str(s["photos"]), interval(s)] for s in slices]
+    rows = [[s["name"], str(s["photos"]), with_interval(s)] for s in slices]
     return _table(["subset", "photos", "top-1 % (interval)"], rows)
 
 
@@ -365,6 +370,20 @@ def _unknown(r: Result) -> str:
     return _table([*head, *(f"photos of `{name}` caught, %" for name in foreign)], rows)
 
 
+def _faithfulness(file: Path) -> str:
+    """Answers, and a row a map."""
+    measured = json.loads(file.read_text(encoding="utf-8"))
+    answers = "".join(f"- *{question}*  {answer}\n" for question, answer in words.answers(measured))
+    columns = words.table(measured)
+    rows = list(zip(*columns.values(), strict=True))
+    return (
+        f"{answers}\n{_table(list(columns), rows)}\n{words.EXPLAINED}  "
+        f"{measured['photos']:,} test photos, {measured['stability_photos']} for random weights "
+        f"and noise; {measured['hours']:.1f} hours.  From `checkpoints/{file.parent.name}/{FILE}`, "
+        f"written by `{measured['command']}` on {measured['date']}."
+    )
+
+
 def _confused(pairs: Sequence[dict[str, Any]]) -> str:
     rows = [[p["true"], p["predicted"], str(p["photos"])] for p in pairs]
     return _table(["true class", "predicted", "photos"], rows)
@@ -376,13 +395,6 @@ def _file(r: Result) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
-
-
-def interval(v: dict[str, float], *, sign: bool = False) -> str:
-    """Mean and its interval, in percent or points."""
-    plus = "+" if sign else ""
-    mean, low, high = (f"{100 * v[key]:{plus}.1f}" for key in ("mean", "low", "high"))
-    return f"{mean} ({low} to {high})"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -8,8 +8,9 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from app import report_figures
-from lafe import results, sweep
+from lafe import sweep
 from lafe.ablation import EVERY_BRANCH
+from lafe.numbers import with_interval
 
 ROOT = Path(__file__).parents[1]
 REPORTS = sorted((ROOT / "checkpoints").glob("*/report.json"))
@@ -30,12 +31,12 @@ def test_every_checkpoint_has_its_figures(page: AppTest) -> None:
         assert not page.exception
         assert page.metric[0].value == f"{report['presets']['full']['top1']:.1%}"
         text = " ".join([m.value for m in page.markdown] + [c.value for c in page.caption])
-        assert results.interval(report["top1_interval"]) in text
+        assert with_interval(report["top1_interval"]) in text
         assert f"`checkpoints/{file.parent.name}/report.json`" in text
         assert report["command"] in text
         if "against_plain" in report:
             difference = report["against_plain"]["difference"]
-            assert results.interval(difference, sign=True) in text
+            assert with_interval(difference, sign=True) in text
 
 
 def test_what_is_lost_without_a_branch_is_a_difference() -> None:

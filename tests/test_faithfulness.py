@@ -37,6 +37,7 @@ from lafe.faithfulness import (
     sanity,
     similarity,
     summary,
+    words,
 )
 from lafe.preprocess import Preprocess
 
@@ -401,6 +402,42 @@ def test_the_summary_is_of_the_photos() -> None:
     assert found["chance"]["box"]["mean"] == pytest.approx(
         np.mean([r["chance"]["box"] for r in rows])
     )
+
+
+def test_answers_are_those_of_the_figures() -> None:
+    rows = [row(seed) for seed in range(8)]
+    for i, one in enumerate(rows):
+        one["chance"] |= {"box": 0.4, "parts": 0.1, "beak": 0.01}
+        one["maps"]["D"]["energy"] |= {"box": 0.7 + i / 500, "parts": 0.2, "beak": 0.05}
+        one["maps"]["C"]["energy"] |= {"box": 0.6, "parts": 0.2 + i / 1000}
+        one["maps"]["centre"]["energy"] |= {"box": 0.7 + (i - 3.5) / 10}
+    found = words.answers(summary.of(rows))
+    assert len(found) == 4
+    bird, parts = found[0][1], found[1][1]
+    assert bird.startswith("Yes: 70.7 % of the energy")
+    assert "60.0 %" in bird
+    assert "+10.7 (" in bird
+    assert "chance: 40.0 %" in bird
+    assert parts.startswith("No, less: 20.0 %")
+    assert "chance: 10.0 %" in parts
+    assert found[2][1].startswith("No difference is shown")
+    assert "beak (5.0)" in found[3][1]
+
+
+def test_the_table_has_a_row_for_each_map() -> None:
+    rows = [row(seed) for seed in range(4)]
+    rows[0]["maps"]["C"] |= {"sanity": {"top": 0.5, "all": 0.95}, "repeatability": 0.75}
+    for one in rows:
+        one["maps"]["D"]["energy"]["box"] = None
+    report = summary.of(rows)
+    columns = words.table(report)
+    assert {len(column) for column in columns.values()} == {5}
+    place = list(report["maps"]).index
+    assert columns["Energy in box, %"][place("D")] == "-"
+    assert columns["Random weights"][place("C")] == "0.950 (0.950 to 0.950) defect"
+    assert columns["Random weights"][place("centre")] == "-"
+    deletion = report["maps"]["C"]["deletion"]["mean"]
+    assert columns["Deletion"][place("C")].startswith(f"{deletion:.3f} (")
 
 
 def test_photos_without_a_value_do_not_count() -> None:

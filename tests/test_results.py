@@ -13,6 +13,7 @@ from PIL import Image
 from lafe import LAFE, results
 from lafe.checkpoint import save
 from lafe.evaluation import evaluate
+from lafe.numbers import with_interval
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -172,8 +173,8 @@ def test_table_4_is_made_of_the_result_files(tmp_path: Path) -> None:
 
 def test_percent_and_interval_by_hand() -> None:
     value = {"mean": 0.03125, "low": -0.0049, "high": 0.067}
-    assert results.interval(value, sign=True) == "+3.1 (-0.5 to +6.7)"
-    assert results.interval(value) == "3.1 (-0.5 to 6.7)"
+    assert with_interval(value, sign=True) == "+3.1 (-0.5 to +6.7)"
+    assert with_interval(value) == "3.1 (-0.5 to 6.7)"
 
 
 def test_report_of_other_weights_is_refused(root: Path, tmp_path: Path) -> None:

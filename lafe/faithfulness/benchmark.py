@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,7 @@ def measure(
         "checkpoint": model.card.name,
         "command": f"lafe faithfulness {model.card.name} --data DIR --photos {count}"
         f" --methods {' '.join(methods)}" + ("" if bfloat16 else " --float32"),
+        "date": datetime.now(UTC).date().isoformat(),
         "split": "test",
         "settings": asdict(settings),
         "steps_of_methods": {name: FINENESS[name] for name in methods if name in FINENESS},
