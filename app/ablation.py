@@ -10,13 +10,11 @@ from streamlit.elements.lib.grid_container import GridContainer
 from app import ablation_figures as figures
 from app import models, session, worth
 from app.session import Photo
-from app.widgets import guarded, plain
+from app.widgets import chart, guarded, plain
 from lafe.branches import ATTRIBUTES, STAGES, Switches
 from lafe.controls import Controls
 from lafe.evidence import evidence
 from lafe.numbers import percent
-
-QUIET = {"displayModeBar": False}
 
 
 @guarded
@@ -81,8 +79,10 @@ def _shapley(table: worth.Table, target: int, output: str, name: str) -> None:
     st.subheader("Shapley values of the twelve branches", anchor=False)
     grid = _halves()
     with grid.cell():
-        st.plotly_chart(
-            figures.shapley_grid(values, unit), theme=None, config=QUIET, key="shapley-grid"
+        chart(
+            figures.shapley_grid(values, unit),
+            f"Shapley values of the twelve branches for {name}, stage by branch",
+            "shapley-grid",
         )
         st.caption(
             f"Green branches speak for {plain(name)}, purple ones against it. The twelve add up to "
@@ -90,15 +90,21 @@ def _shapley(table: worth.Table, target: int, output: str, name: str) -> None:
             "branch goes alone: that depends on the others."
         )
     with grid.cell():
-        st.plotly_chart(
-            figures.shapley_bars(values, unit), theme=None, config=QUIET, key="shapley-bars"
+        chart(
+            figures.shapley_bars(values, unit),
+            "The same Shapley values as bars, the largest first",
+            "shapley-bars",
         )
 
 
 def _waterfall(photo: Photo, checkpoint: str, target: int, name: str) -> None:
     st.subheader("How the logit adds up", anchor=False)
     found = evidence(models.prepared(photo, checkpoint), target=target, versus="mean")
-    st.plotly_chart(figures.waterfall(found.steps), theme=None, config=QUIET, key="waterfall")
+    chart(
+        figures.waterfall(found.steps),
+        f"The logit of {name}: bias, backbone, discriminative and confusable part, and their sum",
+        "waterfall",
+    )
     st.caption(
         f"The centred logit of {plain(name)} under the full setting; its steps add up exactly. A "
         "step says how much a part adds, not whether the model could do without it."
@@ -156,11 +162,11 @@ def _map(photo: Photo, checkpoint: str, target: int, name: str) -> None:
                 "application/vnd.apache.parquet",
             )
     with picture:
-        event = st.plotly_chart(
+        event = chart(
             figures.every_setting(frame, chosen.index),
-            theme=None,
-            config=QUIET,
-            key="every-setting",
+            "The probability of the class under all 4,096 settings; two fields below choose one "
+            "from the keyboard",
+            "every-setting",
             on_select="rerun",
             selection_mode="points",
         )

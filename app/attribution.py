@@ -18,7 +18,7 @@ from app.components import data_url
 from app.explaining import RANDOM, Asked
 from app.maps import Layer, Scale
 from app.session import LETTERS, Panel, Photo, Visit
-from app.widgets import badge, guarded, legend, plain, setting_name
+from app.widgets import badge, chart, guarded, legend, plain, setting_name
 from lafe.attribution import METHODS
 from lafe.baselines import BASELINES
 from lafe.faithfulness import Curves
@@ -167,8 +167,11 @@ def _curves(photo: Photo, asked: Asked, methods: Sequence[str], against: str, pl
         with column:
             st.markdown(f"**{kind.capitalize()}** of panel {LETTERS[place]}")
             figure = _figure(found, kind)
-            st.plotly_chart(
-                figure, theme=None, config={"displayModeBar": False}, key=f"curves-{kind}-{place}"
+            chart(
+                figure,
+                f"{kind.capitalize()}: the class's probability by the share of the photo, a curve "
+                "for each map; the areas stand in the table",
+                f"curves-{kind}-{place}",
             )
     areas = {
         _title(name): {"Area, deletion": c.deletion_area, "Area, insertion": c.insertion_area}

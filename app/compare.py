@@ -22,6 +22,7 @@ from app.sidebar import camera, uploader
 from app.takeaway import takeaway
 from app.widgets import (
     badge,
+    chart,
     guarded,
     legend,
     plain,
@@ -246,12 +247,11 @@ def _prediction(place: int, look: Look, first: Look | None, truth: str | None) -
     if truth is not None:
         lines.append(_truth(look.outcome, truth))
     st.html("".join(lines))
-    st.plotly_chart(
+    chart(
         top_five(look.outcome, against, truth),
-        theme=None,
-        key=f"bars-{place}",
-        config={"staticPlot": True},
-        alt=f"Five likeliest classes; first {name} with {percent(probability)}",
+        f"Five likeliest classes; first {name} with {percent(probability)}",
+        f"bars-{place}",
+        fixed=True,
     )
 
 

@@ -7,12 +7,10 @@ import streamlit as st
 from app import ablation_figures as figures
 from app import maps, models, photos, session
 from app.session import Photo
-from app.widgets import guarded, legend, plain
+from app.widgets import chart, guarded, legend, plain
 from lafe.branches import Switches
 from lafe.evidence import Evidence, evidence
 from lafe.numbers import percent
-
-QUIET = {"displayModeBar": False}
 
 
 @guarded
@@ -61,8 +59,10 @@ def _why(photo: Photo, checkpoint: str, found: Evidence, a: str, b: str) -> None
             st.image(painted, width="stretch", alt=f"Where the photo speaks for {a} against {b}")
             st.html(legend(scale, total.note))
     with right:
-        st.plotly_chart(
-            figures.waterfall(found.steps, "Difference"), theme=None, config=QUIET, key="why"
+        chart(
+            figures.waterfall(found.steps, "Difference"),
+            f"The logit of {a} minus that of {b}, part by part, and the sum",
+            "why",
         )
         st.caption(
             f"The logit of {plain(a)} minus that of {plain(b)}, part by part; the parts add up "

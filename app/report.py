@@ -10,13 +10,11 @@ import torch
 
 from app import ablation_figures, models, report_figures, session
 from app.card_view import model_card
-from app.widgets import guarded, plain
+from app.widgets import chart, guarded, plain
 from lafe import sweep
 from lafe.faithfulness import words
 from lafe.faithfulness.benchmark import FILE
 from lafe.numbers import percent, with_interval
-
-QUIET = {"displayModeBar": False}
 
 
 @guarded
@@ -80,11 +78,10 @@ def _accuracy(report: dict[str, Any]) -> None:
             f"model differs by {with_interval(against['difference'], sign=True)} points."
         )
     st.markdown("  \n".join(lines))
-    st.plotly_chart(
+    chart(
         report_figures.reliability(report["reliability"]),
-        theme=None,
-        config=QUIET,
-        key="reliability",
+        "How often the model is right, by how sure it is",
+        "reliability",
     )
     st.caption("On the dotted line the model is as often right as it is sure; below, too sure.")
 
@@ -110,27 +107,25 @@ def _branches(report: dict[str, Any]) -> None:
     if not switching:
         return
     with left:
-        st.plotly_chart(
+        chart(
             ablation_figures.shapley_grid(
                 100 * torch.tensor(switching["shapley"]["mean"]), "points"
             ),
-            theme=None,
-            config=QUIET,
-            key="mean-shapley",
+            "Mean Shapley values of the twelve branches, stage by branch",
+            "mean-shapley",
         )
         st.caption(
             "Mean exact Shapley values, in points of the true class's probability, over all test "
             "photos. Green helps, purple harms."
         )
     with right:
-        st.plotly_chart(
+        chart(
             report_figures.without_each(
                 {name: f["top1"] for name, f in switching["branch_off"].items()},
                 report["presets"]["full"]["top1"],
             ),
-            theme=None,
-            config=QUIET,
-            key="without-each",
+            "What top-1 changes without each of the twelve branches",
+            "without-each",
         )
         st.caption("What top-1 changes when one branch alone is off: left, the branch helped.")
 
@@ -198,11 +193,10 @@ def _table_four(data: str) -> None:
     for name, runs in sweeps.items():
         st.subheader("Table 4: branches left out in training", anchor=False)
         recipe = runs[0]["recipe"]
-        st.plotly_chart(
+        chart(
             report_figures.table_four(sweep.table(runs), sweep.ROWS),
-            theme=None,
-            config=QUIET,
-            key=f"sweep-{name}",
+            "Top-1 of each trained variant, by seed, with the means",
+            f"sweep-{name}",
         )
         st.caption(
             f"A dot is a seed, a bar their mean. Unlike in the paper: {recipe['backbone']} at "
