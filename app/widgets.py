@@ -115,7 +115,7 @@ def _switches_of(place: int, panel: Panel, side: str, branch: str) -> None:
         set_switches(place, switches)
 
     st.segmented_control(
-        f"{KINDS[branch[0]]} attention, {SIDES[side][0].lower()}",
+        f"Panel {LETTERS[place]}: {KINDS[branch[0]]} attention, {SIDES[side][0].lower()}",
         STAGES,
         selection_mode="multi",
         format_func=lambda stage: f"Stage {stage}",

@@ -39,7 +39,7 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_readme_s_python_runs(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = blocks(ROOT / "README.md", "python")
-    assert len(found) == 3
+    assert len(found) == 4
     names: dict[str, object] = {}
     for block in found:
         exec(compile(block, "README.md", "exec"), names)
@@ -50,6 +50,7 @@ def test_readme_s_python_runs(working_folder: Path, capsys: pytest.CaptureFixtur
     region, gate = printed[8:10]
     assert gate == re.sub(r"\[1, \d+,", "[1, 1,", region)
     assert printed[10] == " ".join([region] * 4)
+    assert float(re.sub(r"\D*(-?\d.*?)\)?$", r"\1", printed[-1])) == pytest.approx(0, abs=1e-4)
     assert names["switches"] == Switches.none()
 
 
