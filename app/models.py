@@ -75,9 +75,13 @@ def report(name: str) -> dict[str, Any]:
 
 
 def measured(name: str, file_name: str) -> dict[str, Any]:
-    """A JSON file of measurements in a checkpoint's folder; empty if there is none."""
+    """A JSON file of measurements in a checkpoint's folder; empty if none is of these weights."""
     file = _source(name).path / file_name
-    return _report(file, file.stat().st_mtime_ns) if file.is_file() else {}
+    found = _report(file, file.stat().st_mtime_ns) if file.is_file() else {}
+    if found and found.get("sha256") != cards()[name].sha256:
+        log.error("%s describes other weights than this checkpoint's: measure it again.", file)
+        return {}
+    return found
 
 
 def sweeps() -> dict[str, list[dict[str, Any]]]:

@@ -11,10 +11,11 @@ from lafe.data import PhotoDataset
 SMALL_BOX = 0.2
 HIDDEN_PARTS = 5
 GREY = 8
+FEWEST = 10
 
 
 def slices(dataset: PhotoDataset) -> dict[str, Tensor]:
-    """Which photos are in each subset, (N,) bool; only subsets that hold a photo.
+    """Which photos are in each subset, (N,) bool; only subsets of ten photos or more.
 
     Greyscale: no pixel of a thumbnail whose channels differ by more than 8 of 255.  With boxes and
     parts (CUB): the box covers less than a fifth of the photo; five or more of the 15 parts hidden.
@@ -33,7 +34,7 @@ def slices(dataset: PhotoDataset) -> dict[str, Tensor]:
         hidden = (dataset.parts[..., 2] == 0).sum(1)
         count = dataset.parts.shape[1]
         found[f"{HIDDEN_PARTS} or more of {count} parts hidden"] = hidden >= HIDDEN_PARTS
-    return {name: inside for name, inside in found.items() if inside.any()}
+    return {name: inside for name, inside in found.items() if inside.sum() >= FEWEST}
 
 
 def _is_grey(pixels: np.ndarray) -> bool:

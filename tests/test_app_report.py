@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
+from tiny import tiny_model
 
-from app import report_figures
-from lafe import sweep
+from app import models, report_figures
+from lafe import checkpoint, sweep
 from lafe.ablation import EVERY_BRANCH
 from lafe.numbers import with_interval
 
@@ -37,6 +38,18 @@ def test_every_checkpoint_has_its_figures(page: AppTest) -> None:
         if "against_plain" in report:
             difference = report["against_plain"]["difference"]
             assert with_interval(difference, sign=True) in text
+
+
+def test_figures_of_other_weights_are_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "folders", lambda: [tmp_path])
+    checkpoint.save(tiny_model(), tmp_path / "mine", [str(k) for k in range(5)])
+    sha256 = checkpoint.load_card(tmp_path / "mine").sha256
+    for name, of in (("report.json", sha256), ("faithfulness.json", "0" * 64)):
+        (tmp_path / "mine" / name).write_text(json.dumps({"sha256": of}))
+    assert models.report("mine") == {"sha256": sha256}
+    assert models.measured("mine", "faithfulness.json") == {}
 
 
 def test_what_is_lost_without_a_branch_is_a_difference() -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -16,7 +17,8 @@ def photo(file: Path, colour: tuple[int, int, int]) -> Path:
     return file
 
 
-def test_each_photo_is_in_its_subsets(tmp_path: Path) -> None:
+def test_each_photo_is_in_its_subsets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lafe.slices.FEWEST", 1)
     colours = [(90, 90, 90), (90, 94, 98), (90, 94, 99), (200, 10, 10)]
     paths = [photo(tmp_path / f"{i}.png", c) for i, c in enumerate(colours)]
     # Of 2,000 px: 400 is a fifth, 399 is less.
@@ -30,6 +32,14 @@ def test_each_photo_is_in_its_subsets(tmp_path: Path) -> None:
         "box under 20% of the photo": [False, True, False, True],
         "5 or more of 15 parts hidden": [False, True, False, False],
     }
+
+
+@pytest.mark.parametrize(("photos", "names"), [(9, []), (10, ["greyscale"])])
+def test_a_subset_of_a_few_photos_says_nothing(
+    tmp_path: Path, photos: int, names: list[str]
+) -> None:
+    paths = [photo(tmp_path / "grey.png", (90, 90, 90))] * photos
+    assert list(slices(PhotoDataset("p", paths, [0] * photos, ["a"]))) == names
 
 
 def test_empty_subsets_and_missing_annotations_are_left_out(tmp_path: Path) -> None:

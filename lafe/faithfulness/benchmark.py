@@ -111,6 +111,7 @@ def measure(
             lines.flush()
     report = {
         "checkpoint": model.card.name,
+        "sha256": model.card.sha256,
         "command": f"lafe faithfulness {model.card.name} --data DIR --photos {count}"
         f" --methods {' '.join(methods)}" + ("" if bfloat16 else " --float32"),
         "date": datetime.now(UTC).date().isoformat(),
