@@ -41,6 +41,7 @@ def _of(photo: Photo, checkpoint: str) -> None:
             index=predicted,
             format_func=lambda i: classes[i] + (" (predicted)" if i == predicted else ""),
             key=f"target-{photo.digest[:8]}-{checkpoint}",
+            persist_state="session",
             width=330,
         )
         output = st.segmented_control(
@@ -50,6 +51,7 @@ def _of(photo: Photo, checkpoint: str) -> None:
             default="probability",
             required=True,
             key="ablation-output",
+            persist_state="session",
             help="A centred logit is the logit minus its mean over all classes: a raw logit "
             "carries a part that is common to all.",
         )

@@ -54,6 +54,7 @@ def explanations(photo: Photo) -> None:
         format_func=lambda name: METHODS[name].title + (" (slow)" if METHODS[name].slow else ""),
         max_selections=MOST,
         key="attribution-methods",
+        persist_state="session",
     )
     every = _question(photo, visit)
     with st.container(horizontal=True):
@@ -64,6 +65,7 @@ def explanations(photo: Photo) -> None:
             required=True,
             default=True,
             key="attribution-own",
+            persist_state="session",
         )
         chosen = st.segmented_control(
             "Deletion and insertion, against",
@@ -72,6 +74,7 @@ def explanations(photo: Photo) -> None:
             required=True,
             default="off",
             key="attribution-against",
+            persist_state="session",
             help="In 16 steps the pixels that a map names first give way to a blurred or plain "
             "photo, or come back: the class should fall, or rise, faster than in random order.",
         )
@@ -99,6 +102,7 @@ def _question(photo: Photo, visit: Visit) -> dict[int, Asked]:
             classes,
             index=classes.index(best),
             key=f"attribution-target-{photo.digest[:8]}-{first}",
+            persist_state="session",
             width=330,
         )
         versus = st.selectbox(
@@ -107,6 +111,7 @@ def _question(photo: Photo, visit: Visit) -> dict[int, Asked]:
             index=None,
             placeholder="any other class",
             key=f"attribution-versus-{first}",
+            persist_state="session",
             width=330,
         )
     return {

@@ -35,10 +35,18 @@ def _of(photo: Photo, checkpoint: str) -> None:
 
     with st.container(horizontal=True):
         key = f"{photo.digest[:8]}-{checkpoint}"
-        a = st.selectbox("Why", order, index=0, format_func=shown, key=f"a-{key}", width=330)
+        a = st.selectbox(
+            "Why",
+            order,
+            index=0,
+            format_func=shown,
+            key=f"a-{key}",
+            width=330,
+            persist_state="session",
+        )
         b = st.selectbox(
             "rather than", order, index=min(1, len(order) - 1), format_func=shown, key=f"b-{key}",
-            width=330,
+            width=330, persist_state="session",
         )  # fmt: skip
     if a == b:
         st.info("Choose two classes.")

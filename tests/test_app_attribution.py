@@ -81,3 +81,15 @@ def test_what_was_stopped_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     jobs[0].run(lambda done: None)
     assert explaining.jobs(photo, every, ["occlusion"], None) == []
     assert explaining.layer(photo, every[0], "occlusion").signed
+
+
+def test_choices_survive_another_page() -> None:
+    at = upload(app(), ("owl.png", DATA)).switch_page("app/attribution.py").run()
+    at.multiselect(key="attribution-methods").set_value(["evidence"]).run()
+    versus = next(box for box in at.selectbox if box.label == "and not")
+    versus.set_value(versus.options[0]).run()
+    at.switch_page("app/stages.py").run()
+    at.switch_page("app/attribution.py").run()
+    assert not at.exception
+    assert at.multiselect(key="attribution-methods").value == ["evidence"]
+    assert next(box for box in at.selectbox if box.label == "and not").value == versus.options[0]

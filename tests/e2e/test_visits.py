@@ -189,6 +189,24 @@ def test_a_click_in_the_picture_of_all_settings_opens_that_setting(visitor: Visi
     visitor.sees(0, 1, ALL)
 
 
+def test_attribution_computes_what_is_slow_when_asked(visitor: Visitor) -> None:
+    visitor.opens()
+    visitor.uploads(1)
+    visitor.sees(0, 1, ALL)
+    visitor.goes_to("Attribution")
+    page = visitor.page
+    expect(page.get_by_role("img", name="The photo under Grad-CAM at stage 5")).to_have_count(2)
+    visitor.chooses(page.get_by_role("combobox", name="Methods"), "Integrated Gradients (slow)")
+    expect(page.get_by_text("Not computed yet.")).to_have_count(2)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Compute what is missing (2)").click()
+    slow = page.get_by_role("img", name="The photo under Integrated Gradients")
+    expect(slow).to_have_count(2)
+    expect(page.get_by_text("Not computed yet.")).to_have_count(0)
+    for place in range(2):
+        assert slow.nth(place).evaluate("e => e.decode().then(() => e.naturalWidth)") > 100
+
+
 def test_downloads_hold_what_is_seen(visitor: Visitor, browser: Browser, tmp_path: Path) -> None:
     visitor.opens("b=r_dis345.c_dis5")
     visitor.uploads(1)
