@@ -254,6 +254,16 @@ class HoursCallback(L.Callback):
         self.seconds = state["seconds"]
 
 
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps the best epoch; of equals, which are common on few photos, the one trained longest."""
+
+    def check_monitor_top_k(self, trainer: L.Trainer, current: Tensor | None = None) -> bool:
+        best = self.best_model_score
+        if current is None or best is None:
+            return super().check_monitor_top_k(trainer, current)
+        return trainer.strategy.reduce_boolean_decision(bool(current >= best))
+
+
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes beside the old file, then takes its place: a kill leaves one of the two, whole.
 
@@ -314,7 +324,7 @@ def train(
             module.model.backbone.std,
         )
         probe_first(module.model, photos.photos["train"], photos.splits["train"].labels, transform)
-    best = ModelCheckpoint(
+    best = BestCheckpoint(
         folder, "best", monitor="val/top1", mode="max", enable_version_counter=False
     )
     # On its own: save_last writes only when the best one is written.
