@@ -481,7 +481,14 @@ def test_the_command_resumes_where_it_was_cut(
     assert len(done) == 1
     assert again["maps"] == report["maps"]  # bit for bit
 
-    other = given | {"photos": 3}
+    done.clear()
+    more = benchmark.measure(checkpoint, shared_data, **given | {"photos": 3})  # type: ignore[arg-type]
+    assert len(done) == 1
+    assert more["photos"] == 3
+    fewer = benchmark.measure(checkpoint, shared_data, **given)  # type: ignore[arg-type]
+    assert (fewer["photos"], fewer["maps"]) == (2, report["maps"])
+
+    other = given | {"methods": ("D",)}
     with pytest.raises(ValueError, match="other settings"):
         benchmark.measure(checkpoint, shared_data, **other)  # type: ignore[arg-type]
 
@@ -489,7 +496,7 @@ def test_the_command_resumes_where_it_was_cut(
 def test_a_photos_figures_are_those_of_its_maps(checkpoint: Path, shared_data: Path) -> None:
     model = lafe.load(checkpoint)
     test = load_benchmark("cub", shared_data, "test").subset([5])
-    settings = benchmark.Settings("", 1, ("D",), stability=0, bfloat16=False)
+    settings = benchmark.Settings("", ("D",), stability=0, bfloat16=False)
     found = benchmark.Bench(model, settings).photo(test, stability=False)
     picture = test.photo(0)
     x = model.preprocess(picture)
@@ -512,7 +519,7 @@ def test_a_photos_figures_are_those_of_its_maps(checkpoint: Path, shared_data: P
         if visible
     }
     assert set(found["chance"]) == {"box", "parts", *(n for n, m in seen.items() if m is not None)}
-    half = benchmark.Bench(model, benchmark.Settings("", 1, ("D",), stability=0)).photo(
+    half = benchmark.Bench(model, benchmark.Settings("", ("D",), stability=0)).photo(
         test, stability=False
     )
     assert half["maps"]["D"]["deletion"] == pytest.approx(curve.deletion_area, abs=0.02)

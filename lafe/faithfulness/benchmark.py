@@ -41,11 +41,10 @@ FINENESS = {"integrated-gradients": 8, "gradient-shap": 8, "occlusion": 7, "supe
 
 @dataclass(frozen=True)
 class Settings:
-    """What is measured.  Figures of other settings are never mixed.
+    """What is measured of each photo.  Figures of other settings are never mixed.
 
     Attributes:
         sha256: of the checkpoint's weights.
-        photos: how many test photos, drawn at random.
         methods: at most ten names of ``lafe.attribution.METHODS``.
         steps: of deletion and insertion, against ``against``.
         stability: how many of the photos are used for randomisation and noise, which are slow.
@@ -54,7 +53,6 @@ class Settings:
     """
 
     sha256: str
-    photos: int
     methods: tuple[str, ...]
     steps: int = 16
     against: str = "blur"
@@ -77,7 +75,7 @@ def measure(
     """Measure a checkpoint's explanations; writes ``faithfulness.json``.
 
     Each photo's figures are added to ``RUNS/faithfulness-NAME.jsonl`` as soon as they are known, so
-    that a run which was cut goes on where it stopped.
+    that a run which was cut goes on where it stopped, and more photos can follow.
 
     Args:
         checkpoint: name or folder, of a model of birds.
@@ -98,7 +96,7 @@ def measure(
     test = load_benchmark("cub", data, "test")
     _check(model, photos, methods, test)
     count = min(photos, len(test))
-    settings = Settings(model.card.sha256, count, tuple(methods), bfloat16=bfloat16)
+    settings = Settings(model.card.sha256, tuple(methods), bfloat16=bfloat16)
     chosen = np.random.default_rng(settings.seed).permutation(len(test))[:count].tolist()
     file = Path(runs) / f"faithfulness-{model.card.name}.jsonl"
     rows = _resume(file, settings)
@@ -118,7 +116,7 @@ def measure(
         "split": "test",
         "settings": asdict(settings),
         "steps_of_methods": {name: FINENESS[name] for name in methods if name in FINENESS},
-    } | summary.of(rows)
+    } | summary.of(rows[:count])
     write_json((Path(out) if out else folder) / FILE, report)
     return report
 
