@@ -19,6 +19,7 @@ from lafe.faithfulness.benchmark import FILE
 from lafe.numbers import with_interval
 
 SWEEPS = "checkpoints/results"
+SPEED = "docs/bench.json"
 BEGIN = "<!-- figures: written by `lafe results` -->"
 END = "<!-- end of figures -->"
 
@@ -84,15 +85,18 @@ def read(folders: Iterable[Path]) -> list[Result]:
     return results
 
 
-def render(folders: Iterable[Path], sweeps: Path | None = None) -> str:
+def render(folders: Iterable[Path], sweeps: Path | None = None, speed: Path | None = None) -> str:
     """All measured figures, as the Markdown of ``docs/results.md``.
 
-    ``sweeps`` is the folder of the result files of ``lafe sweep``.
+    ``sweeps`` is the folder of the result files of ``lafe sweep``; ``speed`` is the file of ``lafe
+    bench``, left out where it is missing.
     """
     results = read(folders)
     summary = f"## In one table\n\n{_summary(results)}\n"
     trained = [_sweep(*item) for item in sweep.read(sweeps).items()] if sweeps else []
-    return "\n".join([_HEAD, summary, *map(_section, results), *trained, _EXPLAINED])
+    measured = [_speed(speed)] if speed is not None and speed.is_file() else []
+    sections = map(_section, results)
+    return "\n".join([_HEAD, summary, *sections, *trained, *measured, _EXPLAINED])
 
 
 def render_summary(folders: Iterable[Path]) -> str:
@@ -114,7 +118,7 @@ def write(root: Path) -> list[Path]:
     folders = checkpoints(root)
     results, readme = root / "docs" / "results.md", root / "README.md"
     text = between_markers(readme.read_text(encoding="utf-8"), render_summary(folders))
-    results.write_text(render(folders, root / SWEEPS), encoding="utf-8")
+    results.write_text(render(folders, root / SWEEPS, root / SPEED), encoding="utf-8")
     readme.write_text(text, encoding="utf-8")
     return [results, readme]
 
@@ -158,6 +162,35 @@ def _sweep(name: str, runs: Sequence[dict[str, Any]]) -> str:
         f"{runs[0]['classes']} classes, {first['epochs']} epochs; {runs[0]['photos']:,} test "
         "photos.  All rows: the same recipe and epochs.  The deviation is that over seeds.\n\n"
         f"{_table(head, cells)}"
+    )
+
+
+def _speed(file: Path) -> str:
+    """Ratios of medians, a table a model."""
+    measured = json.loads(file.read_text(encoding="utf-8"))
+    head = ["work", "against", "ratio", "by multiplications", "at most", "s", "s", "turns"]
+    tables = []
+    for name, model in measured["models"].items():
+        rows = [
+            [
+                *(r["work"], r["against"]),
+                *(f"{v:.3g}" for v in (r["ratio"], r["floor"], r["at_most"], *r["seconds"])),
+                str(r["repeats"]),
+            ]
+            for r in model["rows"]
+        ]
+        memory = model["peak_memory_gb"]
+        peak = "not measured" if memory is None else f"{memory:.2f} GB"
+        tables.append(
+            f"{name}; peak memory of `factorial` over the model's own: {peak}:\n\n"
+            f"{_table(head, rows)}"
+        )
+    return (
+        f"## Speed\n\nFrom `{SPEED}`, written by `lafe bench --out {SPEED}` with "
+        f"{measured['threads']} threads (torch {measured['torch']}, {measured['machine']}).  A "
+        "ratio is that of the medians of both sides, which took turns; under 1, the work is faster.  “By "
+        "multiplications”: the same ratio, counted.  “At most” was asked for ResNet-50 at 448 "
+        "px.\n\n" + "\n".join(tables)
     )
 
 

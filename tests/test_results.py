@@ -171,6 +171,23 @@ def test_table_4_is_made_of_the_result_files(tmp_path: Path) -> None:
     assert "net at 96 px, 9 classes, 4 epochs; 1,200 test photos" in text
 
 
+def test_speed_is_that_of_the_bench(tmp_path: Path) -> None:
+    line = {
+        "work": "a work", "against": "another", "ratio": 0.4567, "floor": 0.2, "at_most": 0.5,
+        "seconds": [0.123, 0.456], "repeats": 7,
+    }  # fmt: skip
+    models = {"net at 96": {"rows": [line], "peak_memory_gb": 0.251}}
+    machine = {"threads": 3, "torch": "9.9", "machine": "x"}
+    file = tmp_path / "bench.json"
+    assert "## Speed" not in results.render([], speed=file)
+    file.write_text(json.dumps(machine | {"models": models}))
+    text = results.render([], speed=file)
+    cells = ["another", "0.457", "0.2", "0.5", "0.123", "0.456", "7"]
+    assert row(text, "a work") == cells
+    assert "net at 96; peak memory of `factorial` over the model's own: 0.25 GB" in text
+    assert "3 threads (torch 9.9, x)" in text
+
+
 def test_percent_and_interval_by_hand() -> None:
     value = {"mean": 0.03125, "low": -0.0049, "high": 0.067}
     assert with_interval(value, sign=True) == "+3.1 (-0.5 to +6.7)"
@@ -207,7 +224,7 @@ def test_committed_figures_are_up_to_date() -> None:
     if not results.read(folders):
         pytest.skip("No checkpoint was measured yet.")
     assert (ROOT / "docs" / "results.md").read_text() == results.render(
-        folders, ROOT / results.SWEEPS
+        folders, ROOT / results.SWEEPS, ROOT / results.SPEED
     ), "lafe results"
     readme = (ROOT / "README.md").read_text()
     assert readme == results.between_markers(readme, results.render_summary(folders))
