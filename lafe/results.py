@@ -189,8 +189,8 @@ def _speed(file: Path) -> str:
         f"## Speed\n\nFrom `{SPEED}`, written by `lafe bench --out {SPEED}` with "
         f"{measured['threads']} threads (torch {measured['torch']}, {measured['machine']}).  A "
         "ratio is that of the medians of both sides, which took turns; under 1, the work is "
-        "faster.  “By multiplications”: the same ratio, counted.  “At most” was asked for ResNet-50 at 448 "
-        "px.\n\n" + "\n".join(tables)
+        "faster.  “By multiplications”: the same ratio, counted.  “At most” was asked for "
+        "ResNet-50 at 448 px.\n\n" + "\n".join(tables)
     )
 
 
