@@ -28,11 +28,11 @@ class Preprocess:
     std: tuple[float, ...]
 
     def __call__(self, photo: Image.Image) -> Tensor:
-        """RGB photo -> (1, 3, S, S) float32."""
+        """RGB photo -> (1, 3, S, S) float32, channels last: models are faster on it."""
         square = photo.convert("RGB").resize((self.resize, self.resize), Image.Resampling.BILINEAR)
         pixels = torch.from_numpy(np.array(square)).permute(2, 0, 1)
         transform = test_transform(self.resize, self.input_size, self.mean, self.std)
-        return transform(pixels)[None]
+        return transform(pixels)[None].contiguous(memory_format=torch.channels_last)
 
     def view_box(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
         """The part of a photo of (width, height) px that the model sees: left, top, right, bottom.
