@@ -129,11 +129,12 @@ def resident(pid: int) -> int:
 
 def summary(values: list[float]) -> dict[str, float] | None:
     """Median and 95th percentile."""
-    if len(values) < 2:
+    if not values:
         return None
+    p95 = statistics.quantiles(values, n=20)[-1] if len(values) > 1 else values[0]
     return {
         "median": round(statistics.median(values), 3),
-        "p95": round(statistics.quantiles(values, n=20)[-1], 3),
+        "p95": round(p95, 3),
         "count": len(values),
     }
 
