@@ -324,6 +324,7 @@ def test_the_keyboard_is_enough(visitor: Visitor) -> None:
     page.keyboard.press("Space")
     setting = ALL.without("r_con", stages=(4,))
     visitor.sees(0, 1, setting)
+    visitor.waits()
     tab_to(visitor.setting(1))
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("option").first).to_be_visible()
