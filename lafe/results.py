@@ -254,7 +254,7 @@ def _section(r: Result) -> str:
         parts += ["Harder photos:", _slices(r.report["slices"])]
     parts += ["Photos of what the model does not know:", _unknown(r)]
     if (file := r.folder / FILE).is_file():
-        parts += ["What the maps are worth:", _faithfulness(file)]
+        parts += ["What the maps are worth:", _faithfulness(file, r.card.sha256)]
     if r.card.limits:
         parts += ["Limits:", "".join(f"- {limit}\n" for limit in r.card.limits)]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
@@ -403,9 +403,11 @@ def _unknown(r: Result) -> str:
     return _table([*head, *(f"photos of `{name}` caught, %" for name in foreign)], rows)
 
 
-def _faithfulness(file: Path) -> str:
+def _faithfulness(file: Path, sha256: str) -> str:
     """Answers, and a row a map."""
     measured = json.loads(file.read_text(encoding="utf-8"))
+    if measured["sha256"] != sha256:
+        raise ResultsError(f"{file} describes other weights: run `lafe faithfulness`.")
     answers = "".join(f"- *{question}*  {answer}\n" for question, answer in words.answers(measured))
     columns = words.table(measured)
     rows = list(zip(*columns.values(), strict=True))

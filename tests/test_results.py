@@ -1,6 +1,7 @@
 """The generated tables hold the reports' figures, and the committed ones are up to date."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -199,6 +200,14 @@ def test_report_of_other_weights_is_refused(root: Path, tmp_path: Path) -> None:
     stale = (root / "checkpoints" / "full" / "report.json").read_text()
     (folder / "report.json").write_text(stale)
     with pytest.raises(results.ResultsError, match="other weights"):
+        results.render([folder])
+
+
+def test_faithfulness_of_other_weights_is_refused(root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "full"
+    shutil.copytree(root / "checkpoints" / "full", folder)
+    (folder / "faithfulness.json").write_text('{"sha256": "0"}')
+    with pytest.raises(results.ResultsError, match="lafe faithfulness"):
         results.render([folder])
 
 
