@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 import streamlit as st
 from PIL import Image
+from torch import Tensor
 
-from app.outcome import Evaluated, evaluate
+from app import outcome
+from app.outcome import Evaluated
 from app.session import Panel, Photo
 from lafe import checkpoint, sweep
 from lafe.ablation import Table, factorial
-from lafe.branches import Switches
+from lafe.branches import ATTRIBUTES, Switches
 from lafe.card import Card
 from lafe.controls import Controls
 from lafe.evidence import Evidence, evidence
@@ -26,6 +29,7 @@ from lafe.unknown import looks_unknown
 
 MAX_MODELS = 8
 MAX_PREPARED = 48
+MAX_ATTRIBUTES = 100  # half a MB each
 MAX_EVALUATED = 5000  # a few kB each
 KEEP_SECONDS = 1800
 LOOK_AGAIN_SECONDS = 10  # for checkpoints that were added
@@ -48,6 +52,8 @@ class Source(NamedTuple):
 
 
 Setting = tuple[int, Controls]  # of a panel, as a key
+
+_OF = {side: Switches.only(*branches) for side, branches in ATTRIBUTES.items()}
 
 
 def cards() -> dict[str, Card]:
@@ -187,7 +193,10 @@ def _sweeps(folders: tuple[Path, ...]) -> dict[str, list[dict[str, Any]]]:
 
 @st.cache_resource(max_entries=MAX_MODELS, show_spinner="Loading the model")
 def _model(source: Source) -> LAFE:
-    return checkpoint.load(source.path)
+    loaded = checkpoint.load(source.path)
+    gc.collect()
+    gc.freeze()  # Streamlit collects garbage after each click: not among what is loaded for good
+    return loaded
 
 
 # Arguments with an underscore are no part of a key.
@@ -202,7 +211,20 @@ def _prepared(digest: str, box: Box, source: Source, _model: LAFE, _photo: Photo
 def _evaluated(
     digest: str, box: Box, source: Source, setting: Setting, _prepared: Prepared
 ) -> Evaluated:
-    return evaluate(_prepared, Switches.from_index(setting[0]))
+    mask, controls = setting
+    D, C = (
+        _attribute(digest, box, source, side, (mask & _OF[side].index, controls), _prepared)
+        for side in ATTRIBUTES
+    )
+    return outcome.evaluated(_prepared.final(D, C))
+
+
+@st.cache_resource(max_entries=MAX_ATTRIBUTES, ttl=KEEP_SECONDS, show_spinner=False)
+def _attribute(
+    digest: str, box: Box, source: Source, side: str, setting: Setting, _prepared: Prepared
+) -> Tensor:
+    """A click changes one side of a setting; the other is here."""
+    return _prepared.attribute(side, Switches.from_index(setting[0]))
 
 
 @st.cache_resource(max_entries=MAX_EVALUATED, ttl=KEEP_SECONDS, show_spinner=False)

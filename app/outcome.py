@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lafe.branches import Switches
 from lafe.overlay import Map, map_of
-from lafe.prepare import Prepared
+from lafe.prepare import Fused
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,13 +88,10 @@ class Change:
         return 100 * (self.probability_after - self.probability_before)
 
 
-def evaluate(prepared: Prepared, switches: Switches) -> Evaluated:
-    """One fusion for the logits and the maps; the logits have the bits of the model's own."""
-    fused = prepared.fused(switches)
-    with torch.no_grad():
-        logits = prepared.model.classify(fused.F5)[0]
+def evaluated(fused: Fused) -> Evaluated:
+    """What is kept of a setting; the logits have the bits of the model's own."""
     maps = {"final": map_of(fused.F5), "dis": map_of(fused.D), "con": map_of(fused.C)}
-    return Evaluated(logits, maps)
+    return Evaluated(fused.logits, maps)
 
 
 def outcome(classes: list[str], logits: Tensor) -> Outcome:

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from lafe.branches import ATTRIBUTES, EVERY_BRANCH, STAGES, Switches
 from lafe.controls import Controls
-from lafe.fusion import Attribute
 from lafe.model import LAFE
 
 
@@ -80,12 +79,28 @@ class Prepared:
 
     @torch.inference_mode(False)
     @torch.no_grad()
-    def fused(self, switches: Switches) -> Fused:
-        """``D``, ``C``, ``F_5`` and the logits of a setting (Eq. 1-7, 10)."""
-        D = self._fuse(self.model.discriminative, switches)
-        C = self._fuse(self.model.confusable, switches)
+    def attribute(self, side: str, switches: Switches) -> Tensor:
+        """``D`` (``"dis"``) or ``C`` (``"con"``), (1, C_5, H_5, W_5) (Eq. 1-7); zeros if off.
+
+        It depends on the switches of its own side alone.
+        """
+        fuses = {"dis": self.model.discriminative, "con": self.model.confusable}[side]
+        out = None
+        if fuses is not None:
+            out = fuses.fuse([self._sum(stage, side, switches) for stage in fuses.stages])
+        return torch.zeros_like(self.features[-1]) if out is None else out
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def final(self, D: Tensor, C: Tensor) -> Fused:
+        """What two attributes make of the photo's features (Eq. 3, 10)."""
         F5 = self.features[-1] + D - C
         return Fused(D, C, F5, self.model.classify(F5)[0])
+
+    def fused(self, switches: Switches) -> Fused:
+        """``D``, ``C``, ``F_5`` and the logits of a setting."""
+        D, C = (self.attribute(side, switches) for side in ATTRIBUTES)
+        return self.final(D, C)
 
     def logits(self, switches: Switches) -> Tensor:
         """Logits (K,) of a setting; for its maps too, see :meth:`fused`."""
@@ -95,12 +110,6 @@ class Prepared:
         on = [b for b in ATTRIBUTES[side] if switches[stage, b] and (stage, b) in self.gates]
         maps = [self.branch_map(stage, branch) for branch in on]
         return sum(maps[1:], maps[0]) if maps else None
-
-    def _fuse(self, attribute: Attribute | None, switches: Switches) -> Tensor:
-        out = None
-        if attribute is not None:
-            out = attribute.fuse([self._sum(s, attribute.name, switches) for s in attribute.stages])
-        return torch.zeros_like(self.features[-1]) if out is None else out
 
 
 # Inference mode is switched off first (that switches gradients on), then gradients: nothing that is

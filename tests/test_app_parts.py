@@ -17,7 +17,7 @@ from app.controls import MODES, controlled, in_force
 from app.diagram import diagram
 from app.display import question
 from app.maps import Question
-from app.outcome import change, evaluate, outcome
+from app.outcome import change, evaluated, outcome
 from app.session import (
     AVERAGE,
     LAYERS,
@@ -88,7 +88,7 @@ def test_percent_says_neither_never_nor_always(probability: float, text: str) ->
 def test_evaluated_is_the_model() -> None:
     model, x = tiny_model(), photos(1)
     for switches in PRESETS.values():
-        found = evaluate(prepare(model, x), switches)
+        found = evaluated(prepare(model, x).fused(switches))
         with torch.no_grad():
             assert torch.equal(found.logits, model(x, switches)[0])
         total = found.maps["dis"] - found.maps["con"]
