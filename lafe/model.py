@@ -65,8 +65,9 @@ class LAFE(nn.Module):
     card: Card
     """What a checkpoint says of itself; set by :func:`lafe.load`."""
     preprocess: Preprocess
-    class_means: Tensor | None
     """Photo to input (1, 3, S, S), and the part of a photo that it sees."""
+    class_means: Tensor | None
+    """Pooled ``F_5`` of the training photos, (K, C_5), by which unknown photos are told."""
 
     def __init__(
         self,

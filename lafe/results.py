@@ -6,7 +6,7 @@ Whoever reads a figure there can find its file and the command that wrote it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,16 +85,16 @@ def read(folders: Iterable[Path]) -> list[Result]:
     return results
 
 
-def render(folders: Iterable[Path], sweeps: Path | None = None, speed: Path | None = None) -> str:
+def render(folders: Iterable[Path], sweeps: Path | None = None, speed: Sequence[Path] = ()) -> str:
     """All measured figures, as the Markdown of ``docs/results.md``.
 
-    ``sweeps`` is the folder of the result files of ``lafe sweep``; ``speed`` is the file of ``lafe
-    bench``, left out where it is missing.
+    ``sweeps`` is the folder of the result files of ``lafe sweep``; ``speed`` are files of ``lafe
+    bench``, the main one first.
     """
     results = read(folders)
     summary = f"## In one table\n\n{_summary(results)}\n"
     trained = [_sweep(*item) for item in sweep.read(sweeps).items()] if sweeps else []
-    measured = [_speed(speed)] if speed is not None and speed.is_file() else []
+    measured = [_speed(speed)] if speed else []
     sections = map(_section, results)
     return "\n".join([_HEAD, summary, *sections, *trained, *measured, _EXPLAINED])
 
@@ -118,9 +118,16 @@ def write(root: Path) -> list[Path]:
     folders = checkpoints(root)
     results, readme = root / "docs" / "results.md", root / "README.md"
     text = between_markers(readme.read_text(encoding="utf-8"), render_summary(folders))
-    results.write_text(render(folders, root / SWEEPS, root / SPEED), encoding="utf-8")
+    results.write_text(render(folders, root / SWEEPS, speed_files(root)), encoding="utf-8")
     readme.write_text(text, encoding="utf-8")
     return [results, readme]
+
+
+def speed_files(root: Path) -> list[Path]:
+    """Files of ``lafe bench`` in a checkout: the main one, then runs with other versions."""
+    main = root / SPEED
+    others = sorted(main.parent.glob(f"{main.stem}-*.json"))
+    return [main, *others] if main.is_file() else []
 
 
 def between_markers(text: str, table: str) -> str:
@@ -165,33 +172,46 @@ def _sweep(name: str, runs: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def _speed(file: Path) -> str:
-    """Ratios of medians, a table a model."""
-    measured = json.loads(file.read_text(encoding="utf-8"))
-    head = ["work", "against", "ratio", "by multiplications", "at most", "s", "s", "turns"]
+def _speed(files: Sequence[Path]) -> str:
+    """Ratios of medians, a table a model; then those of other runs that the first lacks."""
+    first, *others = (json.loads(file.read_text(encoding="utf-8")) for file in files)
     tables = []
-    for name, model in measured["models"].items():
-        rows = [
-            [
-                *(r["work"], r["against"]),
-                *(f"{v:.3g}" for v in (r["ratio"], r["floor"], r["at_most"], *r["seconds"])),
-                str(r["repeats"]),
-            ]
-            for r in model["rows"]
-        ]
+    for name, model in first["models"].items():
         memory = model["peak_memory_gb"]
         peak = "not measured" if memory is None else f"{memory:.2f} GB"
         tables.append(
             f"{name}; peak memory of `factorial` over the model's own: {peak}:\n\n"
-            f"{_table(head, rows)}"
+            f"{_ratios(model['rows'])}"
         )
+    for file, other in zip(files[1:], others, strict=True):
+        for name, model in other["models"].items():
+            known = {row["against"] for row in first["models"][name]["rows"]}
+            if more := [row for row in model["rows"] if row["against"] not in known]:
+                tables.append(f"{name}, from `docs/{file.name}`:\n\n{_ratios(more)}")
     return (
         f"## Speed\n\nFrom `{SPEED}`, written by `lafe bench --out {SPEED}` with "
-        f"{measured['threads']} threads (torch {measured['torch']}, {measured['machine']}).  A "
+        f"{first['threads']} threads (torch {first['torch']}, {first['machine']}).  A "
         "ratio is that of the medians of both sides, which took turns; under 1, the work is "
         "faster.  “By multiplications”: the same ratio, counted.  “At most” was asked for "
-        "ResNet-50 at 448 px.\n\n" + "\n".join(tables)
+        "ResNet-50 at 448 px.\n\n"
+        "Up to TorchCAM 0.4, a GradCAM's backward pass runs through the whole model; since 0.5 it "
+        "ends at the layers that are explained, here f_5, D and C, and both sides are little more "
+        "than a forward pass.  Where a ratio depends on the version, runs with both are below.\n\n"
+        + "\n".join(tables)
     )
+
+
+def _ratios(rows: Iterable[Mapping[str, Any]]) -> str:
+    head = ["work", "against", "ratio", "by multiplications", "at most", "s", "s", "turns"]
+    cells = [
+        [
+            *(r["work"], r["against"]),
+            *(f"{v:.3g}" for v in (r["ratio"], r["floor"], r["at_most"], *r["seconds"])),
+            str(r["repeats"]),
+        ]
+        for r in rows
+    ]
+    return _table(head, cells)
 
 
 def _summary(results: Sequence[Result]) -> str:

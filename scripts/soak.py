@@ -2,7 +2,7 @@
 
 Each visitor has a context of one browser, and a drawing, a checkpoint and switches of their own.
 After each click on a switch, panel A must show what the model gives, computed here, without the
-app.  Then one photo after the other is uploaded, to see whether memory grows.
+app.  Then ten photos a visitor are uploaded and looked at, to see whether memory grows.
 
     python scripts/soak.py --visitors 50 --seconds 120 --uploads 500 --out soak.json
     python scripts/soak.py --visitors 1 --uploads 0      # the latency of a click, alone
@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import statistics
 import sys
 import time
@@ -32,6 +33,9 @@ from lafe.prepare import Prepared
 
 PATIENCE = 300  # seconds
 WARM_UPLOADS = 50  # after so many, caches are full
+AT_ONCE = 10  # uploads of one visitor
+AT_THE_DOOR = 2  # visitors who open the page at the same time: the browser's work, not the app's
+UPLOAD_TO = "birds"
 ROUNDING = 4e-4  # two machines' sums may round to neighbouring shares
 
 # Clicks, and looks at every frame until panel A says one of the wanted sentences.
@@ -68,57 +72,104 @@ def sentences(photo: Prepared, switches: Switches) -> set[str]:
     return {f"Five likeliest classes; first {name} with {share}" for share in shares}
 
 
-async def arrive(page: Page, address: str, checkpoint: str, seed: int) -> float:
-    """Open the app, upload a drawing, wait for a prediction; returns the seconds it took."""
+async def arrive(page: Page, address: str, checkpoint: str, *seeds: int) -> float:
+    """Open the app, upload drawings, wait for a prediction; returns the seconds it took."""
     start = time.monotonic()
     await page.goto(f"{address}/?checkpoint={checkpoint}")
-    await page.locator("input[type=file]").first.set_input_files(upload(drawing(seed)))
+    files = [upload(drawing(seed), f"{seed}.png") for seed in seeds]
+    await page.locator("input[type=file]").first.set_input_files(files)
     await page.locator('[aria-label^="Five likeliest classes"]').first.wait_for()
     return time.monotonic() - start
 
 
-async def visit(
-    browser: Browser, address: str, checkpoint: str, photo: Prepared, seed: int, seconds: float,
-    tally: Tally,
-) -> None:  # fmt: skip
-    """One visitor: arrive, then click switches until the time is over."""
-    context = await browser.new_context()
-    context.set_default_timeout(1000 * PATIENCE)
-    page = await context.new_page()
-    page.on("pageerror", lambda error: tally.wrong.append(f"visitor {seed}: {error}"))
-    rng, switches = random.Random(seed), Switches.all()
-    try:
-        tally.first.append(await arrive(page, address, checkpoint, seed))
+@dataclass
+class Visitor:
+    """Somebody with a drawing, a checkpoint and a window of their own."""
+
+    seed: int
+    photo: Prepared
+    page: Page
+    tally: Tally
+
+    @property
+    def checkpoint(self) -> str:
+        return self.photo.model.card.name
+
+    async def come(self, address: str, door: asyncio.Semaphore) -> None:
+        async with door:
+            took = await arrive(self.page, address, self.checkpoint, self.seed)
+        self.tally.first.append(took)
+        say(f"{len(self.tally.first)} visitors have come")
+
+    async def click(self, seconds: float) -> None:
+        """Click switches until the time is over; panel A must show what the model gives."""
+        rng, switches = random.Random(self.seed), Switches.all()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             stage, branch = rng.choice(EVERY_BRANCH)
-            before, switches = sentences(photo, switches), switches.toggled(stage, branch)
-            wanted = sentences(photo, switches)
-            took = await page.evaluate(CLICK, [branch, stage, sorted(wanted), PATIENCE])
-            tally.checked += 1
+            before, switches = sentences(self.photo, switches), switches.toggled(stage, branch)
+            wanted = sentences(self.photo, switches)
+            took = await self.page.evaluate(CLICK, [branch, stage, sorted(wanted), PATIENCE])
+            self.tally.checked += 1
             if took is None:
-                tally.wrong.append(f"visitor {seed}, {checkpoint}: {switches} never came")
+                self.tally.wrong.append(f"{self.seed}, {self.checkpoint}: {switches} never came")
                 return
             if not wanted & before:  # else it was there before the click
-                tally.clicks.append(took)
-    except Exception as error:
-        tally.wrong.append(f"visitor {seed}: {error}")
-    finally:
-        await context.close()
+                self.tally.clicks.append(took)
 
 
-async def memory_of(browser: Browser, address: str, pid: int, uploads: int) -> dict[str, int]:
-    """Resident memory of the app in kB, after some uploads and after all."""
+async def visits(browser: Browser, address: str, photos: list[Prepared], seconds: float) -> Tally:
+    """All come, a few at a time; when all are there, all click at once."""
+    tally = Tally()
+    visitors: list[Visitor] = []
+    for seed, photo in enumerate(photos):
+        context = await browser.new_context()
+        context.set_default_timeout(1000 * PATIENCE)
+        page = await context.new_page()
+        page.on("pageerror", lambda error: tally.wrong.append(str(error)))
+        visitors.append(Visitor(seed, photo, page, tally))
+    door = asyncio.Semaphore(AT_THE_DOOR)
+    for steps in (
+        [each.come(address, door) for each in visitors],
+        [each.click(seconds) for each in visitors],
+    ):
+        done = await asyncio.gather(*steps, return_exceptions=True)
+        tally.wrong += [str(error) for error in done if error is not None]
+    for visitor in visitors:
+        await visitor.page.context.close()
+    return tally
+
+
+async def memory_of(
+    browser: Browser, address: str, pid: int, uploads: int, tally: Tally
+) -> dict[str, int]:
+    """Resident memory of the app in kB after some uploads and after all; each gets its result."""
+    model = load(UPLOAD_TO)
     found: dict[str, int] = {}
-    context = await browser.new_context()
-    context.set_default_timeout(1000 * PATIENCE)
-    page = await context.new_page()
-    for count in range(1, uploads + 1):
-        await arrive(page, address, "", 10_000 + count)
-        if count in (WARM_UPLOADS, uploads):
-            found[f"after {count} uploads"] = resident(pid)
-    await context.close()
+    done = 0
+    while done < uploads:
+        seeds = [10_000 + done + i for i in range(min(AT_ONCE, uploads - done))]
+        context = await browser.new_context()
+        context.set_default_timeout(1000 * PATIENCE)
+        page = await context.new_page()
+        await arrive(page, address, UPLOAD_TO, *seeds)
+        for place, seed in enumerate(seeds, 1):
+            photo = prepare(model, model.preprocess(open_photo(drawing(seed))))
+            await page.get_by_role("button", name=re.compile(rf"^Photo {place}(, shown)?$")).click()
+            said = "|".join(map(re.escape, sentences(photo, Switches.all())))
+            await page.get_by_role("figure", name=re.compile(f"^({said})$")).first.wait_for()
+            tally.checked += 1
+            done += 1
+            if done in (WARM_UPLOADS, uploads):
+                found[f"after {done} uploads"] = resident(pid)
+        await context.close()
+        say(f"{done} uploads, {resident(pid) / 1000:,.0f} MB")
     return found
+
+
+def say(text: str) -> None:
+    """How far it is."""
+    print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
 
 
 def resident(pid: int) -> int:
@@ -146,18 +197,14 @@ async def soak(visitors: int, seconds: float, uploads: int) -> dict[str, Any]:
     for seed in range(visitors):
         model = models[seed % len(models)]
         photos.append(prepare(model, model.preprocess(open_photo(drawing(seed)))))
-    tally = Tally()
     with running_process() as (address, pid):
         async with async_playwright() as playwright:
             browser = await launch_async(playwright)
-            names = [photo.model.card.name for photo in photos]
-            await asyncio.gather(
-                *(
-                    visit(browser, address, name, photo, seed, seconds, tally)
-                    for seed, (name, photo) in enumerate(zip(names, photos, strict=True))
-                )
+            tally = await visits(browser, address, photos, seconds)
+            say(
+                f"{tally.checked} results of {visitors} visitors are checked: {tally.wrong or 'ok'}"
             )
-            memory = await memory_of(browser, address, pid, uploads)
+            memory = await memory_of(browser, address, pid, uploads, tally)
             await browser.close()
     return {
         "visitors": visitors,

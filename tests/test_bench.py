@@ -20,6 +20,16 @@ def test_multiplications_by_hand() -> None:
     assert bench.multiplications(lambda: conv(x)) == 8 * 8 * 6 * 4 * 9
 
 
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("inside", [False, True])
+def test_multiplications_there_and_back(groups: int, inside: bool) -> None:
+    conv = torch.nn.Conv2d(4, 8, 3, groups=groups)
+    x = torch.ones(1, 4, 10, 10, requires_grad=inside)  # if so, its gradient is computed too
+    there = 8 * 8 * 8 * (4 // groups) * 9
+    found = bench.multiplications(lambda: conv(x).sum().backward())
+    assert found == (3 if inside else 2) * there
+
+
 def test_sides_take_turns_and_medians_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     now, seen = [0.0], []
     durations = {"a": iter([9.0, 2.0, 3.0, 4.0]), "b": iter([9.0, 1.0, 1.5, 30.0])}

@@ -173,20 +173,27 @@ def test_table_4_is_made_of_the_result_files(tmp_path: Path) -> None:
 
 
 def test_speed_is_that_of_the_bench(tmp_path: Path) -> None:
-    line = {
-        "work": "a work", "against": "another", "ratio": 0.4567, "floor": 0.2, "at_most": 0.5,
-        "seconds": [0.123, 0.456], "repeats": 7,
-    }  # fmt: skip
-    models = {"net at 96": {"rows": [line], "peak_memory_gb": 0.251}}
-    machine = {"threads": 3, "torch": "9.9", "machine": "x"}
-    file = tmp_path / "bench.json"
-    assert "## Speed" not in results.render([], speed=file)
-    file.write_text(json.dumps(machine | {"models": models}))
-    text = results.render([], speed=file)
-    cells = ["another", "0.457", "0.2", "0.5", "0.123", "0.456", "7"]
-    assert row(text, "a work") == cells
+    def run(name: str, **changes: object) -> None:
+        line = {
+            "work": "a work", "against": "one", "ratio": 0.4567, "floor": 0.2, "at_most": 0.5,
+            "seconds": [0.123, 0.456], "repeats": 7,
+        }  # fmt: skip
+        rows = [line, line | {"work": "a second", "against": "two"} | changes]
+        models = {"net at 96": {"rows": rows, "peak_memory_gb": 0.251}}
+        machine = {"threads": 3, "torch": "9.9", "machine": "x"}
+        (tmp_path / "docs" / name).write_text(json.dumps(machine | {"models": models}))
+
+    (tmp_path / "docs").mkdir()
+    assert "## Speed" not in results.render([], speed=results.speed_files(tmp_path))
+    run("bench.json")
+    run("bench-old.json", against="an old one", ratio=0.3)
+    text = results.render([], speed=results.speed_files(tmp_path))
+    assert row(text, "a work") == ["one", "0.457", "0.2", "0.5", "0.123", "0.456", "7"]
     assert "net at 96; peak memory of `factorial` over the model's own: 0.25 GB" in text
     assert "3 threads (torch 9.9, x)" in text
+    assert text.count("| a work |") == 1
+    old = text[text.index("net at 96, from `docs/bench-old.json`") :]
+    assert row(old, "a second")[:2] == ["an old one", "0.3"]
 
 
 def test_percent_and_interval_by_hand() -> None:
@@ -233,7 +240,7 @@ def test_committed_figures_are_up_to_date() -> None:
     if not results.read(folders):
         pytest.skip("No checkpoint was measured yet.")
     assert (ROOT / "docs" / "results.md").read_text() == results.render(
-        folders, ROOT / results.SWEEPS, ROOT / results.SPEED
+        folders, ROOT / results.SWEEPS, results.speed_files(ROOT)
     ), "lafe results"
     readme = (ROOT / "README.md").read_text()
     assert readme == results.between_markers(readme, results.render_summary(folders))

@@ -99,8 +99,7 @@ def test_first_visit_says_what_to_do_and_shows_the_model(visitor: Visitor) -> No
 
 
 def test_upload_compares_full_with_plain_backbone(visitor: Visitor) -> None:
-    visitor.opens()
-    visitor.uploads(1)
+    visitor.arrives(1)
     visitor.sees(0, 1, ALL)
     visitor.sees(1, 1, NONE)
     pictures = visitor.page.get_by_role("img", name="The photo under the map Final F₅")
@@ -111,8 +110,7 @@ def test_upload_compares_full_with_plain_backbone(visitor: Visitor) -> None:
 
 
 def test_presets(visitor: Visitor) -> None:
-    visitor.opens()
-    visitor.uploads(2)
+    visitor.arrives(2)
     for name in ("no confusable", "stage 5 only", "no discriminative"):
         visitor.chooses(visitor.setting(0), name.capitalize())
         visitor.sees(0, 2, PRESETS[name])
@@ -120,8 +118,7 @@ def test_presets(visitor: Visitor) -> None:
 
 
 def test_a_single_switch_changes_its_panel_only(visitor: Visitor) -> None:
-    visitor.opens()
-    visitor.uploads(1)
+    visitor.arrives(1)
     visitor.sees(0, 1, ALL)
     visitor.switch(0, "r_con", 5).click()
     setting = ALL.without("r_con", stages=(5,))
@@ -133,8 +130,7 @@ def test_a_single_switch_changes_its_panel_only(visitor: Visitor) -> None:
 
 
 def test_equal_switches_are_said_to_be_identical(visitor: Visitor) -> None:
-    visitor.opens("a=r_dis345.c_con5")
-    visitor.uploads(1)
+    visitor.arrives(1, "a=r_dis345.c_con5")
     visitor.sees(1, 1, NONE)
     for branch, stage in (("r_dis", 3), ("r_dis", 4), ("r_dis", 5), ("c_con", 5)):
         visitor.switch(1, branch, stage).click()
@@ -143,8 +139,7 @@ def test_equal_switches_are_said_to_be_identical(visitor: Visitor) -> None:
 
 
 def test_a_second_photo_and_back(visitor: Visitor) -> None:
-    visitor.opens()
-    visitor.uploads(1)
+    visitor.arrives(1)
     visitor.sees(0, 1, ALL)
     page = visitor.page
     page.get_by_role("button", name="Add", exact=True).click()
@@ -159,8 +154,7 @@ def test_a_second_photo_and_back(visitor: Visitor) -> None:
 
 
 def test_a_third_panel(visitor: Visitor) -> None:
-    visitor.opens()
-    visitor.uploads(1)
+    visitor.arrives(1)
     visitor.sees(1, 1, NONE)
     page = visitor.page
     page.get_by_role("button", name="Add a panel").click()
@@ -175,8 +169,7 @@ def test_a_third_panel(visitor: Visitor) -> None:
 def test_a_click_in_the_picture_of_all_settings_opens_that_setting(visitor: Visitor) -> None:
     setting = Switches.parse("r_dis45.c_dis5.r_con5.c_con34")
     row = factorial(tiny_model(), photos(1)).to_frame().loc[setting.index]
-    visitor.opens()
-    visitor.uploads(1)
+    visitor.arrives(1)
     visitor.sees(0, 1, ALL)
     visitor.goes_to("Ablation")
     area = visitor.page.locator(".st-key-every-setting .nsewdrag")
@@ -190,8 +183,7 @@ def test_a_click_in_the_picture_of_all_settings_opens_that_setting(visitor: Visi
 
 
 def test_attribution_computes_what_is_slow_when_asked(visitor: Visitor) -> None:
-    visitor.opens()
-    visitor.uploads(1)
+    visitor.arrives(1)
     visitor.sees(0, 1, ALL)
     visitor.goes_to("Attribution")
     page = visitor.page
@@ -211,8 +203,7 @@ def test_attribution_computes_what_is_slow_when_asked(visitor: Visitor) -> None:
 
 
 def test_downloads_hold_what_is_seen(visitor: Visitor, browser: Browser, tmp_path: Path) -> None:
-    visitor.opens("b=r_dis345.c_dis5")
-    visitor.uploads(1)
+    visitor.arrives(1, "b=r_dis345.c_dis5")
     settings = (ALL, Switches.parse("r_dis345.c_dis5"))
     for place, setting in enumerate(settings):
         visitor.sees(place, 1, setting)
@@ -243,8 +234,7 @@ def test_downloads_hold_what_is_seen(visitor: Visitor, browser: Browser, tmp_pat
 
 
 def test_another_page_and_back(visitor: Visitor) -> None:
-    visitor.opens()
-    visitor.uploads(2)
+    visitor.arrives(2)
     visitor.sees(0, 2, ALL)
     visitor.switch(0, "c_con", 5).click()
     setting = ALL.without("c_con", stages=(5,))
@@ -265,8 +255,7 @@ def test_another_page_and_back(visitor: Visitor) -> None:
 def test_an_address_shows_the_same_to_somebody_else(
     visitor: Visitor, second_window: Visitor
 ) -> None:
-    visitor.opens()
-    visitor.uploads(1)
+    visitor.arrives(1)
     visitor.sees(0, 1, ALL)
     visitor.switch(0, "c_con", 3).click()
     setting = ALL.without("c_con", stages=(3,))
@@ -286,8 +275,7 @@ def test_an_address_shows_the_same_to_somebody_else(
 
 @pytest.mark.parametrize("size", [(800, 900)])
 def test_a_narrow_screen_shows_everything(visitor: Visitor) -> None:
-    visitor.opens()
-    visitor.uploads(1)
+    visitor.arrives(1)
     visitor.sees(0, 1, ALL)
     visitor.sees(1, 1, NONE)
     page = visitor.page
@@ -314,6 +302,7 @@ def test_the_keyboard_is_enough(visitor: Visitor) -> None:
                 return
         raise AssertionError(f"The tabulator key does not lead to {wanted}")
 
+    visitor.waits()
     tab_to(page.get_by_role("button", name="Upload", exact=True))
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")

@@ -41,6 +41,11 @@ class Visitor:
         self.page.goto(f"{self.address}/?{query}")
         expect(self.page.get_by_role("radio", name="Birds")).to_be_checked()
 
+    def arrives(self, seed: int, query: str = "") -> None:
+        """Open the app and give it a drawing."""
+        self.opens(query)
+        self.uploads(seed)
+
     def uploads(self, *seeds: int) -> None:
         """Give drawings to the uploader in the middle of the first page."""
         files = [upload(drawing(seed), f"drawing-{seed}.png") for seed in seeds]
@@ -48,9 +53,13 @@ class Visitor:
         self.page.locator(".st-key-first-upload input[type=file]").first.set_input_files(files)
 
     def waits(self) -> None:
-        """Until nothing is being drawn: an uploader that is about to go takes no file."""
+        """Until all is drawn: an uploader that is about to go takes no file.
+
+        And until pictures are here: those of a page that was left are gone from the server.
+        """
         app = self.page.get_by_test_id("stApp")
         expect(app).to_have_attribute("data-test-script-state", "notRunning")
+        self.page.wait_for_function("[...document.images].every(e => e.complete)")
 
     def figure(self, place: int) -> Locator:
         """A panel's five likeliest classes."""
@@ -69,6 +78,7 @@ class Visitor:
         self.page.get_by_role("option", name=option, exact=True).click()
 
     def goes_to(self, page: str) -> None:
+        self.waits()
         self.page.get_by_role("link", name=page, exact=True).click()
 
     def sees(self, place: int, seed: int, switches: Switches) -> None:
