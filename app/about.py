@@ -8,6 +8,7 @@ from app import session
 from app.card_view import model_card
 from app.components import live_diagram
 from app.models import cards
+from app.widgets import two_columns
 from lafe.branches import Switches
 
 PAPER = "https://doi.org/10.1145/3394171.3413883"
@@ -49,10 +50,10 @@ def reading() -> None:
 
 
 method()
-left, right = st.columns(2, gap="large")
-with left:
+sides = two_columns()
+with sides.cell():
     reading()
-with right:
+with sides.cell():
     chosen = session.visit().checkpoint
     if chosen is not None:
         model_card(chosen, cards()[chosen])

@@ -18,7 +18,7 @@ from app.components import data_url
 from app.explaining import RANDOM, Asked
 from app.maps import Layer, Scale
 from app.session import LETTERS, Panel, Photo, Visit
-from app.widgets import badge, chart, guarded, legend, plain, setting_name
+from app.widgets import badge, chart, guarded, legend, plain, setting_name, two_columns
 from lafe.attribution import METHODS
 from lafe.baselines import BASELINES
 from lafe.faithfulness import Curves
@@ -167,9 +167,9 @@ def _curves(photo: Photo, asked: Asked, methods: Sequence[str], against: str, pl
     }
     if not found:
         return
-    left, right = st.columns(2)
-    for kind, column in (("deletion", left), ("insertion", right)):
-        with column:
+    sides = two_columns()
+    for kind in ("deletion", "insertion"):
+        with sides.cell():
             st.markdown(f"**{kind.capitalize()}** of panel {LETTERS[place]}")
             figure = _figure(found, kind)
             chart(

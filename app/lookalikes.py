@@ -7,7 +7,7 @@ import streamlit as st
 from app import ablation_figures as figures
 from app import maps, models, photos, session
 from app.session import Photo
-from app.widgets import chart, guarded, legend, plain
+from app.widgets import chart, guarded, legend, plain, two_columns
 from lafe.branches import Switches
 from lafe.evidence import Evidence, evidence
 from lafe.numbers import percent
@@ -56,17 +56,17 @@ def _of(photo: Photo, checkpoint: str) -> None:
 
 
 def _why(photo: Photo, checkpoint: str, found: Evidence, a: str, b: str) -> None:
-    left, right = st.columns([2, 3], gap="large")
     heat = (found.backbone + found.dis + found.con).cpu().numpy()
     note = "logit of the one minus that of the other, by place"
     total = maps.Layer("Evidence", heat, note, signed=True)
     scale = maps.scale([total])
-    with left:
+    sides = two_columns()
+    with sides.cell():
         painted = maps.painted(models.seen(photo, checkpoint), total, scale, 0.6)
         if painted is not None and scale is not None:
             st.image(painted, width="stretch", alt=f"Where the photo speaks for {a} against {b}")
             st.html(legend(scale, total.note))
-    with right:
+    with sides.cell():
         chart(
             figures.waterfall(found.steps, "Difference"),
             f"The logit of {a} minus that of {b}, part by part, and the sum",
@@ -88,8 +88,9 @@ def _photos(photo: Photo, checkpoint: str, pair: dict[int, str]) -> None:
             "folder. No photo comes with this app."
         )
         return
-    for (label, name), column in zip(pair.items(), st.columns(len(pair), gap="large"), strict=True):
-        with column:
+    sides = two_columns()
+    for label, name in pair.items():
+        with sides.cell():
             st.markdown(f"**{plain(name)}**")
             near = photos.nearest(photo, checkpoint, label)
             tiles = st.columns(4, gap="small")

@@ -10,7 +10,7 @@ import torch
 
 from app import ablation_figures, models, report_figures, session
 from app.card_view import model_card
-from app.widgets import chart, guarded, plain
+from app.widgets import chart, guarded, plain, two_columns
 from lafe import sweep
 from lafe.faithfulness import words
 from lafe.faithfulness.benchmark import FILE
@@ -35,10 +35,10 @@ def page() -> None:
         width=330,
     )
     report = models.report(name)
-    left, right = st.columns(2, gap="large")
-    with left:
+    sides = two_columns()
+    with sides.cell():
         model_card(name, known[name])
-    with right:
+    with sides.cell():
         if report:
             _accuracy(report)
         else:
@@ -59,14 +59,17 @@ def _source(file: str, measured: dict[str, Any]) -> None:
 def _accuracy(report: dict[str, Any]) -> None:
     st.subheader("On test photos", anchor=False)
     full = report["presets"]["full"]
-    cells = st.columns(3)
-    cells[0].metric("Top-1", percent(full["top1"]), help="Its 95 % interval stands below.")
-    cells[1].metric("Top-5", percent(full["top5"]))
-    cells[2].metric(
-        "Calibration error",
-        percent(full["ece"]),
-        help="How far, on average, “how sure” lies from “how often right”.",
-    )
+    with st.container(horizontal=True, gap="large"):
+        st.metric(
+            "Top-1", percent(full["top1"]), help="Its 95 % interval stands below.", width="content"
+        )
+        st.metric("Top-5", percent(full["top5"]), width="content")
+        st.metric(
+            "Calibration error",
+            percent(full["ece"]),
+            help="How far, on average, “how sure” lies from “how often right”.",
+            width="content",
+        )
     against = report.get("against_plain")
     lines = [
         f"{report['photos']:,} photos, {report['classes']} classes; 95 % interval of top-1 over "
@@ -89,8 +92,8 @@ def _accuracy(report: dict[str, Any]) -> None:
 def _branches(report: dict[str, Any]) -> None:
     st.subheader("Branches switched off at inference", anchor=False)
     switching = report.get("switching")
-    left, right = st.columns(2, gap="large")
-    with left:
+    sides = two_columns()
+    with sides.cell():
         rows = report["presets"].items()
         st.table(
             {
@@ -104,21 +107,21 @@ def _branches(report: dict[str, Any]) -> None:
             "One trained model. Its “plain backbone” is all twelve branches off, not a trained "
             "plain backbone."
         )
+        if switching:
+            chart(
+                ablation_figures.shapley_grid(
+                    100 * torch.tensor(switching["shapley"]["mean"]), "points"
+                ),
+                "Mean Shapley values of the twelve branches, stage by branch",
+                "mean-shapley",
+            )
+            st.caption(
+                "Mean exact Shapley values, in points of the true class's probability, over all "
+                "test photos. Green helps, purple harms."
+            )
     if not switching:
         return
-    with left:
-        chart(
-            ablation_figures.shapley_grid(
-                100 * torch.tensor(switching["shapley"]["mean"]), "points"
-            ),
-            "Mean Shapley values of the twelve branches, stage by branch",
-            "mean-shapley",
-        )
-        st.caption(
-            "Mean exact Shapley values, in points of the true class's probability, over all test "
-            "photos. Green helps, purple harms."
-        )
-    with right:
+    with sides.cell():
         chart(
             report_figures.without_each(
                 {name: f["top1"] for name, f in switching["branch_off"].items()},
@@ -131,9 +134,9 @@ def _branches(report: dict[str, Any]) -> None:
 
 
 def _mistakes(report: dict[str, Any]) -> None:
-    left, right = st.columns([3, 2], gap="large")
+    sides = two_columns()
     switching = report.get("switching")
-    with left:
+    with sides.cell():
         st.subheader("Mixed up most often", anchor=False)
         pairs = (switching or report)["confused"]
         columns = {
@@ -152,7 +155,7 @@ def _mistakes(report: dict[str, Any]) -> None:
                 "The last column: the branch without which the most of these photos come right, "
                 "and how many. It was chosen on these photos, so it will mend fewer others."
             )
-    with right:
+    with sides.cell():
         _slices(report.get("slices", []))
 
 

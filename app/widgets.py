@@ -170,6 +170,11 @@ def preset_picker(place: int, panel: Panel) -> None:
     )
 
 
+def two_columns() -> Any:
+    """A grid of two columns; of one, where the window is narrow."""
+    return st.grid(2, min_column_width=380, gap="large")
+
+
 def set_switches(place: int, switches: Switches) -> None:
     """Callback: one panel's setting."""
     session.keep(session.visit().with_panel(place, switches=switches))
