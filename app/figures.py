@@ -24,18 +24,25 @@ def top_five(
     names = [name for name, _ in rows]
     values = [probability for _, probability in rows]
     places = list(range(len(rows)))
-    above = [place - 0.37 for place in places]  # the words stand above the bars
-    words: dict[str, Any] = {"y": above, "mode": "text", "cliponaxis": False}
+    # Few traces: a visitor waits for this figure after every click.
     data: list[dict[str, Any]] = [
-        {"type": "bar", "x": [1] * len(rows), "y": places, "marker": {"color": TRACK}},
-        {"type": "bar", "x": values, "y": places, "marker": {"color": _colours(names, truth)}},
-        {"x": [0] * len(rows), "text": _labels(names, truth), "textposition": "middle right"}
-        | words,
-        {"x": [1] * len(rows), "text": [percent(p) for p in values], "textposition": "middle left"}
-        | words,
+        {
+            "type": "bar",
+            "orientation": "h",
+            "width": 0.3,
+            "x": [1] * len(rows) + values,
+            "y": places * 2,
+            "marker": {"color": [TRACK] * len(rows) + _colours(names, truth)},
+        },
+        {
+            "x": [0] * len(rows) + [1] * len(rows),
+            "y": [place - 0.37 for place in places] * 2,  # the words stand above the bars
+            "mode": "text",
+            "text": _labels(names, truth) + [percent(p) for p in values],
+            "textposition": ["middle right"] * len(rows) + ["middle left"] * len(rows),
+            "cliponaxis": False,
+        },
     ]
-    for bar in data[:2]:
-        bar |= {"orientation": "h", "width": 0.3}
     if against is not None:
         data.append(
             {

@@ -20,6 +20,7 @@ from lafe.numbers import with_interval
 
 SWEEPS = "checkpoints/results"
 SPEED = "docs/bench.json"
+BROWSER = "docs/soak.json"
 BEGIN = "<!-- figures: written by `lafe results` -->"
 END = "<!-- end of figures -->"
 
@@ -85,18 +86,30 @@ def read(folders: Iterable[Path]) -> list[Result]:
     return results
 
 
-def render(folders: Iterable[Path], sweeps: Path | None = None, speed: Sequence[Path] = ()) -> str:
+def render(
+    folders: Iterable[Path],
+    sweeps: Path | None = None,
+    speed: Sequence[Path] = (),
+    browser: Sequence[Path] = (),
+) -> str:
     """All measured figures, as the Markdown of ``docs/results.md``.
 
     ``sweeps`` is the folder of the result files of ``lafe sweep``; ``speed`` are files of ``lafe
-    bench``, the main one first.
+    bench``, the main one first; ``browser`` those of ``scripts/soak.py``.
     """
     results = read(folders)
     summary = f"## In one table\n\n{_summary(results)}\n"
     trained = [_sweep(*item) for item in sweep.read(sweeps).items()] if sweeps else []
     measured = [_speed(speed)] if speed else []
+    seen = [_browser(browser)] if browser else []
     sections = map(_section, results)
-    return "\n".join([_HEAD, summary, *sections, *trained, *measured, _EXPLAINED])
+    return "\n".join([_HEAD, summary, *sections, *trained, *measured, *seen, _EXPLAINED])
+
+
+def render_checkout(root: Path) -> str:
+    """All that was measured in a checkout."""
+    speed, browser = (runs(root / name) for name in (SPEED, BROWSER))
+    return render(checkpoints(root), root / SWEEPS, speed, browser)
 
 
 def render_summary(folders: Iterable[Path]) -> str:
@@ -118,14 +131,13 @@ def write(root: Path) -> list[Path]:
     folders = checkpoints(root)
     results, readme = root / "docs" / "results.md", root / "README.md"
     text = between_markers(readme.read_text(encoding="utf-8"), render_summary(folders))
-    results.write_text(render(folders, root / SWEEPS, speed_files(root)), encoding="utf-8")
+    results.write_text(render_checkout(root), encoding="utf-8")
     readme.write_text(text, encoding="utf-8")
     return [results, readme]
 
 
-def speed_files(root: Path) -> list[Path]:
-    """Files of ``lafe bench`` in a checkout: the main one, then runs with other versions."""
-    main = root / SPEED
+def runs(main: Path) -> list[Path]:
+    """A file of measurements, and those of other runs: their names go on after a hyphen."""
     others = sorted(main.parent.glob(f"{main.stem}-*.json"))
     return [main, *others] if main.is_file() else []
 
@@ -212,6 +224,42 @@ def _ratios(rows: Iterable[Mapping[str, Any]]) -> str:
         for r in rows
     ]
     return _table(head, cells)
+
+
+def _browser(files: Sequence[Path]) -> str:
+    """What visitors in a browser had, a row a run."""
+    rows = []
+    for file in files:
+        run = json.loads(file.read_text(encoding="utf-8"))
+        click, first = run["click to prediction, ms"], run["page to first prediction, s"]
+        grown = list(run["memory of the app, kB"].items())
+        rows.append(
+            [
+                f"`docs/{file.name}`",
+                str(run["visitors"]),
+                f"{run['results checked']:,}",
+                str(len(run["wrong"])),
+                f"{click['median'] / 1000:.2f} ({click['p95'] / 1000:.2f})",
+                f"{first['median']:.1f} ({first['p95']:.1f})",
+                ", ".join(f"{kb / 1e6:.2f} GB {when}" for when, kb in grown) or "-",
+            ]
+        )
+    head = [
+        "file",
+        "visitors at once",
+        "results checked",
+        "wrong",
+        "click to prediction, median s (p95)",
+        "page to first prediction, median s (p95)",
+        "memory of the app",
+    ]
+    return (
+        f"## In a browser\n\nWritten by `python scripts/soak.py --out {BROWSER}`, and with "
+        "`--visitors 1 --uploads 0`.  Each visitor has a window of one browser, a drawing, a "
+        "checkpoint and switches of their own; each result is compared with one that was computed "
+        "without the app.  The browser, which draws all windows, ran on the same machine as the "
+        f"app.\n\n{_table(head, rows)}"
+    )
 
 
 def _summary(results: Sequence[Result]) -> str:

@@ -184,16 +184,36 @@ def test_speed_is_that_of_the_bench(tmp_path: Path) -> None:
         (tmp_path / "docs" / name).write_text(json.dumps(machine | {"models": models}))
 
     (tmp_path / "docs").mkdir()
-    assert "## Speed" not in results.render([], speed=results.speed_files(tmp_path))
+    assert "## Speed" not in results.render_checkout(tmp_path)
     run("bench.json")
     run("bench-old.json", against="an old one", ratio=0.3)
-    text = results.render([], speed=results.speed_files(tmp_path))
+    text = results.render_checkout(tmp_path)
     assert row(text, "a work") == ["one", "0.457", "0.2", "0.5", "0.123", "0.456", "7"]
     assert "net at 96; peak memory of `factorial` over the model's own: 0.25 GB" in text
     assert "3 threads (torch 9.9, x)" in text
     assert text.count("| a work |") == 1
     old = text[text.index("net at 96, from `docs/bench-old.json`") :]
     assert row(old, "a second")[:2] == ["an old one", "0.3"]
+
+
+def test_what_visitors_had_is_a_row_a_run(tmp_path: Path) -> None:
+    def run(name: str, **changes: object) -> None:
+        had = {
+            "visitors": 50, "seconds": 120, "results checked": 1234, "wrong": ["B's"],
+            "click to prediction, ms": {"median": 4321.0, "p95": 9876.0, "count": 9},
+            "page to first prediction, s": {"median": 3.21, "p95": 6.54, "count": 50},
+            "memory of the app, kB": {"after 5 uploads": 1_500_000, "after 9 uploads": 1_520_000},
+        }  # fmt: skip
+        (tmp_path / "docs" / name).write_text(json.dumps(had | changes))
+
+    (tmp_path / "docs").mkdir()
+    run("soak.json")
+    run("soak-one.json", **{"visitors": 1, "memory of the app, kB": {}})
+    text = results.render_checkout(tmp_path)
+    memory = "1.50 GB after 5 uploads, 1.52 GB after 9 uploads"
+    cells = ["50", "1,234", "1", "4.32 (9.88)", "3.2 (6.5)", memory]
+    assert row(text, "`docs/soak.json`") == cells
+    assert row(text, "`docs/soak-one.json`")[-1] == "-"
 
 
 def test_percent_and_interval_by_hand() -> None:
@@ -239,8 +259,8 @@ def test_committed_figures_are_up_to_date() -> None:
     folders = results.checkpoints(ROOT)
     if not results.read(folders):
         pytest.skip("No checkpoint was measured yet.")
-    assert (ROOT / "docs" / "results.md").read_text() == results.render(
-        folders, ROOT / results.SWEEPS, results.speed_files(ROOT)
-    ), "lafe results"
+    assert (ROOT / "docs" / "results.md").read_text() == results.render_checkout(ROOT), (
+        "lafe results"
+    )
     readme = (ROOT / "README.md").read_text()
     assert readme == results.between_markers(readme, results.render_summary(folders))
