@@ -210,7 +210,7 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
         default=[],
         help="data sets in the same folder whose photos the model should find unknown",
     )
-    p.add_argument("--out", type=Path, help="folder of report.json (default: the checkpoint's)")
+    p.add_argument("--out", type=Path, help="folder of what is written (default: the checkpoint's)")
     _device(p)
     p.set_defaults(run=_run_evaluate)
 

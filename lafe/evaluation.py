@@ -194,7 +194,7 @@ def evaluate(
             that the model does not know: which score tells their test photos best goes into the
             card.
         device: of torch.
-        out: where the report goes; into the checkpoint's folder unless given.
+        out: where all this goes; into the checkpoint's folder unless given.
 
     Raises:
         lafe.checkpoint.CheckpointError, lafe.data.DataError: with what to do.
@@ -252,7 +252,9 @@ def evaluate(
         for name in foreign
     }
     report["unknown"] = unknown.compare(_scores(held_out, means), _scores(test, means), others)
-    write_json((Path(out) if out else folder) / REPORT, report)
+    target = folder if out is None else Path(out)
+    target.mkdir(parents=True, exist_ok=True)
+    write_json(target / REPORT, report)
     figures = {
         "test": {
             "photos": report["photos"],
@@ -272,8 +274,8 @@ def evaluate(
         "caught": report["unknown"][kind]["caught"],
     }
     if kind == "class_means":
-        field["means_sha256"] = write_means(folder, means)
-    write_card(folder, replace(card, figures=figures, unknown=field))
+        field["means_sha256"] = write_means(target, means)
+    write_card(target, replace(card, figures=figures, unknown=field))
     return report
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 import lafe
 from lafe import evaluation as ev
 from lafe.branches import PRESETS
-from lafe.checkpoint import REPORT, load_card, save
+from lafe.checkpoint import REPORT, WEIGHTS, load_card, save
 
 CLASSES = ["red", "green", "blue"]
 COLOURS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200)}
@@ -137,6 +137,12 @@ def test_a_report_holds_what_a_forward_pass_gives(squares: Path, tmp_path: Path)
     kept = lafe.load(folder).class_means
     assert kept is not None
     assert torch.allclose(kept, means, rtol=2e-3, atol=1e-4)  # float16
+
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    ev.evaluate(folder, squares, out=tmp_path / "a" / "b")
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    written = {file.name for file in (tmp_path / "a" / "b").iterdir()}
+    assert written == before.keys() - {WEIGHTS}
 
 
 def test_recipes_differ_in_what_is_not_the_attention() -> None:
