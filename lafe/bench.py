@@ -191,7 +191,7 @@ def _pairs(model: LAFE, repeats: int) -> Iterator[Pair]:
         yield Pair(work, against, explain, grad_cam, 0.7, repeats)
     step, plain_step = _training_step(model), _training_step(model, attention=False)
     work = f"training step, batch {BATCH}"
-    yield Pair(work, "plain backbone's step", step, plain_step, 1.9, max(1, repeats // 2))
+    yield Pair(work, "plain backbone's step", step, plain_step, 1.9, repeats)
 
 
 @contextmanager

@@ -98,7 +98,7 @@ def sweep(
     todo = [(v, recipe_of(recipe, v, seed)) for seed in seeds for v in variants]
     files = [Path(results) / f"{each.name}.json" for _, each in todo]
     for (_, each), file in zip(todo, files, strict=True):
-        if file.is_file() and json.loads(file.read_text())["recipe"] != each.to_dict():
+        if file.is_file() and _training(_recipe_in(file)) != _training(each.to_dict()):
             raise RecipeError(f"{file} is of another recipe: remove it, or rename the recipe.")
     Path(results).mkdir(parents=True, exist_ok=True)
     for (variant, each), file in zip(todo, files, strict=True):
@@ -108,6 +108,15 @@ def sweep(
             write_json(file, _measure(folder, each, variant, recipe.name, data, device))
         print(f"{each.name}: top-1 {json.loads(file.read_text())['test']['top1']:.3f}", flush=True)
     return files
+
+
+def _recipe_in(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text(encoding="utf-8"))["recipe"]
+
+
+def _training(recipe: dict[str, Any]) -> dict[str, Any]:
+    """What changes a run: not the words for people, such as the hours that it took."""
+    return {k: v for k, v in recipe.items() if k not in ("title", "about", "hours")}
 
 
 def _measure(

@@ -76,7 +76,8 @@ def test_a_run_that_has_its_file_is_not_repeated(
         raise AssertionError("trained again")
 
     monkeypatch.setattr("lafe.training.train", never)
-    assert sw.sweep(RECIPE, data, variants=("plain",), seeds=(1,), **swept["options"])
+    timed = RECIPE.with_changes(hours="2 hours")  # is the same recipe
+    assert sw.sweep(timed, data, variants=("plain",), seeds=(1,), **swept["options"])
     with pytest.raises(AssertionError, match="trained again"):
         sw.sweep(RECIPE, data, variants=("no-fusion",), seeds=(1,), **swept["options"])
 
