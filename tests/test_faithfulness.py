@@ -378,8 +378,10 @@ def test_the_summary_is_of_the_photos() -> None:
         for name in ("D", "C"):
             last = 0.95 if name == "C" else 0.1
             one["maps"][name] |= {"sanity": {"top": 0.5, "all": last}, "repeatability": 0.75}
+    rows[0]["seconds"], rows[1]["seconds"] = 60.0, 80.0
+    rows[5]["seconds"] = 9000.0  # the machine slept
     found = summary.of(rows)
-    assert found["hours"] == pytest.approx(8 * 36 / 3600)
+    assert found["hours"] == pytest.approx((2 * 70 + 6 * 36) / 3600)
     assert (found["photos"], found["right"], found["stability_photos"]) == (8, 8, 2)
     D = [r["maps"]["D"] for r in rows]
     deletion = found["maps"]["D"]["deletion"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 from lafe.bootstrap import interval
@@ -32,11 +32,13 @@ def of(rows: Sequence[Row]) -> dict[str, Any]:
     ``differences``: ``"A - B"`` by measure.  ``chance``: what a flat map gets.
     """
     names = list(rows[0]["maps"])
+    slow = [row for row in rows if "repeatability" in row["maps"][names[0]]]
+    quick = [row for row in rows if "repeatability" not in row["maps"][names[0]]]
     return {
         "photos": len(rows),
         "right": sum(row["right"] for row in rows),
-        "hours": sum(row["seconds"] for row in rows) / 3600,
-        "stability_photos": sum("repeatability" in row["maps"][names[0]] for row in rows),
+        "hours": (_seconds(slow) + _seconds(quick)) / 3600,
+        "stability_photos": len(slow),
         "chance": {
             place: mean(row["chance"].get(place) for row in rows)
             for place in ("box", "parts", *PARTS)
@@ -44,6 +46,11 @@ def of(rows: Sequence[Row]) -> dict[str, Any]:
         "maps": {name: _map(rows, name) for name in names},
         "differences": dict(_differences(rows, names)),
     }
+
+
+def _seconds(rows: Sequence[Row]) -> float:
+    """What photos took, each as long as the median one: the machine may have slept meanwhile."""
+    return len(rows) * median(row["seconds"] for row in rows) if rows else 0.0
 
 
 def _map(rows: Sequence[Row], name: str) -> dict[str, Any]:
