@@ -94,3 +94,4 @@ class Visitor:
                 pressed = str(switches[stage, branch]).lower()
                 button = self.switch(place, branch, stage)
                 expect(button).to_have_attribute("aria-pressed", pressed)
+        self.waits()
