@@ -10,7 +10,7 @@ import streamlit as st
 from PIL import Image
 
 from app import address, maps, models, session
-from app.components import live_diagram
+from app.components import data_url, live_diagram
 from app.controls import controls_board
 from app.display import choices, question
 from app.figures import top_five
@@ -224,10 +224,10 @@ def _model_picker(place: int, checkpoint: str) -> None:
 def _picture(picture: Image.Image, layer: Layer, scale: Scale | None, display: Display) -> None:
     painted = maps.painted(picture, layer, scale, display.opacity)
     off = painted is None
+    # In the page itself: a picture in Streamlit's store is gone before a quick visitor has it.
     st.image(
-        picture if painted is None else painted,
+        data_url(picture if painted is None else Image.fromarray(painted), models.VIEW_SIDE),
         width="stretch",
-        output_format="JPEG",
         alt=f"The photo{' alone' if off else ' under the map ' + layer.name}",
     )
     if layer.heat is None or scale is None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import streamlit as st
+from PIL import Image
 
 from app import ablation_figures as figures
 from app import maps, models, photos, session
+from app.components import data_url
 from app.session import Photo
 from app.widgets import chart, guarded, legend, plain, two_columns
 from lafe.branches import Switches
@@ -64,7 +66,11 @@ def _why(photo: Photo, checkpoint: str, found: Evidence, a: str, b: str) -> None
     with sides.cell():
         painted = maps.painted(models.seen(photo, checkpoint), total, scale, 0.6)
         if painted is not None and scale is not None:
-            st.image(painted, width="stretch", alt=f"Where the photo speaks for {a} against {b}")
+            st.image(
+                data_url(Image.fromarray(painted), models.VIEW_SIDE),
+                width="stretch",
+                alt=f"Where the photo speaks for {a} against {b}",
+            )
             st.html(legend(scale, total.note))
     with sides.cell():
         chart(
@@ -96,9 +102,10 @@ def _photos(photo: Photo, checkpoint: str, pair: dict[int, str]) -> None:
             tiles = st.columns(4, gap="small")
             for neighbour, tile in zip(near, tiles, strict=False):
                 tile.image(
-                    photos.thumbnail(neighbour.path), caption=f"{neighbour.cosine:.2f}",
+                    data_url(photos.thumbnail(neighbour.path), 240),
+                    caption=f"{neighbour.cosine:.2f}",
                     width="stretch",
-                )  # fmt: skip
+                )
     st.caption(
         "Nearest to the full model: the cosine of its pooled features stands below each photo. "
         "What it takes for alike need not look alike to people."

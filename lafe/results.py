@@ -179,7 +179,8 @@ def _sweep(name: str, runs: Sequence[dict[str, Any]]) -> str:
         f"From {len(runs)} files `checkpoints/results/{name}-*.json`, written by `lafe sweep {name}"
         f" --data DIR`.  Unlike in the paper: {first['backbone']} at {first['input_size']} px, "
         f"{runs[0]['classes']} classes, {first['epochs']} epochs; {runs[0]['photos']:,} test "
-        "photos.  All rows: the same recipe and epochs.  The deviation is that over seeds.\n\n"
+        "photos.  All rows: the same recipe and epochs.  The deviation is that over seeds.  Hours "
+        "are wall-clock.\n\n"
         f"{_table(head, cells)}"
     )
 
@@ -254,11 +255,11 @@ def _browser(files: Sequence[Path]) -> str:
         "memory of the app",
     ]
     return (
-        f"## In a browser\n\nWritten by `python scripts/soak.py --out {BROWSER}`, and with "
-        "`--visitors 1 --uploads 0`.  Each visitor has a window of one browser, a drawing, a "
-        "checkpoint and switches of their own; each result is compared with one that was computed "
-        "without the app.  The browser, which draws all windows, ran on the same machine as the "
-        f"app.\n\n{_table(head, rows)}"
+        f"## In a browser\n\nWritten by `python scripts/soak.py --out {BROWSER}`, and for "
+        "one visitor with `--visitors 1 --seconds 30 --uploads 0`.  Each visitor has a window of "
+        "one browser, a drawing, a checkpoint and switches of their own; each result is compared "
+        "with one that was computed without the app.  The browser, which draws all windows, ran on "
+        f"the same machine as the app.\n\n{_table(head, rows)}"
     )
 
 

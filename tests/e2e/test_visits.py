@@ -135,7 +135,6 @@ def test_equal_switches_are_said_to_be_identical(visitor: Visitor) -> None:
     for branch, stage in (("r_dis", 3), ("r_dis", 4), ("r_dis", 5), ("c_con", 5)):
         visitor.switch(1, branch, stage).click()
         expect(visitor.switch(1, branch, stage)).to_have_attribute("aria-pressed", "true")
-        visitor.waits()
     expect(visitor.page.get_by_text("Identical to A, to the bit.")).to_be_visible()
 
 

@@ -53,13 +53,9 @@ class Visitor:
         self.page.locator(".st-key-first-upload input[type=file]").first.set_input_files(files)
 
     def waits(self) -> None:
-        """Until all is drawn: an uploader that is about to go takes no file.
-
-        And until pictures are here: those of a page that was left are gone from the server.
-        """
+        """Until all is drawn: an uploader that is about to go takes no file."""
         app = self.page.get_by_test_id("stApp")
         expect(app).to_have_attribute("data-test-script-state", "notRunning")
-        self.page.wait_for_function("[...document.images].every(e => e.complete)")
 
     def figure(self, place: int) -> Locator:
         """A panel's five likeliest classes."""
@@ -94,4 +90,3 @@ class Visitor:
                 pressed = str(switches[stage, branch]).lower()
                 button = self.switch(place, branch, stage)
                 expect(button).to_have_attribute("aria-pressed", pressed)
-        self.waits()
