@@ -12,6 +12,7 @@ from app.session import Photo
 from app.widgets import chart, guarded, legend, plain, two_columns
 from lafe.branches import Switches
 from lafe.evidence import Evidence, evidence
+from lafe.neighbours import copies
 from lafe.numbers import percent
 
 
@@ -94,11 +95,17 @@ def _photos(photo: Photo, checkpoint: str, pair: dict[int, str]) -> None:
             "folder. No photo comes with this app."
         )
         return
+    found = {label: photos.nearest(photo, checkpoint, label) for label in pair}
+    for label, near in found.items():
+        if any(copies(photo.image, photos.thumbnail(each.path)) for each in near):
+            st.info(
+                f"Your photo is among the training photos of {plain(pair[label])}: the model was "
+                "shown the answer, so what it says here is no test of it."
+            )
     sides = two_columns()
-    for label, name in pair.items():
+    for label, near in found.items():
         with sides.cell():
-            st.markdown(f"**{plain(name)}**")
-            near = photos.nearest(photo, checkpoint, label)
+            st.markdown(f"**{plain(pair[label])}**")
             tiles = st.columns(4, gap="small")
             for neighbour, tile in zip(near, tiles, strict=False):
                 tile.image(

@@ -40,8 +40,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
     return folder
 
 
-def page() -> AppTest:
-    at = upload(app(), ("owl.png", DATA)).switch_page("app/lookalikes.py").run()
+def page(photo: bytes = DATA) -> AppTest:
+    at = upload(app(), ("owl.png", photo)).switch_page("app/lookalikes.py").run()
     assert not at.exception
     return at
 
@@ -74,6 +74,26 @@ def test_without_the_data_set_no_photo_is_shown(monkeypatch: pytest.MonkeyPatch)
     at = page()
     assert "`LAFE_DATA`" in said(at)
     assert len(at.get("image")) == 1  # the photo itself
+
+
+def test_a_photo_of_the_training_split_is_said_to_be_one(
+    folder: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAFE_DATA", str(photos))
+    assert "training photos of" not in " ".join(info.value for info in page().info)
+    model = load(folder / "birds")
+    data = load_benchmark("folder", photos, "trainval")
+
+    def likeliest(i: int) -> int:
+        return int(model(model.preprocess(data.photo(i))).argmax())
+
+    known = next(i for i in range(len(data)) if likeliest(i) == data.labels[i])
+    at = page(data.paths[known].read_bytes())
+    name = data.classes[data.labels[known]]
+    assert [info.value for info in at.info] == [
+        f"Your photo is among the training photos of {name}: the model was shown the answer, so "
+        "what it says here is no test of it."
+    ]
 
 
 def test_the_nearest_photos_of_both_classes(

@@ -1,5 +1,6 @@
 """The nearest training photos, against forward passes on each."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 import lafe
 from lafe.checkpoint import save
 from lafe.data import load_benchmark
-from lafe.neighbours import gallery, nearest
+from lafe.neighbours import copies, gallery, nearest
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,19 @@ def test_a_photo_is_nearest_to_itself_and_only_its_class_is_searched(root: Path)
         (float(mine @ pooled(p) / mine.norm() / pooled(p).norm()) for p in members), reverse=True
     )
     assert [n.cosine for n in found] == pytest.approx(by_hand[:3], abs=1e-5)
+
+
+def test_a_copy_is_known_in_another_size_and_saved_anew() -> None:
+    coarse = np.random.default_rng(3).integers(0, 256, (2, 6, 8, 3), np.uint8)
+    a, b = (Image.fromarray(each).resize((200, 150)) for each in coarse)
+    out = io.BytesIO()
+    a.resize((90, 68)).save(out, "JPEG", quality=40)
+    with Image.open(out) as copy:
+        assert copies(a, copy)
+        assert copies(copy, a)
+        assert not copies(b, copy)
+    assert copies(Image.new("L", (9, 9), 100), Image.new("L", (9, 9), 103))
+    assert not copies(Image.new("L", (9, 9), 100), Image.new("L", (9, 9), 104))
 
 
 def test_a_class_without_photos_has_no_neighbours(root: Path) -> None:
