@@ -364,6 +364,17 @@ def test_threads_that_share_a_model_get_their_own_maps(model: LAFE) -> None:
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+def test_threads_that_draw_at_once_draw_as_if_alone(photo: lafe.Prepared) -> None:
+    def work(seed: int) -> np.ndarray:
+        return explain(photo, "gradient-shap", steps=4, seed=seed).map
+
+    truth = [work(seed) for seed in range(40)]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(work, range(40)))
+    for a, b in zip(found, truth, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
 def test_any_grad_mode_of_the_caller_will_do(model: LAFE, x: Tensor) -> None:
     truth = {n: attribute(model, x, n, 1, steps=2).map for n in ("grad-cam-f5", *SLOW, "evidence")}
     for mode in (torch.no_grad(), torch.inference_mode()):
