@@ -76,13 +76,8 @@ def model(name: str) -> LAFE:
 
 
 def report(name: str) -> dict[str, Any]:
-    """What was measured of a checkpoint; empty if nothing was."""
-    return measured(name, checkpoint.REPORT)
-
-
-def measured(name: str, file_name: str) -> dict[str, Any]:
-    """A JSON file of measurements in a checkpoint's folder; empty if none is of these weights."""
-    file = _source(name).path / file_name
+    """What was measured of a checkpoint's weights; empty if nothing was."""
+    file = _source(name).path / checkpoint.REPORT
     found = _report(file, file.stat().st_mtime_ns) if file.is_file() else {}
     if found and found.get("sha256") != cards()[name].sha256:
         log.error("%s describes other weights than this checkpoint's: measure it again.", file)

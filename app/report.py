@@ -12,8 +12,8 @@ from app import ablation_figures, models, report_figures, session
 from app.card_view import model_card
 from app.widgets import chart, guarded, plain, two_columns
 from lafe import sweep
+from lafe.checkpoint import REPORT
 from lafe.faithfulness import words
-from lafe.faithfulness.benchmark import FILE
 from lafe.numbers import percent, with_interval
 
 
@@ -39,21 +39,25 @@ def page() -> None:
     with sides.cell():
         model_card(name, known[name])
     with sides.cell():
-        if report:
+        if "presets" in report:
             _accuracy(report)
         else:
             st.info("Nothing was measured of this model yet: run `lafe evaluate` on it.")
-    if report:
+    if "presets" in report:
         _branches(report)
         _mistakes(report)
-        _source(f"checkpoints/{name}/report.json", report)
-    _faithfulness(name)
+        _source(name, report)
+    if "faithfulness" in report:
+        _faithfulness(name, report["faithfulness"])
     _table_four(known[name].data.get("name", ""))
 
 
-def _source(file: str, measured: dict[str, Any]) -> None:
+def _source(name: str, measured: dict[str, Any]) -> None:
     """Where the figures above come from."""
-    st.caption(f"From `{file}`, written by `{measured['command']}` on {measured['date']}.")
+    st.caption(
+        f"From `checkpoints/{name}/{REPORT}`, written by `{measured['command']}` on "
+        f"{measured['date']}."
+    )
 
 
 def _accuracy(report: dict[str, Any]) -> None:
@@ -173,10 +177,7 @@ def _slices(found: Sequence[dict[str, Any]]) -> None:
     )
 
 
-def _faithfulness(name: str) -> None:
-    measured = models.measured(name, FILE)
-    if not measured:
-        return
+def _faithfulness(name: str, measured: dict[str, Any]) -> None:
     st.subheader("What the maps are worth", anchor=False)
     answers = [f"**{question}** {plain(answer)}" for question, answer in words.answers(measured)]
     st.markdown("\n\n".join(answers))
@@ -185,7 +186,7 @@ def _faithfulness(name: str) -> None:
         f"{words.EXPLAINED} {measured['photos']:,} test photos, {measured['stability_photos']} for "
         f"random weights and noise; {measured['hours']:.1f} hours."
     )
-    _source(f"checkpoints/{name}/{FILE}", measured)
+    _source(name, measured)
 
 
 def _table_four(data: str) -> None:

@@ -223,6 +223,13 @@ def write_card(folder: Path, card: Card) -> None:
     write_json(folder / CARD, card.to_dict())
 
 
+def measured(folder: Path, sha256: str) -> dict[str, Any]:
+    """What ``report.json`` says of weights; empty if it says nothing of them."""
+    file = folder / REPORT
+    found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return found if found.get("sha256") == sha256 else {}
+
+
 def write_json(file: Path, values: Mapping[str, Any]) -> None:
     """Write JSON in one step; the folder is made."""
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from lafe import __version__, unknown
 from lafe.bootstrap import interval
 from lafe.branches import PRESETS, Switches
-from lafe.checkpoint import REPORT, load, locate, write_card, write_json, write_means
+from lafe.checkpoint import REPORT, load, locate, measured, write_card, write_json, write_means
 from lafe.data import PhotoDataset, decode, load_benchmark, test_transform
 from lafe.model import LAFE
 from lafe.probe import linear_classifier
@@ -183,6 +183,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure a checkpoint on the test split; writes ``report.json`` and the card's figures.
 
+    What ``lafe faithfulness`` wrote into ``report.json`` about the same weights stays.
+
     Args:
         checkpoint: name or folder.
         data: folder of the data set that the card's recipe names, or its parent.
@@ -254,6 +256,8 @@ def evaluate(
     report["unknown"] = unknown.compare(_scores(held_out, means), _scores(test, means), others)
     target = folder if out is None else Path(out)
     target.mkdir(parents=True, exist_ok=True)
+    if maps := measured(target, card.sha256).get("faithfulness"):
+        report["faithfulness"] = maps
     write_json(target / REPORT, report)
     figures = {
         "test": {

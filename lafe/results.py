@@ -15,7 +15,6 @@ from lafe import sweep
 from lafe.card import Card
 from lafe.checkpoint import REPORT, load_card
 from lafe.faithfulness import words
-from lafe.faithfulness.benchmark import FILE
 from lafe.numbers import with_interval
 
 SWEEPS = "checkpoints/results"
@@ -66,7 +65,7 @@ class Result:
 
 
 def read(folders: Iterable[Path]) -> list[Result]:
-    """The checkpoints that were measured; those without ``report.json`` are left out.
+    """The checkpoints that ``lafe evaluate`` measured; the others are left out.
 
     Raises:
         ResultsError: a report that describes other weights than the card.
@@ -78,6 +77,8 @@ def read(folders: Iterable[Path]) -> list[Result]:
         if not file.is_file():
             continue
         result = Result(folder, load_card(folder), json.loads(file.read_text(encoding="utf-8")))
+        if "presets" not in result.report:
+            continue
         if result.report["sha256"] != result.card.sha256:
             raise ResultsError(
                 f"{file} describes other weights than {folder.name} holds: run `lafe evaluate`."
@@ -322,8 +323,8 @@ def _section(r: Result) -> str:
     if r.report["slices"]:
         parts += ["Harder photos:", _slices(r.report["slices"])]
     parts += ["Photos of what the model does not know:", _unknown(r)]
-    if (file := r.folder / FILE).is_file():
-        parts += ["What the maps are worth:", _faithfulness(file, r.card.sha256)]
+    if "faithfulness" in r.report:
+        parts += ["What the maps are worth:", _faithfulness(r.report["faithfulness"], _file(r))]
     if r.card.limits:
         parts += ["Limits:", "".join(f"- {limit}\n" for limit in r.card.limits)]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
@@ -472,19 +473,16 @@ def _unknown(r: Result) -> str:
     return _table([*head, *(f"photos of `{name}` caught, %" for name in foreign)], rows)
 
 
-def _faithfulness(file: Path, sha256: str) -> str:
+def _faithfulness(measured: dict[str, Any], file: str) -> str:
     """Answers, and a row a map."""
-    measured = json.loads(file.read_text(encoding="utf-8"))
-    if measured["sha256"] != sha256:
-        raise ResultsError(f"{file} describes other weights: run `lafe faithfulness`.")
     answers = "".join(f"- *{question}*  {answer}\n" for question, answer in words.answers(measured))
     columns = words.table(measured)
     rows = list(zip(*columns.values(), strict=True))
     return (
         f"{answers}\n{_table(list(columns), rows)}\n{words.EXPLAINED}  "
         f"{measured['photos']:,} test photos, {measured['stability_photos']} for random weights "
-        f"and noise; {measured['hours']:.1f} hours.  From `checkpoints/{file.parent.name}/{FILE}`, "
-        f"written by `{measured['command']}` on {measured['date']}."
+        f"and noise; {measured['hours']:.1f} hours.  From {file}, written by "
+        f"`{measured['command']}` on {measured['date']}."
     )
 
 

@@ -1,5 +1,6 @@
 """Figures against worked examples: by hand, by brute force, or with a known end."""
 
+import json
 import math
 from pathlib import Path
 
@@ -84,6 +85,22 @@ def test_confused_pairs_are_counted_with_the_true_class_first() -> None:
         {"true": "red", "predicted": "green", "photos": 2},
         {"true": "green", "predicted": "blue", "photos": 1},
     ]
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_what_maps_are_worth_stays_with_its_weights(
+    squares: Path, tmp_path: Path, same: bool
+) -> None:
+    recipe = {"data": "folder", "seed": 0, "val_fraction": 0.25}
+    model = lafe.LAFE("test_resnet", 3, 64, attention=False).eval()
+    folder = save(model, tmp_path / "tiny", sorted(CLASSES), resize=72, recipe=recipe)
+    sha256 = load_card(folder).sha256 if same else "0" * 64
+    known = {"sha256": sha256, "photos": -1, "faithfulness": {"photos": 300}}
+    (folder / REPORT).write_text(json.dumps(known))
+    ev.evaluate(folder, squares)
+    report = json.loads((folder / REPORT).read_text())
+    assert report["photos"] > 0
+    assert report.get("faithfulness") == ({"photos": 300} if same else None)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import lafe
 from lafe import LAFE, Switches
 from lafe.attribution import attribute
 from lafe.baselines import baseline
-from lafe.checkpoint import save
+from lafe.checkpoint import REPORT, load_card, save
 from lafe.data import load_benchmark
 from lafe.faithfulness import (
     PARTS,
@@ -466,7 +466,9 @@ def test_the_command_resumes_where_it_was_cut(
     report = benchmark.measure(checkpoint, shared_data, **given)  # type: ignore[arg-type]
     lines = checkpoint / "runs" / "faithfulness-tiny.jsonl"
     whole = lines.read_text()
-    assert json.loads((checkpoint / benchmark.FILE).read_text()) == json.loads(json.dumps(report))
+    written = json.loads((checkpoint / REPORT).read_text())
+    assert written["sha256"] == load_card(checkpoint).sha256
+    assert written["faithfulness"] == json.loads(json.dumps(report))
     assert set(report["maps"]) == {"D", "evidence-con", *summary.CONTROLS}
     assert report["stability_photos"] == 2
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from lafe.attribution import METHODS, attribute, available
 from lafe.branches import Switches
-from lafe.checkpoint import load, locate, write_json
+from lafe.checkpoint import REPORT, load, locate, measured, write_json
 from lafe.data import PhotoDataset, load_benchmark
 from lafe.faithfulness import summary
 from lafe.faithfulness.curves import Score, at_size, curves, probability, random_map
@@ -26,8 +26,6 @@ from lafe.faithfulness.stability import randomised, repeatability, sanity
 from lafe.model import LAFE
 from lafe.overlay import Map
 from lafe.prepare import Prepared, prepare
-
-FILE = "faithfulness.json"
 
 DEFAULT = (
     *("D", "C", "evidence-dis", "evidence-con", "evidence"),
@@ -72,7 +70,7 @@ def measure(
     device: str = "cpu",
     bfloat16: bool = True,
 ) -> dict[str, Any]:
-    """Measure a checkpoint's explanations; writes ``faithfulness.json``.
+    """Measure a checkpoint's explanations; writes them into ``report.json``.
 
     Each photo's figures are added to ``RUNS/faithfulness-NAME.jsonl`` as soon as they are known, so
     that a run which was cut goes on where it stopped, and more photos can follow.
@@ -83,7 +81,7 @@ def measure(
         photos: how many of the test photos.
         methods: at most ten.
         runs: folder of the figures a photo.
-        out: where the summary goes; into the checkpoint's folder unless given.
+        out: folder of ``report.json``; the checkpoint's folder unless given.
         device: of torch.
         bfloat16: faster curves, see :class:`Settings`.
 
@@ -108,8 +106,6 @@ def measure(
             lines.write(json.dumps(row) + "\n")
             lines.flush()
     report = {
-        "checkpoint": model.card.name,
-        "sha256": model.card.sha256,
         "command": f"lafe faithfulness {model.card.name} --data DIR --photos {count}"
         f" --methods {' '.join(methods)}" + ("" if bfloat16 else " --float32"),
         "date": datetime.now(UTC).date().isoformat(),
@@ -117,7 +113,10 @@ def measure(
         "settings": asdict(settings),
         "steps_of_methods": {name: FINENESS[name] for name in methods if name in FINENESS},
     } | summary.of(rows[:count])
-    write_json((Path(out) if out else folder) / FILE, report)
+    target = Path(out) if out else folder
+    known = measured(target, model.card.sha256)
+    of = {"checkpoint": model.card.name, "sha256": model.card.sha256}
+    write_json(target / REPORT, of | known | {"faithfulness": report})
     return report
 
 

@@ -1,4 +1,4 @@
-"""The figures of ``faithfulness.json`` as a table and as answers, for the docs and the app."""
+"""What ``lafe faithfulness`` measured as a table and as answers, for the docs and the app."""
 
 from __future__ import annotations
 
