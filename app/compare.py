@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from html import escape
 
 import streamlit as st
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 
 from app import address, maps, models, session
 from app.components import data_url, live_diagram
@@ -104,19 +105,12 @@ def comparison() -> None:
         return
     looks = [_look(photo, panel, visit.checkpoint_of(panel)) for panel in visit.panels]
     good = {place: look for place, look in enumerate(looks) if isinstance(look, Look)}
-    layers: dict[int, Layer] = {}
     if good:
-        leading = next(iter(good.values())).outcome
-        choices(visit.display, leading)
+        choices(visit.display, next(iter(good.values())).outcome)
         _warn(photo, good.values())
-        asked = question(visit.display, leading)
-        layers = {
-            place: maps.layer(photo, look.checkpoint, look.panel, visit.display.layer, asked)
-            for place, look in good.items()
-        }
-    shared = maps.scale(layers.values())
     count = len(looks)
     grid = st.grid(count if count < MAX_PANELS else 2, min_column_width=330, border=True)
+    spots = {}
     for place, (panel, look) in enumerate(zip(visit.panels, looks, strict=True)):
         with grid.cell():
             _header(place, panel, visit.checkpoint_of(panel), removable=place > 1)
@@ -125,14 +119,13 @@ def comparison() -> None:
             if isinstance(look, ModelError):
                 st.warning(str(look))
                 continue
-            layer = layers[place]
-            scale = shared if visit.display.shared else maps.scale([layer])
             first = looks[0] if place and isinstance(looks[0], Look) else None
             sides = st.grid(2, min_column_width=200, gap="small")
-            with sides.cell():
-                _picture(models.seen(photo, look.checkpoint), layer, scale, visit.display)
+            spots[place] = sides.cell()
             with sides.cell():
                 _prediction(place, look, first, photo.truth)
+    if good:
+        _pictures(photo, visit.display, good, spots)
     if len(looks) < MAX_PANELS:
         st.button("Add a panel", icon=":material/add:", on_click=_add_panel)
     takeaway()
@@ -219,6 +212,26 @@ def _model_picker(place: int, checkpoint: str) -> None:
         label_visibility="collapsed",
         width=130,
     )
+
+
+def _pictures(
+    photo: Photo,
+    display: Display,
+    looks: Mapping[int, Look],
+    spots: Mapping[int, DeltaGenerator],
+) -> None:
+    """The photo under each panel's map.  They come last: answers need not wait for them."""
+    asked = question(display, next(iter(looks.values())).outcome)
+    layers = {
+        place: maps.layer(photo, look.checkpoint, look.panel, display.layer, asked)
+        for place, look in looks.items()
+    }
+    shared = maps.scale(layers.values())
+    for place, spot in spots.items():
+        layer = layers[place]
+        scale = shared if display.shared else maps.scale([layer])
+        with spot:
+            _picture(models.seen(photo, looks[place].checkpoint), layer, scale, display)
 
 
 def _picture(picture: Image.Image, layer: Layer, scale: Scale | None, display: Display) -> None:
