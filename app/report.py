@@ -44,7 +44,7 @@ def page() -> None:
         else:
             st.info("Nothing was measured of this model yet: run `lafe evaluate` on it.")
     if "presets" in report:
-        _branches(report)
+        _branches(report, name, known[name].classes)
         _mistakes(report)
         _source(name, report)
     if "faithfulness" in report:
@@ -93,7 +93,7 @@ def _accuracy(report: dict[str, Any]) -> None:
     st.caption("On the dotted line the model is as often right as it is sure; below, too sure.")
 
 
-def _branches(report: dict[str, Any]) -> None:
+def _branches(report: dict[str, Any], name: str, classes: Sequence[str]) -> None:
     st.subheader("Branches switched off at inference", anchor=False)
     switching = report.get("switching")
     sides = two_columns()
@@ -112,17 +112,7 @@ def _branches(report: dict[str, Any]) -> None:
             "plain backbone."
         )
         if switching:
-            chart(
-                ablation_figures.shapley_grid(
-                    100 * torch.tensor(switching["shapley"]["mean"]), "points"
-                ),
-                "Mean Shapley values of the twelve branches, stage by branch",
-                "mean-shapley",
-            )
-            st.caption(
-                "Mean exact Shapley values, in points of the true class's probability, over all "
-                "test photos. Green helps, purple harms."
-            )
+            _worth(switching["shapley"], name, classes)
     if not switching:
         return
     with sides.cell():
@@ -135,6 +125,32 @@ def _branches(report: dict[str, Any]) -> None:
             "without-each",
         )
         st.caption("What top-1 changes when one branch alone is off: left, the branch helped.")
+
+
+def _worth(shapley: dict[str, Any], name: str, classes: Sequence[str]) -> None:
+    """Mean Shapley values of the branches, over all test photos or those of one class."""
+    chosen = st.selectbox(
+        "Worth of the branches for",
+        [None, *range(len(classes))],
+        format_func=lambda i: "All classes" if i is None else classes[i],
+        key=f"worth-{name}",
+        width=330,
+    )
+    means = shapley["mean"] if chosen is None else shapley["by_class"][chosen]
+    chart(
+        ablation_figures.shapley_grid(100 * torch.tensor(means), "points"),
+        "Mean Shapley values of the twelve branches, stage by branch",
+        "mean-shapley",
+    )
+    st.caption(
+        "Mean exact Shapley values, in points of the true class's probability, over "
+        + (
+            "all test photos. "
+            if chosen is None
+            else f"the test photos of {plain(classes[chosen])}. "
+        )
+        + "Green helps, purple harms."
+    )
 
 
 def _mistakes(report: dict[str, Any]) -> None:

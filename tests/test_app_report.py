@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -41,6 +42,28 @@ def test_every_checkpoint_has_its_figures(page: AppTest) -> None:
         if "against_plain" in report:
             difference = report["against_plain"]["difference"]
             assert with_interval(difference, sign=True) in text
+
+
+@pytest.mark.skipif(not REPORTS, reason="no checkpoint was measured yet")
+def test_the_worth_of_branches_class_by_class(page: AppTest) -> None:
+    for file in REPORTS:
+        shapley = json.loads(file.read_text())["switching"]["shapley"]
+        classes = checkpoint.load_card(file.parent).classes
+        name = file.parent.name
+        page.selectbox(key="report-model").set_value(name).run()
+
+        def grid() -> list[list[float]]:
+            charts = [c.proto for c in page.get("plotly_chart")]
+            (one,) = (c.spec for c in charts if c.alt.startswith("Mean Shapley"))
+            return json.loads(one)["data"][0]["z"]
+
+        def points(values: list[list[float]]) -> list[Any]:
+            return [pytest.approx([100 * v for v in row], abs=1e-4) for row in values]
+
+        assert grid() == points(shapley["mean"])
+        page.selectbox(key=f"worth-{name}").set_value(len(classes) - 1).run()
+        assert grid() == points(shapley["by_class"][-1])
+        assert classes[-1] in " ".join(c.value for c in page.caption)
 
 
 def test_figures_of_other_weights_are_not_shown(
