@@ -212,12 +212,13 @@ def _table_four(data: str) -> None:
     }
     for name, runs in sweeps.items():
         st.subheader("Table 4: branches left out in training", anchor=False)
-        recipe = runs[0]["recipe"]
+        recipe, rows = runs[0]["recipe"], sweep.table(runs)
         chart(
-            report_figures.table_four(sweep.table(runs), sweep.ROWS),
+            report_figures.table_four(rows, sweep.ROWS),
             "Top-1 of each trained variant, by seed, with the means",
             f"sweep-{name}",
         )
+        st.markdown(sweep.verdict(rows))
         st.caption(
             f"A dot is a seed, a bar their mean. Unlike in the paper: {recipe['backbone']} at "
             f"{recipe['input_size']} px, {runs[0]['classes']} classes, {recipe['epochs']} epochs. "

@@ -182,7 +182,7 @@ def _sweep(name: str, runs: Sequence[dict[str, Any]]) -> str:
         f"{runs[0]['classes']} classes, {first['epochs']} epochs; {runs[0]['photos']:,} test "
         "photos.  All rows: the same recipe and epochs.  The deviation is that over seeds.  Hours "
         "are wall-clock.\n\n"
-        f"{_table(head, cells)}"
+        f"{_table(head, cells)}\n{sweep.verdict(rows)}\n"
     )
 
 

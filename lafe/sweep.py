@@ -20,6 +20,7 @@ from lafe.branches import PRESETS
 from lafe.checkpoint import load, write_json
 from lafe.data import load_benchmark
 from lafe.evaluation import accuracy, run
+from lafe.numbers import number
 from lafe.recipe import VARIANTS, Recipe, RecipeError
 
 ROWS = {
@@ -41,11 +42,13 @@ class Row:
     Attributes:
         variant: a key of ``ROWS``.
         top1: of each seed, on test photos.
+        seeds: of the runs, in the same order.
         hours: of training, all seeds together.
     """
 
     variant: str
     top1: tuple[float, ...]
+    seeds: tuple[int, ...]
     hours: float
 
     @property
@@ -143,6 +146,29 @@ def _measure(
     }
 
 
+def verdict(rows: Sequence[Row]) -> str:
+    """LAFE against the plain backbone, and who loses to it; empty without a plain row."""
+    by_variant = {row.variant: row for row in rows}
+    plain = by_variant.get("plain")
+    if plain is None or len(rows) < 2:
+        return ""
+    said = []
+    if lafe := by_variant.get("lafe"):
+        of_plain = dict(zip(plain.seeds, plain.top1, strict=True))
+        pairs = zip(lafe.seeds, lafe.top1, strict=True)
+        points = [number(100 * (t - of_plain[s]), "+.1f") for s, t in pairs if s in of_plain]
+        said.append(f"LAFE minus the plain backbone, seed by seed: {', '.join(points)} points.")
+    losers = [ROWS[row.variant] for row in rows if row.mean < plain.mean]
+    said.append(
+        f"Below the plain backbone on average: {'; '.join(losers)}."
+        if losers
+        else "No row is below the plain backbone on average."
+    )
+    if len(plain.top1) == 1:
+        said.append("One seed is a lead, not a finding.")
+    return "  ".join(said)
+
+
 def read(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """The result files of a folder, by the sweep they belong to."""
     sweeps: dict[str, list[dict[str, Any]]] = {}
@@ -159,6 +185,7 @@ def table(runs: Iterable[dict[str, Any]]) -> list[Row]:
     for variant in ROWS:
         here = [r for r in runs if r["variant"] == variant]
         if here:
-            top1 = tuple(r["test"]["top1"] for r in sorted(here, key=lambda r: r["seed"]))
-            rows.append(Row(variant, top1, sum(r["training"]["hours"] for r in here)))
+            here.sort(key=lambda r: r["seed"])
+            top1, seeds = zip(*((r["test"]["top1"], r["seed"]) for r in here), strict=True)
+            rows.append(Row(variant, top1, seeds, sum(r["training"]["hours"] for r in here)))
     return rows

@@ -88,7 +88,7 @@ def test_what_is_lost_without_a_branch_is_a_difference() -> None:
 
 
 def test_table_4_shows_every_seed_and_the_mean() -> None:
-    rows = [sweep.Row("lafe", (0.6, 0.7), 1.0), sweep.Row("plain", (0.5,), 0.5)]
+    rows = [sweep.Row("lafe", (0.6, 0.7), (0, 1), 1.0), sweep.Row("plain", (0.5,), (0,), 0.5)]
     *seeds, means = report_figures.table_four(rows, sweep.ROWS).data
     assert [list(s.x) for s in seeds] == [pytest.approx([60, 70]), pytest.approx([50])]
     assert list(means.x) == pytest.approx([65, 50])

@@ -117,6 +117,22 @@ def test_a_row_is_the_mean_and_spread_over_seeds() -> None:
     assert (plain.mean, plain.deviation) == (0.5, None)
 
 
+def test_a_loss_to_the_plain_backbone_is_said() -> None:
+    plain = [result("plain", 1, 0.51, 1), result("plain", 0, 0.55, 1)]
+    better = [result("lafe", 2, 0.9, 1), result("lafe", 1, 0.60, 1), result("lafe", 0, 0.52, 1)]
+    worse = [result("no-fusion", 0, 0.5, 1), result("no-region", 0, 0.53, 1)]
+    assert sw.verdict(sw.table(plain + better)) == (
+        "LAFE minus the plain backbone, seed by seed: \N{MINUS SIGN}3.0, +9.0 points.  "
+        "No row is below the plain backbone on average."
+    )
+    assert sw.verdict(sw.table(plain[1:] + worse)) == (
+        "Below the plain backbone on average: without region attention; without feature fusion.  "
+        "One seed is a lead, not a finding."
+    )
+    assert sw.verdict(sw.table(better)) == ""
+    assert sw.verdict(sw.table(plain)) == ""
+
+
 def test_sweeps_are_kept_apart(tmp_path: Path) -> None:
     for name in ("a", "b"):
         run = result("plain", 0, 0.5, 1) | {"sweep": name}
