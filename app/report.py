@@ -197,7 +197,14 @@ def _faithfulness(name: str, measured: dict[str, Any]) -> None:
     st.subheader("What the maps are worth", anchor=False)
     answers = [f"**{question}** {plain(answer)}" for question, answer in words.answers(measured)]
     st.markdown("\n\n".join(answers))
-    st.dataframe(words.table(measured), hide_index=True)
+    columns = words.table(measured)
+    for heads in ([h for h in columns if h not in words.PLACES], ["Map", *words.PLACES]):
+        st.dataframe(
+            {head: columns[head] for head in heads},
+            hide_index=True,
+            column_config={"Map": st.column_config.TextColumn(pinned=True)},
+            height="content",
+        )
     st.caption(
         f"{words.EXPLAINED} {measured['photos']:,} test photos, {measured['stability_photos']} for "
         f"random weights and noise; {measured['hours']:.1f} hours."

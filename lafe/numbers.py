@@ -13,8 +13,12 @@ def percent(probability: float) -> str:
 
 
 def number(value: float, form: str = ".3g") -> str:
-    """A number for people, with a real minus sign."""
-    return f"{value:{form}}".replace("-", "\N{MINUS SIGN}")
+    """A number for people, with a real minus sign, and none before a zero.
+
+    ``form`` is of a format string, without ``z``.
+    """
+    sign = "+" if form.startswith("+") else ""
+    return f"{value:{sign}z{form.removeprefix('+')}}".replace("-", "\N{MINUS SIGN}")
 
 
 def with_interval(v: dict[str, float], *, sign: bool = False) -> str:

@@ -34,7 +34,7 @@ from app.widgets import plain, setting_name
 from lafe import PRESETS, Switches, prepare
 from lafe.branches import EVERY_BRANCH
 from lafe.controls import Controls
-from lafe.numbers import percent
+from lafe.numbers import number, percent
 
 NAMES = ["a", "b", "c", "d"]
 
@@ -83,6 +83,20 @@ def test_a_class_that_the_other_model_does_not_know() -> None:
 )
 def test_percent_says_neither_never_nor_always(probability: float, text: str) -> None:
     assert percent(probability) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "text"),
+    [
+        (-0.04, "+.1f", "+0.0"),
+        (-0.06, "+.1f", "\N{MINUS SIGN}0.1"),
+        (0.06, "+.1f", "+0.1"),
+        (-1234.5, ".3g", "\N{MINUS SIGN}1.23e+03"),
+        (-0.0, ".3g", "0"),
+    ],
+)
+def test_a_zero_has_no_minus(value: float, form: str, text: str) -> None:
+    assert number(value, form) == text
 
 
 def test_evaluated_is_the_model() -> None:

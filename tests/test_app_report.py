@@ -13,6 +13,7 @@ from tiny import tiny_model
 from app import models, report_figures
 from lafe import checkpoint, sweep
 from lafe.ablation import EVERY_BRANCH
+from lafe.faithfulness import words
 from lafe.numbers import with_interval
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +40,8 @@ def test_every_checkpoint_has_its_figures(page: AppTest) -> None:
         assert report["command"] in text
         if "faithfulness" in report:
             assert report["faithfulness"]["command"] in text
+            shown = {name: list(d.value[name]) for d in page.dataframe for name in d.value}
+            assert shown == words.table(report["faithfulness"])
         if "against_plain" in report:
             difference = report["against_plain"]["difference"]
             assert with_interval(difference, sign=True) in text

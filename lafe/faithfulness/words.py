@@ -13,12 +13,14 @@ _CONTROLS = {
     "random": "Random, coarse",
     "random-pixels": "Random, by pixel",
 }
-_SHARES = {
+PLACES = {
     "Peak in box, %": "pointing in box",
     "Peak on a part, %": "pointing in parts",
     "Energy in box, %": "energy in box",
     "Energy on parts, %": "energy in parts",
 }
+"""The columns that say where a map falls."""
+
 _QUESTIONS = (
     ("Do discriminative maps fall on the bird more than confusable ones do?", "D - C", "box"),
     ("And on its parts?", "D - C", "parts"),
@@ -47,7 +49,7 @@ def table(report: dict[str, Any]) -> dict[str, list[str]]:
     columns = {"Map": [_title(name) for name in maps]}
     for head, key in {"Deletion": "deletion", "Insertion": "insertion"}.items():
         columns[head] = [_three(found[key]) for found in maps.values()]
-    for head, key in _SHARES.items():
+    for head, key in PLACES.items():
         columns[head] = [
             with_interval(found[key]) if found[key] else "-" for found in maps.values()
         ]
