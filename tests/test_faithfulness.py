@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -523,6 +524,11 @@ def test_a_photos_figures_are_those_of_its_maps(checkpoint: Path, shared_data: P
         if visible
     }
     assert set(found["chance"]) == {"box", "parts", *(n for n, m in seen.items() if m is not None)}
+    drawn = random_map(64, seed=zlib.crc32(test.paths[0].name.encode()))
+    curve = curves(score, x, {"random": drawn})["random"]
+    random = found["maps"]["random-pixels"]
+    assert random["deletion"] == pytest.approx(curve.deletion_area, abs=1e-6)
+    assert random["energy"]["box"] == energy(drawn, box)
     half = benchmark.Bench(model, benchmark.Settings("", ("D",), stability=0)).photo(
         test, stability=False
     )

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -169,7 +170,7 @@ class Bench:
         prepared = prepare(self.model, x)
         target = int(prepared.logits(Switches.all()).argmax())
         heats = {name: self._explain(prepared, name, target) for name in self.settings.methods}
-        heats |= self._controls(prepared)
+        heats |= self._controls(prepared, photo.paths[0].name)
         masks = _masks(View.of(self.model.preprocess, picture.size), photo)
         found = curves(
             self._score(target),
@@ -202,13 +203,16 @@ class Bench:
             photo, None, method, target, steps=FINENESS.get(method), seed=self.settings.seed
         ).map
 
-    def _controls(self, photo: Prepared) -> dict[str, Map]:
-        """The blob that has to be beaten, and the control of coarse maps and of fine ones."""
-        coarse = photo.features[-1].shape[-1]
+    def _controls(self, photo: Prepared, name: str) -> dict[str, Map]:
+        """The blob that has to be beaten, and the control of coarse maps and of fine ones.
+
+        Each photo has random maps of its own: one map for all could be lucky on all.
+        """
+        coarse, seed = photo.features[-1].shape[-1], self.settings.seed + crc32(name.encode())
         return {
             "centre": centred_blob(self.model.input_size),
-            "random": random_map(coarse, self.settings.seed),
-            "random-pixels": random_map(self.model.input_size, self.settings.seed),
+            "random": random_map(coarse, seed),
+            "random-pixels": random_map(self.model.input_size, seed),
         }
 
     def _score(self, target: int) -> Score:
