@@ -229,6 +229,7 @@ def _table_four(data: str) -> None:
         st.caption(
             f"A dot is a seed, a bar their mean. Unlike in the paper: {recipe['backbone']} at "
             f"{recipe['input_size']} px, {runs[0]['classes']} classes, {recipe['epochs']} epochs. "
+            f"{sum(row.hours for row in rows):.1f} hours of training. "
             f"From {len(runs)} files `checkpoints/results/{name}-*.json`, written by "
             f"`lafe sweep {name} --data DIR`."
         )

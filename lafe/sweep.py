@@ -30,7 +30,7 @@ ROWS = {
     "no-losses": "without L_dis and L_con",
     "no-con-loss": "without L_con",
     "plain": "plain backbone",
-    "switched": "LAFE, objective `switched`",
+    "switched": "LAFE, objective “switched”",
 }
 """The six rows of Table 4 in its words, and one more: our objective."""
 
