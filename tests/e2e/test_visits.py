@@ -10,6 +10,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,15 @@ from lafe.ablation import factorial
 
 pytest.importorskip("playwright", reason="These tests need Playwright: pip install playwright.")
 from browser import NO_CHROMIUM, chromium, drawing, launch, running_app, upload
-from playwright.sync_api import Browser, BrowserContext, Locator, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    FileChooser,
+    Locator,
+    TimeoutError,
+    expect,
+    sync_playwright,
+)
 from visitor import CHECKPOINT, PATIENCE, Visitor, truth
 
 ALL, NONE = Switches.all(), Switches.none()
@@ -296,17 +305,23 @@ def test_the_keyboard_is_enough(visitor: Visitor) -> None:
     page = visitor.page
 
     def tab_to(wanted: Locator) -> None:
-        for _ in range(80):
-            page.keyboard.press("Tab")
+        for _ in range(160):
             if wanted.evaluate("e => e === e.getRootNode().activeElement"):
                 return
+            page.keyboard.press("Tab")
         raise AssertionError(f"The tabulator key does not lead to {wanted}")
 
+    def files() -> FileChooser:
+        for _ in range(20):  # a key that is pressed while the page is being drawn is pressed again
+            tab_to(page.get_by_role("button", name="Upload", exact=True))
+            with suppress(TimeoutError):
+                with page.expect_file_chooser(timeout=5_000) as chooser:
+                    page.keyboard.press("Enter")
+                return chooser.value
+        raise AssertionError("The Enter key does not open the choice of files")
+
     visitor.waits()
-    tab_to(page.get_by_role("button", name="Upload", exact=True))
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(upload(drawing(1)))
+    files().set_files(upload(drawing(1)))
     visitor.sees(0, 1, ALL)
     tab_to(visitor.switch(0, "r_con", 3))  # the row of switches is one stop
     page.keyboard.press("ArrowRight")
