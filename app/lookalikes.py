@@ -96,8 +96,9 @@ def _photos(photo: Photo, checkpoint: str, pair: dict[int, str]) -> None:
         )
         return
     found = {label: photos.nearest(photo, checkpoint, label) for label in pair}
+    small = {each: photos.thumbnail(each.path) for near in found.values() for each in near}
     for label, near in found.items():
-        if any(copies(photo.image, photos.thumbnail(each.path)) for each in near):
+        if any(copies(photo.image, small[each]) for each in near):
             st.info(
                 f"Your photo is among the training photos of {plain(pair[label])}: the model was "
                 "shown the answer, so what it says here is no test of it."
@@ -109,7 +110,7 @@ def _photos(photo: Photo, checkpoint: str, pair: dict[int, str]) -> None:
             tiles = st.columns(4, gap="small")
             for neighbour, tile in zip(near, tiles, strict=False):
                 tile.image(
-                    data_url(photos.thumbnail(neighbour.path), 240),
+                    data_url(small[neighbour], photos.SIDE),
                     caption=f"{neighbour.cosine:.2f}",
                     width="stretch",
                 )

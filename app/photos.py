@@ -16,7 +16,7 @@ from lafe.neighbours import Gallery, Neighbour, gallery
 from lafe.neighbours import nearest as nearest_of
 
 MAX_GALLERIES = 400  # classes; a few hundred kB each
-_SIDE = 240  # px
+SIDE = 240  # px, of a thumbnail
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def thumbnail(path: Path) -> Image.Image:
     """A small copy."""
     with Image.open(path) as image:
         small = image.convert("RGB")
-    small.thumbnail((_SIDE, _SIDE))
+    small.thumbnail((SIDE, SIDE))
     return small
 
 

@@ -157,7 +157,8 @@ def verdict(rows: Sequence[Row]) -> str:
         of_plain = dict(zip(plain.seeds, plain.top1, strict=True))
         pairs = zip(lafe.seeds, lafe.top1, strict=True)
         points = [number(100 * (t - of_plain[s]), "+.1f") for s, t in pairs if s in of_plain]
-        said.append(f"LAFE minus the plain backbone, seed by seed: {', '.join(points)} points.")
+        if points:
+            said.append(f"LAFE minus the plain backbone, seed by seed: {', '.join(points)} points.")
     losers = [ROWS[row.variant] for row in rows if row.mean < plain.mean]
     said.append(
         f"Below the plain backbone on average: {'; '.join(losers)}."

@@ -129,6 +129,7 @@ def test_a_loss_to_the_plain_backbone_is_said() -> None:
         "Below the plain backbone on average: without region attention; without feature fusion.  "
         "One seed is a lead, not a finding."
     )
+    assert sw.verdict(sw.table([plain[0], better[2]])).startswith("No row")  # no seed in common
     assert sw.verdict(sw.table(better)) == ""
     assert sw.verdict(sw.table(plain)) == ""
 
