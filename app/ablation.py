@@ -12,9 +12,9 @@ from app import models, session, worth
 from app.session import Photo
 from app.widgets import chart, guarded, plain
 from lafe.branches import ATTRIBUTES, STAGES, Switches
-from lafe.controls import Controls
-from lafe.evidence import evidence
-from lafe.numbers import percent
+from lafe.explain.controls import Controls
+from lafe.explain.evidence import evidence
+from lafe.render.text import percent
 
 
 @guarded

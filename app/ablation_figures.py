@@ -11,7 +11,7 @@ from torch import Tensor
 
 from app.worth import written
 from lafe.branches import ATTRIBUTES, BRANCHES, EVERY_BRANCH, STAGES
-from lafe.numbers import percent
+from lafe.render.text import percent
 
 DIS, CON, BACKBONE, INK = "#0072b2", "#d55e00", "#666666", "#1c252c"
 # Purple to green: these signs are for and against a class, and blue and vermilion are taken.

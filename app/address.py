@@ -15,8 +15,8 @@ import streamlit as st
 
 from app.session import LAYERS, LETTERS, LIKELIEST, MAX_SEED, WHOLE, Display, Panel, Visit
 from lafe.branches import Switches
-from lafe.controls import Controls
-from lafe.photo import Box
+from lafe.data.photo import Box
+from lafe.explain.controls import Controls
 
 T = TypeVar("T")
 

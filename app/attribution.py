@@ -19,9 +19,9 @@ from app.explaining import RANDOM, Asked
 from app.maps import Layer, Scale
 from app.session import LETTERS, Panel, Photo, Visit
 from app.widgets import badge, chart, guarded, legend, plain, setting_name, two_columns
-from lafe.attribution import METHODS
-from lafe.baselines import BASELINES
-from lafe.faithfulness import Curves
+from lafe.explain.attribution.baselines import BASELINES
+from lafe.explain.attribution.methods import METHODS
+from lafe.measure.faithfulness.curves import Curves
 
 FIRST = ("evidence-dis", "evidence-con", "grad-cam-f5")
 MOST = 6

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.models import title
 from app.widgets import plain
-from lafe.card import Card
+from lafe.checkpoints.card import Card
 
 
 def model_card(name: str, card: Card) -> None:

@@ -33,7 +33,7 @@ from app.widgets import (
     switchboard,
 )
 from lafe.branches import PRESETS, Switches
-from lafe.numbers import number, percent
+from lafe.render.text import number, percent
 
 
 def first_screen() -> None:

@@ -15,7 +15,7 @@ from streamlit.components.v2.types import ComponentRenderer
 from app.diagram import diagram
 from app.session import Photo
 from lafe.branches import Switches
-from lafe.photo import MIN_SIDE, Box
+from lafe.data.photo import MIN_SIDE, Box
 
 _ASSETS = Path(__file__).parent / "assets"
 

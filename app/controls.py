@@ -11,7 +11,7 @@ from app import session
 from app.session import MAX_SEED, Panel
 from app.widgets import SIDES
 from lafe.branches import ATTRIBUTES, STAGES, Switches
-from lafe.controls import Controls
+from lafe.explain.controls import Controls
 
 MODES = ("learned", "uniform", "shuffled")
 

@@ -12,9 +12,9 @@ import streamlit as st
 from app import models
 from app.maps import Layer
 from app.session import Panel, Photo
-from lafe.attribution import METHODS, Attribution, Progress, attribute, available
-from lafe.faithfulness import Curves, curves, probability, random_map
-from lafe.prepare import Prepared
+from lafe.explain.attribution.methods import METHODS, Attribution, Progress, attribute, available
+from lafe.explain.prepare import Prepared
+from lafe.measure.faithfulness.curves import Curves, curves, probability, random_map
 
 RANDOM = "Random order"
 MAX_KEPT = 200  # results of one visitor; a map has at most a few hundred kB

@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from app.outcome import Outcome
-from lafe.numbers import percent
+from lafe.render.text import percent
 
 INK, QUIET, TRUTH, TRACK = "#1f3a4d", "#9fb0bc", "#00674f", "#eceff1"
 _TEXT = "#1c252c"

@@ -11,9 +11,9 @@ from app.components import data_url
 from app.session import Photo
 from app.widgets import chart, guarded, legend, plain, two_columns
 from lafe.branches import Switches
-from lafe.evidence import Evidence, evidence
-from lafe.neighbours import copies
-from lafe.numbers import percent
+from lafe.explain.evidence import Evidence, evidence
+from lafe.explain.neighbours import copies
+from lafe.render.text import percent
 
 
 @guarded

@@ -11,10 +11,10 @@ from PIL import Image
 from app import models
 from app.session import AVERAGE, EVIDENCE_LAYERS, FUSED_LAYERS, Panel, Photo
 from lafe.branches import ATTRIBUTES, STAGES, Switches
-from lafe.evidence import Evidence
-from lafe.numbers import number
-from lafe.overlay import RGB, Map, Range, map_of, overlay, value_range
-from lafe.prepare import Prepared
+from lafe.explain.evidence import Evidence
+from lafe.explain.prepare import Prepared
+from lafe.render.overlay import RGB, Map, Range, map_of, overlay, value_range
+from lafe.render.text import number
 
 NAMES = {
     "final": "Final F₅",

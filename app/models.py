@@ -16,16 +16,17 @@ from torch import Tensor
 from app import outcome
 from app.outcome import Evaluated
 from app.session import Panel, Photo
-from lafe import checkpoint, sweep
-from lafe.ablation import Table, factorial
 from lafe.branches import ATTRIBUTES, Switches
-from lafe.card import Card
-from lafe.controls import Controls
-from lafe.evidence import Evidence, evidence
-from lafe.model import LAFE
-from lafe.photo import Box, crop
-from lafe.prepare import Prepared, prepare
-from lafe.unknown import looks_unknown
+from lafe.checkpoints import store
+from lafe.checkpoints.card import Card
+from lafe.data.photo import Box, crop
+from lafe.explain.ablation import Table, factorial
+from lafe.explain.controls import Controls
+from lafe.explain.evidence import Evidence, evidence
+from lafe.explain.prepare import Prepared, prepare
+from lafe.explain.unknown import looks_unknown
+from lafe.measure import sweep
+from lafe.model.lafe import LAFE
 
 MAX_MODELS = 8
 MAX_PREPARED = 48
@@ -58,7 +59,7 @@ _OF = {side: Switches.only(*branches) for side, branches in ATTRIBUTES.items()}
 
 def cards() -> dict[str, Card]:
     """The checkpoints that can be chosen, ours first; a broken one is left out and logged."""
-    sources = _sources(tuple(checkpoint.folders()))
+    sources = _sources(tuple(store.folders()))
     order = sorted(sources, key=lambda n: (_FIRST.index(n) if n in _FIRST else len(_FIRST), n))
     found = {name: _card(sources[name]) for name in order}
     return {name: card for name, card in found.items() if card is not None}
@@ -68,7 +69,7 @@ def model(name: str) -> LAFE:
     """The model of a checkpoint; ModelError if there is none or it was refused."""
     try:
         return _model(_source(name))
-    except checkpoint.CheckpointError as error:
+    except store.CheckpointError as error:
         log.error("A checkpoint was refused: %s", error)
         raise ModelError(
             "This model's file was refused, the log says why: choose another one."
@@ -77,7 +78,7 @@ def model(name: str) -> LAFE:
 
 def report(name: str) -> dict[str, Any]:
     """What was measured of a checkpoint's weights; empty if nothing was."""
-    file = _source(name).path / checkpoint.REPORT
+    file = _source(name).path / store.REPORT
     found = _report(file, file.stat().st_mtime_ns) if file.is_file() else {}
     if found and found.get("sha256") != cards()[name].sha256:
         log.error("%s describes other weights than this checkpoint's: measure it again.", file)
@@ -87,7 +88,7 @@ def report(name: str) -> dict[str, Any]:
 
 def sweeps() -> dict[str, list[dict[str, Any]]]:
     """The result files of ``lafe sweep``, by sweep."""
-    return _sweeps(tuple(checkpoint.folders()))
+    return _sweeps(tuple(store.folders()))
 
 
 def title(name: str, card: Card) -> str:
@@ -145,7 +146,7 @@ def seen(photo: Photo, name: str) -> Image.Image:
 
 
 def _source(name: str) -> Source:
-    source = _sources(tuple(checkpoint.folders())).get(name)
+    source = _sources(tuple(store.folders())).get(name)
     if source is None:
         raise ModelError("This model is not installed here any more: choose another one.")
     return source
@@ -153,18 +154,17 @@ def _source(name: str) -> Source:
 
 @st.cache_resource(max_entries=10, ttl=LOOK_AGAIN_SECONDS, show_spinner=False)
 def _sources(folders: tuple[Path, ...]) -> dict[str, Source]:
-    found = checkpoint.available(folders)
+    found = store.available(folders)
     return {
-        name: Source(path, (path / checkpoint.CARD).stat().st_mtime_ns)
-        for name, path in found.items()
+        name: Source(path, (path / store.CARD).stat().st_mtime_ns) for name, path in found.items()
     }
 
 
 @st.cache_resource(max_entries=100, show_spinner=False)
 def _card(source: Source) -> Card | None:
     try:
-        return checkpoint.load_card(source.path)
-    except checkpoint.CheckpointError as error:
+        return store.load_card(source.path)
+    except store.CheckpointError as error:
         log.error("A checkpoint is left out: %s", error)
         return None
 
@@ -188,7 +188,7 @@ def _sweeps(folders: tuple[Path, ...]) -> dict[str, list[dict[str, Any]]]:
 
 @st.cache_resource(max_entries=MAX_MODELS, show_spinner="Loading the model")
 def _model(source: Source) -> LAFE:
-    loaded = checkpoint.load(source.path)
+    loaded = store.load(source.path)
     gc.collect()
     gc.freeze()  # Streamlit collects garbage after each click: not among what is loaded for good
     return loaded

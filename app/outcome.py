@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lafe.overlay import Map, map_of
-from lafe.prepare import Fused
+from lafe.explain.prepare import Fused
+from lafe.render.overlay import Map, map_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,8 @@ from PIL import Image
 from app import models
 from app.session import Photo
 from lafe.data import DataError, PhotoDataset, load_benchmark
-from lafe.neighbours import Gallery, Neighbour, gallery
-from lafe.neighbours import nearest as nearest_of
+from lafe.explain.neighbours import Gallery, Neighbour, gallery
+from lafe.explain.neighbours import nearest as nearest_of
 
 MAX_GALLERIES = 400  # classes; a few hundred kB each
 SIDE = 240  # px, of a thumbnail

@@ -11,10 +11,10 @@ import torch
 from app import ablation_figures, models, report_figures, session
 from app.card_view import model_card
 from app.widgets import chart, guarded, plain, two_columns
-from lafe import sweep
-from lafe.checkpoint import REPORT
-from lafe.faithfulness import words
-from lafe.numbers import percent, with_interval
+from lafe.checkpoints.store import REPORT
+from lafe.measure import sweep
+from lafe.measure.faithfulness import words
+from lafe.render.text import percent, with_interval
 
 
 @guarded

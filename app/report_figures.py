@@ -8,8 +8,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 from app.ablation_figures import INK, colour_of, styled
-from lafe.numbers import number
-from lafe.sweep import Row
+from lafe.measure.sweep import Row
+from lafe.render.text import number
 
 QUIET, GRID = "#9fb0bc", "#eceff1"
 

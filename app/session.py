@@ -14,8 +14,8 @@ import streamlit as st
 from PIL import Image
 
 from lafe.branches import BRANCHES, PRESETS, STAGES, Switches
-from lafe.controls import Controls
-from lafe.photo import Box, PhotoError, open_photo
+from lafe.data.photo import Box, PhotoError, open_photo
+from lafe.explain.controls import Controls
 
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 MAX_PHOTOS = 12

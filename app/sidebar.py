@@ -11,8 +11,8 @@ from app.components import cropper, data_url
 from app.models import cards, title
 from app.session import MAX_PHOTOS, Photo
 from app.widgets import plain
-from lafe.card import Card
-from lafe.photo import Box, PhotoError, crop
+from lafe.checkpoints.card import Card
+from lafe.data.photo import Box, PhotoError, crop
 
 TYPES = ["jpg", "jpeg", "png", "webp"]
 

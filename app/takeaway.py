@@ -8,9 +8,9 @@ import streamlit as st
 
 from app import models, session
 from app.models import ModelError
-from lafe import bundle
-from lafe.comparison import Setting, compare
-from lafe.printout import printout
+from lafe.render import bundle
+from lafe.render.comparison import Setting, compare
+from lafe.render.printout import printout
 
 
 def takeaway() -> None:

@@ -20,9 +20,9 @@ from app.maps import KINDS, Scale
 from app.models import ModelError
 from app.session import LETTERS, Panel
 from lafe.branches import ATTRIBUTES, BRANCHES, PRESETS, STAGES, Switches
-from lafe.numbers import number
-from lafe.overlay import RGB, colour_bar
-from lafe.photo import PhotoError
+from lafe.data.photo import PhotoError
+from lafe.render.overlay import RGB, colour_bar
+from lafe.render.text import number
 
 P = ParamSpec("P")
 

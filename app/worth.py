@@ -9,9 +9,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lafe.ablation import Flip, Table
 from lafe.branches import EVERY_BRANCH, Switches
-from lafe.numbers import number, percent
+from lafe.explain.ablation import Flip, Table
+from lafe.render.text import number, percent
 
 UNITS = {
     "probability": ("Probability", "points"),

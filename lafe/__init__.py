@@ -1,41 +1,48 @@
 """LAFE (ACM MM 2020): what did the model look at, and what if it hadn't?"""
 
-from lafe.ablation import Flip, Table, factorial, factorials
-from lafe.attribution import Attribution, AttributionError, attribute
-from lafe.branches import BRANCHES, PRESETS, STAGES, Switches
-from lafe.checkpoint import CheckpointError, load
-from lafe.controls import Controls
-from lafe.evidence import BranchEvidence, Evidence, branch_evidence, evidence
-from lafe.model import LAFE
-from lafe.photo import PhotoError, open_photo
-from lafe.prepare import Fused, Prepared, prepare
-from lafe.record import record
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lafe.branches import BRANCHES, PRESETS, STAGES, Switches
+    from lafe.checkpoints.store import CheckpointError, load
+    from lafe.data.photo import PhotoError, open_photo
+    from lafe.explain.ablation import Flip, Table, factorial, factorials
+    from lafe.explain.attribution.methods import Attribution, AttributionError, attribute
+    from lafe.explain.controls import Controls
+    from lafe.explain.evidence import BranchEvidence, Evidence, branch_evidence, evidence
+    from lafe.explain.prepare import Fused, Prepared, prepare
+    from lafe.model.lafe import LAFE
+    from lafe.model.record import record
 
 __version__ = "0.1.0"
-__all__ = [
-    "BRANCHES",
-    "LAFE",
-    "PRESETS",
-    "STAGES",
-    "Attribution",
-    "AttributionError",
-    "BranchEvidence",
-    "CheckpointError",
-    "Controls",
-    "Evidence",
-    "Flip",
-    "Fused",
-    "PhotoError",
-    "Prepared",
-    "Switches",
-    "Table",
-    "attribute",
-    "branch_evidence",
-    "evidence",
-    "factorial",
-    "factorials",
-    "load",
-    "open_photo",
-    "prepare",
-    "record",
-]
+
+_HOMES = {
+    "lafe.branches": ("BRANCHES", "PRESETS", "STAGES", "Switches"),
+    "lafe.checkpoints.store": ("CheckpointError", "load"),
+    "lafe.data.photo": ("PhotoError", "open_photo"),
+    "lafe.explain.ablation": ("Flip", "Table", "factorial", "factorials"),
+    "lafe.explain.attribution.methods": ("Attribution", "AttributionError", "attribute"),
+    "lafe.explain.controls": ("Controls",),
+    "lafe.explain.evidence": ("BranchEvidence", "Evidence", "branch_evidence", "evidence"),
+    "lafe.explain.prepare": ("Fused", "Prepared", "prepare"),
+    "lafe.model.lafe": ("LAFE",),
+    "lafe.model.record": ("record",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for: ``import lafe.model`` stays light."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'lafe' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,9 +12,9 @@ import time
 import torch
 
 from lafe import LAFE
-from lafe.losses import ConLoss
-from lafe.objective import paper_objective
-from lafe.recipe import load_recipe
+from lafe.model.losses import ConLoss
+from lafe.train.objectives import paper_objective
+from lafe.train.recipe import load_recipe
 
 STEPS = 3
 TRAINING_PHOTOS = {"cub": (5_994, 200), "cars": (8_144, 196), "aircraft": (6_667, 100)}

@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from lafe.checkpoint import load_card, write_card
+from lafe.checkpoints.store import load_card, write_card
 
 ROOT = Path(__file__).parents[1]
 LIMITS = {

@@ -27,9 +27,9 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from lafe import Switches, load, open_photo, prepare
 from lafe.branches import EVERY_BRANCH
-from lafe.checkpoint import available
-from lafe.numbers import percent
-from lafe.prepare import Prepared
+from lafe.checkpoints.store import available
+from lafe.explain.prepare import Prepared
+from lafe.render.text import percent
 
 PATIENCE = 300  # seconds
 WARM_UPLOADS = 50  # after so many, caches are full

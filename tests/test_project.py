@@ -12,7 +12,7 @@ import yaml
 from packaging.requirements import Requirement
 
 import lafe
-from lafe.recipe import load_recipe
+from lafe.train.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

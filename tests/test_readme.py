@@ -11,9 +11,9 @@ import yaml
 from PIL import Image
 
 from lafe import LAFE, Switches
-from lafe.checkpoint import available, save
-from lafe.cli import _parser
-from lafe.recipe import recipe_from, shipped
+from lafe.checkpoints.store import available, save
+from lafe.cli.main import _parser
+from lafe.train.recipe import recipe_from, shipped
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "training.md"]

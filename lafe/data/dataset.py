@@ -7,8 +7,10 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageOps
 
+from lafe.errors import LafeError
 
-class DataError(ValueError):
+
+class DataError(LafeError):
     """A data set is missing or broken; the message says what is expected where."""
 
 

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 from tiny import photos, tiny_model
 
-from lafe import BRANCHES, PRESETS, STAGES, Switches, checkpoint
-from lafe.ablation import factorial
+from lafe import BRANCHES, PRESETS, STAGES, Switches
+from lafe.checkpoints import store
+from lafe.explain.ablation import factorial
 
 pytest.importorskip("playwright", reason="These tests need Playwright: pip install playwright.")
 from browser import NO_CHROMIUM, chromium, drawing, launch, running_app, upload
@@ -40,7 +41,7 @@ def address() -> Iterator[str]:
     """Of the running app."""
     if chromium() is None:
         pytest.skip(NO_CHROMIUM)
-    if CHECKPOINT not in checkpoint.available():
+    if CHECKPOINT not in store.available():
         pytest.skip(f"These tests need the checkpoint {CHECKPOINT!r}.")
     with running_app() as address:
         yield address

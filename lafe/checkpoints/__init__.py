@@ -1,0 +1,1 @@
+"""Weights with a card: find, load, save and export them.  Nothing is ever unpickled."""

@@ -1,0 +1,228 @@
+"""Untrusted bytes -> photo.
+
+Whatever a visitor uploads becomes an upright RGB photo of bounded size, or a `PhotoError` whose one
+sentence says what to do.  Bytes are counted before a file is parsed, pixels before they are
+decoded.
+
+Three decoders only, JPEG, PNG and WebP, chosen by a file's first bytes and never by its name.  HEIC
+is not one of them: the binding that is kept, pillow-heif, brings a GPL encoder in its wheels, and
+the decoders behind it had memory errors that crafted files reach several times in 2026.
+
+Memory stays bounded by the cap on pixels.  Photos at that cap took at most 0.43 GB as JPEG, 0.48 as
+PNG and 0.81 as WebP while they were opened, and 9 MB afterwards.
+
+Colour profiles are dropped, not applied, as the loaders of the training photos do.
+"""
+
+import logging
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from lafe.errors import LafeError
+
+MAX_BYTES = 30_000_000
+MAX_PIXELS = 50_000_000  # 8160 x 6120, what large phone sensors give, passes
+MIN_SIDE = 32  # pixels
+MAX_ASPECT = 10  # longer side / shorter side
+WORKING_SIDE = 2048  # pixels; larger photos are reduced until their longer side has this many
+
+Box = tuple[float, float, float, float]
+
+# The plugins themselves: Image.open prints warnings, and asks whatever plugin others registered.
+# JPEG's own class reads the first picture of an MPO, which many phones write, like any JPEG.
+_DECODERS: tuple[tuple[re.Pattern[bytes], Callable[[BinaryIO], ImageFile]], ...] = (
+    (re.compile(rb"\xff\xd8\xff"), JpegImageFile),
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), PngImageFile),
+    (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), WebPImageFile),
+)
+_HEIC = re.compile(rb".{4}ftyp(hei[cxms]|hev[cx]|mif1|msf1)", re.DOTALL)
+
+# What costs far more work than its bytes, and comes a few times in a photo but could come a million
+# times in a file: a scan of a progressive JPEG (each goes over the whole photo), an EXIF segment
+# (Pillow copies all earlier ones), a compressed colour profile.
+_COSTLY = re.compile(
+    rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)|Exif\x00\x00|iCCP", re.DOTALL
+)
+_MAX_COSTLY = 64
+_MAX_READS = 100_000
+
+# At level DEBUG, Pillow logs the values of EXIF tags: the place, the camera.
+logging.getLogger("PIL").setLevel(logging.INFO)
+
+
+class PhotoError(LafeError):
+    """This is no photo that can be used; the message says to a visitor why, and what to do."""
+
+
+def open_photo(
+    source: str | Path | bytes | BinaryIO,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_pixels: int = MAX_PIXELS,
+) -> Image.Image:
+    """Read a photo that nobody vouches for.
+
+    Args:
+        source: path, the encoded bytes, or a binary file, which is read from its start.
+        max_bytes: largest encoded size.
+        max_pixels: largest width x height before anything is reduced.
+
+    Returns:
+        The photo (the first one, if there are several) in mode RGB, upright, on white where it was
+        transparent, its longer side at most `WORKING_SIDE`, without any metadata.
+
+    Raises:
+        PhotoError: no such file, not a JPEG, PNG or WebP, damaged or incomplete, above a limit,
+            a side below `MIN_SIDE`, or one side more than `MAX_ASPECT` times the other.
+    """
+    data = _read(source, max_bytes)
+    decoder = _decoder(data)
+    try:
+        with decoder(_Metered(data)) as image:
+            _check_size(image.size, max_pixels)
+            return _plain(_reduced(image))
+    except PhotoError:
+        raise
+    except Image.DecompressionBombError:  # Pillow's WebP decoder looks first, with its own limit
+        raise _too_many_pixels(max_pixels) from None
+    except Exception:  # Pillow's parsers raise almost anything on damaged files
+        raise PhotoError(
+            "This photo is damaged or incomplete: choose the original again, or save it anew."
+        ) from None
+
+
+def crop(photo: Image.Image, box: Box) -> Image.Image:
+    """Cut a part out of a photo.
+
+    Args:
+        photo: any photo.
+        box: left, top, right, bottom as fractions of the photo's width and height, 0 to 1.
+
+    Raises:
+        PhotoError: the box is no part of the photo, or has less than `MIN_SIDE` pixels on a side.
+    """
+    left, top, right, bottom = box
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise PhotoError("This crop lies outside of the photo: choose a part of the photo.")
+    x0, x1 = round(left * photo.width), round(right * photo.width)
+    y0, y1 = round(top * photo.height), round(bottom * photo.height)
+    if min(x1 - x0, y1 - y0) < MIN_SIDE:
+        raise PhotoError(
+            f"This crop has only {x1 - x0} x {y1 - y0} pixels: choose a part with at least "
+            f"{MIN_SIDE} on each side."
+        )
+    return photo.crop((x0, y0, x1, y1))
+
+
+class _Metered(BytesIO):
+    """Bytes in memory that can be read a limited number of times.
+
+    Parsers read every segment on its own, so this bounds their work, however a file is cut up.
+    """
+
+    _reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._reads += 1
+        if self._reads > _MAX_READS:
+            raise _too_many_parts()
+        return super().read(size)
+
+
+def _too_many_parts() -> PhotoError:
+    return PhotoError("This file has far more parts than a photo: save the photo anew as JPEG.")
+
+
+def _too_many_pixels(max_pixels: int) -> PhotoError:
+    return PhotoError(
+        f"This photo has more than {max_pixels / 1e6:g} million pixels: save a smaller copy."
+    )
+
+
+def _read(source: str | Path | bytes | BinaryIO, max_bytes: int) -> bytes:
+    if isinstance(source, bytes):
+        data = source
+    elif isinstance(source, str | Path):
+        data = _read_path(Path(source), max_bytes)
+    else:
+        if source.seekable():
+            source.seek(0)
+        data = source.read(max_bytes + 1)
+    if not data:
+        raise PhotoError("This file is empty: choose the photo again.")
+    if len(data) > max_bytes:
+        raise PhotoError(f"This file is larger than {max_bytes / 1e6:g} MB: save a smaller copy.")
+    return data
+
+
+def _read_path(path: Path, max_bytes: int) -> bytes:
+    try:
+        if path.is_dir():
+            raise PhotoError(f"{path} is a folder: name one photo in it.")
+        if not path.is_file():  # a pipe would block
+            raise PhotoError(f"There is no photo {path}: check the path.")
+        with path.open("rb") as file:
+            return file.read(max_bytes + 1)
+    except OSError as error:
+        raise PhotoError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _decoder(data: bytes) -> Callable[[BinaryIO], ImageFile]:
+    if len(_COSTLY.findall(data)) > _MAX_COSTLY:
+        raise _too_many_parts()
+    for signature, decoder in _DECODERS:
+        if signature.match(data):
+            return decoder
+    if _HEIC.match(data):
+        raise PhotoError("HEIC photos cannot be read here: save or share this one as JPEG.")
+    raise PhotoError("This is not a JPEG, PNG or WebP photo: save it as one of these.")
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise _too_many_pixels(max_pixels)
+    if min(size) < MIN_SIDE:
+        raise PhotoError(
+            f"This picture has only {width} x {height} pixels: choose one with at least "
+            f"{MIN_SIDE} on each side."
+        )
+    if max(size) > MAX_ASPECT * min(size):
+        raise PhotoError(
+            f"This picture is a strip of {width} x {height} pixels: choose or cut one whose sides "
+            f"differ by a factor of {MAX_ASPECT} at most."
+        )
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    """Bring the longer side down to `WORKING_SIDE`; large JPEGs are decoded at 1/2 to 1/8 size."""
+    if image.mode == "I;16":
+        image = image.point(lambda value: value / 256).convert("L")  # as Pillow does to colour
+    elif image.has_transparency_data and image.mode != "RGBA":
+        image = image.convert("RGBA")
+    elif image.mode in ("1", "P"):  # these cannot be averaged
+        image = image.convert("RGB")
+    image.thumbnail((WORKING_SIDE, WORKING_SIDE), reducing_gap=1.0)
+    image.load()  # a small photo is not decoded until here
+    return image
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Upright, on white, RGB; a new image of the pixels alone, so no metadata comes along."""
+    with suppress(Exception):  # unreadable EXIF does not spoil the pixels
+        # In place, the pixels are turned first; then the tags are written anew, which can fail.
+        ImageOps.exif_transpose(image, in_place=True)
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return Image.fromarray(np.asarray(image.convert("RGB")))

@@ -1,0 +1,5 @@
+"""The one base of every error that a user can mend."""
+
+
+class LafeError(ValueError):
+    """What a user gave cannot be used; the message is one sentence and says what to do."""

@@ -1,0 +1,1 @@
+"""A photo under a model: its features once, every setting, evidence, attribution."""

@@ -1,0 +1,306 @@
+"""All 4,096 settings of the switches of a photo, exactly, from 64 + 64 fusions.
+
+After fusion LAFE is linear: ``logits = b + W GAP(f_5) + W GAP(D) - W GAP(C)`` (Eq. 3, 10).  ``D``
+depends on six switches and ``C`` on the other six, so a table needs every ``D`` and every ``C``,
+not every pair.  Within a fusion (Eq. 4) only two steps are not linear: the settings share the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lafe.branches import ATTRIBUTES, BRANCHES, EVERY_BRANCH, STAGES, Switches
+from lafe.explain.controls import Controls
+from lafe.explain.prepare import Prepared, prepare
+from lafe.model.fusion import Attribute, Fusion
+from lafe.model.lafe import LAFE
+
+OUTPUTS = ("probability", "logit", "centred")
+"""What a branch is worth may be asked in: softmax, logit, or logit minus the mean over classes."""
+
+_SETTINGS = 1 << len(EVERY_BRANCH)
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Branches without which the full model predicts another class.
+
+    Attributes:
+        off: the branches, as the setting that has only them on.
+        switches: the full setting without them.
+        prediction: index of the class that it becomes.
+        probability: of that class.
+    """
+
+    off: Switches
+    switches: Switches
+    prediction: int
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The logits of every setting of one photo under one :class:`Controls`.
+
+    Logits are float32; what is derived from them is computed and given in float64.
+
+    Attributes:
+        plain: logits of the plain backbone, (K,) float64.
+        dis, con: what ``D`` and ``C`` add and subtract, (2^n, K) float64, by the n branches that
+            the model has on that side.
+        dis_row, con_row: the row of each setting, (4096,), by ``Switches.index``.
+        controls: what stood in for the learned gates.
+    """
+
+    plain: Tensor
+    dis: Tensor
+    con: Tensor
+    dis_row: Tensor
+    con_row: Tensor
+    controls: Controls
+
+    def logits(self, switches: Switches) -> Tensor:
+        """Logits (K,) of a setting, those of ``model(x, switches)[0]`` (1e-4, float32)."""
+        i = switches.index
+        return (self.plain + self.dis[self.dis_row[i]] - self.con[self.con_row[i]]).float()
+
+    def all_logits(self) -> Tensor:
+        """Logits of every setting, (4096, K) float64, by ``Switches.index``."""
+        return self.plain + self.dis[self.dis_row] - self.con[self.con_row]
+
+    def predictions(self) -> Tensor:
+        """The predicted class of every setting, (4096,), by ``Switches.index``."""
+        return self.all_logits().argmax(1)
+
+    def values(self, target: int, output: str = "probability") -> Tensor:
+        """One class in every setting, (4096,) float64, by ``Switches.index``.
+
+        Args:
+            target: index of the class.
+            output: one of ``OUTPUTS``.
+
+        Raises:
+            ValueError: no such class or output.
+        """
+        if not 0 <= target < len(self.plain):
+            raise ValueError(
+                f"There is no class {target}: this model knows 0 to {len(self.plain) - 1}."
+            )
+        logits = self.all_logits()
+        if output == "probability":
+            return logits.softmax(1)[:, target]
+        if output == "logit":
+            return logits[:, target]
+        if output == "centred":
+            return logits[:, target] - logits.mean(1)
+        raise ValueError(f"There is no output {output!r}: choose among {', '.join(OUTPUTS)}.")
+
+    def probabilities(self, target: int) -> Tensor:
+        """Probability of a class in every setting, (4096,), by ``Switches.index``."""
+        return self.values(target)
+
+    def shapley(self, target: int, output: str = "probability") -> Tensor:
+        """Exact Shapley values of the branches, (3, 4) in the order of STAGES and BRANCHES.
+
+        They add up to the class's output with all branches minus that with none.
+        """
+        return shapley(self.values(target, output)).view(len(STAGES), len(BRANCHES))
+
+    def interactions(self, target: int, output: str = "probability") -> Tensor:
+        """Exact pairwise interactions, (12, 12) in the order of EVERY_BRANCH; NaN on the diagonal.
+
+        Positive: the two are worth more together than apart.
+        """
+        return interactions(self.values(target, output))
+
+    def flips(self) -> list[Flip]:
+        """The smallest sets of branches without which the prediction changes.
+
+        All that have the fewest branches, the surest new prediction first; none if no setting
+        changes the prediction.
+        """
+        logits = self.all_logits()
+        probabilities, predictions = logits.softmax(1).max(1)
+        full = Switches.all()
+        changed = [
+            Switches(i)
+            for i in torch.nonzero(predictions != predictions[full.index]).flatten().tolist()
+        ]
+        most = max((len(s) for s in changed), default=0)
+        flips = [
+            Flip(
+                off=Switches(full.index ^ s.index),
+                switches=s,
+                prediction=int(predictions[s.index]),
+                probability=float(probabilities[s.index]),
+            )
+            for s in changed
+            if len(s) == most
+        ]
+        return sorted(flips, key=lambda flip: -flip.probability)
+
+    def to_frame(self, target: int | None = None) -> pd.DataFrame:
+        """One row for each setting, by ``Switches.index``.
+
+        Columns: ``switches`` (text), one bool for each branch (``r_dis3``), ``dis`` and ``con``
+        (the setting of each side's six switches, 0 to 63), ``prediction`` and its ``confidence``,
+        and ``logit``, ``centred``, ``probability`` of the target (by default the full model's
+        prediction).
+        """
+        confidence, prediction = self.all_logits().softmax(1).max(1)
+        settings = [Switches(i) for i in range(_SETTINGS)]
+        columns: dict[str, object] = {"switches": [str(s) for s in settings]}
+        for stage, branch in EVERY_BRANCH:
+            columns[f"{branch}{stage}"] = [s[stage, branch] for s in settings]
+        for side in ATTRIBUTES:
+            columns[side] = _rows(_keys(side)).numpy()
+        columns |= {"prediction": prediction.numpy(), "confidence": confidence.numpy()}
+        target = int(prediction[-1]) if target is None else target
+        for output in ("logit", "centred", "probability"):
+            columns[output] = self.values(target, output).numpy()
+        return pd.DataFrame(columns).rename_axis("index")
+
+
+def shapley(values: Tensor) -> Tensor:
+    """Exact Shapley values (n,) of a game of n players.
+
+    Args:
+        values: of every coalition, (2^n,); player i is bit i of the index.
+
+    Source: Shapley, 1953, by Harsanyi's dividends: a coalition's is shared equally.
+    """
+    dividends, member = _dividends(values)
+    size = member.sum(0).clamp(min=1)
+    return member @ (dividends / size)
+
+
+def interactions(values: Tensor) -> Tensor:
+    """Exact pairwise interaction indices (n, n), symmetric, NaN on the diagonal.
+
+    ``values`` as for :func:`shapley`.
+
+    Source: Grabisch and Roubens, 1999: a coalition's dividend over its size minus one.
+    """
+    dividends, member = _dividends(values)
+    shared = dividends / (member.sum(0) - 1).clamp(min=1)
+    return ((member * shared) @ member.T).fill_diagonal_(float("nan"))
+
+
+def _dividends(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Harsanyi's dividends (2^n,), the Moebius transform, and who is a member (n, 2^n)."""
+    players = len(values).bit_length() - 1
+    dividends = values.double().clone()
+    for i in range(players):
+        pairs = dividends.view(-1, 2, 1 << i)  # without and with player i
+        pairs[:, 1] -= pairs[:, 0]
+    coalitions = torch.arange(len(values), device=values.device)
+    member = torch.stack([coalitions >> i & 1 for i in range(players)]).double()
+    return dividends, member
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
+def factorial(
+    model: LAFE | Prepared, x: Tensor | None = None, controls: Controls | None = None
+) -> Table:
+    """The logits of all 4,096 settings of a photo.
+
+    Args:
+        model: with ``x`` (1, 3, S, S); or a prepared photo, without ``x``.
+        controls: what stands in for learned gates.
+
+    Raises:
+        ValueError: what :func:`lafe.prepare` refuses.
+
+    Example:
+        >>> table = factorial(model, x)
+        >>> table.shapley(target=7)  # what each branch is worth for class 7
+    """
+    photo = prepare(model, x, controls)
+    # Max pooling is several times faster on channels last.
+    f3, f4, f5 = (f.contiguous(memory_format=torch.channels_last) for f in photo.features)
+    photo = replace(photo, features=(f3, f4, f5))
+    weight = photo.model.classifier.weight.double()
+    plain = photo.logits(Switches.none()).double()
+    sides = {"dis": photo.model.discriminative, "con": photo.model.confusable}
+    terms, rows = {}, {}
+    for name, attribute in sides.items():
+        terms[name] = _pooled(photo, attribute).double() @ weight.T  # (2^n, K)
+        rows[name] = _rows([key for key in _keys(name) if key in photo.gates])
+    return Table(
+        plain.cpu(),
+        terms["dis"].cpu(),
+        terms["con"].cpu(),
+        rows["dis"],
+        rows["con"],
+        photo.controls,
+    )
+
+
+def factorials(model: LAFE, batch: Tensor, controls: Controls | None = None) -> Iterator[Table]:
+    """The tables of a batch of photos (B, 3, S, S), one after the other."""
+    for x in batch:
+        yield factorial(model, x[None], controls)
+
+
+def _keys(side: str) -> list[tuple[int, str]]:
+    """One side's branches, in the order of EVERY_BRANCH."""
+    return [key for key in EVERY_BRANCH if key[1] in ATTRIBUTES[side]]
+
+
+def _rows(keys: Sequence[tuple[int, str]]) -> Tensor:
+    """The number that these branches' bits spell in each setting, (4096,)."""
+    settings = torch.arange(_SETTINGS)
+    rows = torch.zeros_like(settings)
+    for bit, key in enumerate(keys):
+        rows |= (settings >> EVERY_BRANCH.index(key) & 1) << bit
+    return rows
+
+
+def _pooled(photo: Prepared, attribute: Attribute | None) -> Tensor:
+    """``GAP(D)`` or ``GAP(C)`` of every setting of the branches that exist, (2^n, C_5).
+
+    The first branch of the lowest stage is bit 0.  At most the lifted maps of 16 settings are kept
+    at a time.
+    """
+    f5 = photo.features[-1]
+    if attribute is None:
+        return f5.new_zeros(1, f5.shape[1])
+
+    def parts(stage: int, linear: Callable[[Tensor], Tensor]) -> list[Tensor | None]:
+        """A stage's sum in each setting of its branches, behind a linear layer; off is None."""
+        settings: list[Tensor | None] = [None]
+        for branch in ATTRIBUTES[attribute.name]:
+            if (stage, branch) in photo.gates:
+                part = linear(photo.branch_map(stage, branch))
+                settings += [_add(s, part) for s in settings]
+        return settings
+
+    first, *later = attribute.stages
+    fusions = [cast(Fusion, attribute.fusions[str(stage)]) for stage in later]
+    # Each stage's result meets a linear step: the lift of the next fusion or, at the end, GAP.
+    steps: list[Callable[[Tensor], Tensor]] = [*(fusion.lift for fusion in fusions), _gap]
+    states = parts(first, steps[0])
+    for stage, fusion, step in zip(later, fusions, steps[1:], strict=True):
+        # Pooling first: the same maps, and a quarter of the work for the ReLU.
+        low = [None if s is None else fusion.mix(fusion.lift_act(fusion.pool(s))) for s in states]
+        sums = (_add(a, b) for b in parts(stage, fusion.mix) for a in low)
+        states = [None if s is None else step(fusion.act(fusion.bn(s))) for s in sums]
+    return torch.cat([f5.new_zeros(1, f5.shape[1]) if s is None else s for s in states])
+
+
+def _add(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    """A sum in which ``None`` is off."""
+    if a is None or b is None:
+        return b if a is None else a
+    return a + b
+
+
+def _gap(m: Tensor) -> Tensor:
+    return m.mean((2, 3))

@@ -1,0 +1,1 @@
+"""Maps of what a prediction hangs on: Captum's methods beside LAFE's own."""

@@ -1,0 +1,192 @@
+"""Maps of evidence for a class that add up to its logit: nothing behind the fusion is non-linear.
+
+``logit = b + w . GAP(f_5) + w . GAP(D) - w . GAP(C)`` (Eq. 3, 10) is a sum over positions, so each
+position's share is exact.  One branch's share is not: its way to ``D`` or ``C`` leads through
+batch norms and ReLUs, so :func:`branch_evidence` attributes it, and says how much it misses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from lafe.branches import ATTRIBUTES, Switches
+from lafe.explain.controls import Controls
+from lafe.explain.prepare import Prepared, prepare
+from lafe.model.fusion import Attribute
+from lafe.model.lafe import LAFE
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What each position adds to a logit; ``backbone + dis + con``, summed, plus ``bias`` is it.
+
+    Attributes:
+        backbone, dis, con: (H_5, W_5) float32, signed as they enter: ``con`` is that of ``-C``.
+        bias: of the classifier; no position's.
+        logit: what the model gives (1e-4, float32).
+    """
+
+    backbone: Tensor
+    dis: Tensor
+    con: Tensor
+    bias: float
+    logit: float
+
+    @property
+    def steps(self) -> dict[str, float]:
+        """The four terms of the logit in the order of the formula: a waterfall's steps."""
+        maps = {"backbone": self.backbone, "dis": self.dis, "con": self.con}
+        return {"bias": self.bias} | {name: float(m.sum()) for name, m in maps.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class BranchEvidence:
+    """What each branch adds to a logit, attributed: ``change = sum of maps + constant + gap``.
+
+    Attributes:
+        maps: (H_i, W_i) float32 of every branch that is on, signed as it enters (see
+            :class:`Evidence`).
+        constant: what the fusions give to maps of zeros, their batch norms' share; no branch's.
+        change: the logit, minus that of the plain backbone.
+        gap: what the method misses of the change.  More steps make it smaller.
+    """
+
+    maps: Mapping[tuple[int, str], Tensor]
+    constant: float
+    change: float
+    gap: float
+
+
+# Gradients, then inference mode: see lafe.prepare.
+@torch.inference_mode(False)
+@torch.no_grad()
+def evidence(
+    model: LAFE | Prepared,
+    x: Tensor | None = None,
+    target: int | None = None,
+    switches: Switches | None = None,
+    *,
+    versus: int | str | None = None,
+    controls: Controls | None = None,
+) -> Evidence:
+    """Exact maps of the evidence for a class, or for one class rather than another.
+
+    Args:
+        model: with ``x`` (1, 3, S, S); or a prepared photo, without ``x``.
+        target: index of the class; the predicted one by default.
+        switches: the setting; all on by default.
+        versus: the class to subtract (why A and not B), or ``"mean"`` for the mean over all
+            classes: what is common to all of them says nothing about one.
+        controls: what stands in for learned gates.
+
+    Raises:
+        ValueError: no such class; and what :func:`lafe.prepare` refuses.
+
+    Example:
+        >>> e = evidence(model, x, target=7)
+        >>> (e.backbone + e.dis + e.con).sum() + e.bias  # the logit of class 7
+    """
+    photo = prepare(model, x, controls)
+    fused = photo.fused(Switches.all() if switches is None else switches)
+    direction = class_direction(fused.logits, target, versus)
+    classifier = photo.model.classifier
+    w = direction @ classifier.weight.float()  # (C_5,)
+
+    def share(features: Tensor) -> Tensor:
+        return torch.einsum("c,chw->hw", w, features[0].float()) / features[0, 0].numel()
+
+    return Evidence(
+        backbone=share(photo.features[-1]),
+        dis=share(fused.D),
+        con=-share(fused.C),
+        bias=float(direction @ classifier.bias.float()),
+        logit=float(direction @ fused.logits.float()),
+    )
+
+
+def branch_evidence(
+    model: LAFE | Prepared,
+    x: Tensor | None = None,
+    target: int | None = None,
+    switches: Switches | None = None,
+    *,
+    versus: int | str | None = None,
+    controls: Controls | None = None,
+    steps: int = 32,
+) -> BranchEvidence:
+    """What single branches add to a logit: integrated gradients over the maps of all that are on.
+
+    The path leads from zero maps to the branches' own (Gauss-Legendre, ``steps`` points); a map's
+    attribution is summed over its channels.  At zero the fusions still add their batch norms'
+    shifts, which a branch that is *off* would not: that is ``constant``.
+
+    Source: Sundararajan et al., ICML 2017, as in Captum.
+
+    Args and raises as :func:`evidence`.
+    """
+    from captum.attr import IntegratedGradients
+
+    photo = prepare(model, x, controls)
+    switches = Switches.all() if switches is None else switches
+    keys = tuple(key for key in switches if key in photo.gates)
+    with torch.inference_mode(False), torch.no_grad():
+        logits, plain = photo.logits(switches), photo.logits(Switches.none())
+        direction = class_direction(logits, target, versus)
+        change = float(direction @ (logits.float() - plain.float()))
+        maps = tuple(photo.branch_map(*key) for key in keys)
+        w = direction @ photo.model.classifier.weight.float()
+    if not keys:
+        return BranchEvidence(MappingProxyType({}), 0.0, change, change)
+
+    def score(*maps: Tensor) -> Tensor:
+        by_key = dict(zip(keys, maps, strict=True))
+        D = _gap(photo.model.discriminative, by_key)
+        C = _gap(photo.model.confusable, by_key)
+        return (D - C).float() @ w
+
+    with torch.inference_mode(False), torch.enable_grad():
+        attributions = IntegratedGradients(score).attribute(
+            maps, n_steps=steps, internal_batch_size=1
+        )
+    with torch.inference_mode(False), torch.no_grad():
+        constant = float(score(*(torch.zeros_like(m) for m in maps)))
+    found = {key: a.detach().float().sum((0, 1)) for key, a in zip(keys, attributions, strict=True)}
+    total = sum(float(m.sum()) for m in found.values())
+    return BranchEvidence(MappingProxyType(found), constant, change, change - constant - total)
+
+
+def _gap(attribute: Attribute | None, maps: Mapping[tuple[int, str], Tensor]) -> Tensor:
+    """``GAP(D)`` or ``GAP(C)``, (B, C_5), from the maps of branches; 0 where all are off."""
+    assert attribute is not None
+    sums = []
+    for stage in attribute.stages:
+        here = [maps[stage, b] for b in ATTRIBUTES[attribute.name] if (stage, b) in maps]
+        sums.append(sum(here[1:], here[0]) if here else None)
+    fused = attribute.fuse(sums)
+    return torch.zeros(()) if fused is None else fused.mean((2, 3))
+
+
+def class_direction(logits: Tensor, target: int | None, versus: int | str | None) -> Tensor:
+    """The combination of logits (K,) that is asked for, as weights (K,)."""
+    classes = len(logits)
+
+    def one_hot(index: int) -> Tensor:
+        if not 0 <= index < classes:
+            raise ValueError(f"There is no class {index}: this model knows 0 to {classes - 1}.")
+        weights = torch.zeros(classes, device=logits.device)
+        weights[index] = 1
+        return weights
+
+    weights = one_hot(int(logits.argmax()) if target is None else int(target))
+    if versus is None:
+        return weights
+    if isinstance(versus, str):
+        if versus != "mean":
+            raise ValueError(f"Evidence is against a class or 'mean', not {versus!r}.")
+        return weights - 1 / classes
+    return weights - one_hot(versus)

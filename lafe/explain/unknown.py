@@ -1,0 +1,100 @@
+"""Does a photo look like anything that the model knows?  A score with a threshold in the card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lafe.branches import Switches
+from lafe.explain.prepare import Prepared
+
+KINDS = ("max_probability", "energy", "class_means")
+ACCEPTED = 0.95
+"""The share of the model's own kind of photos, held out from training, that is accepted."""
+
+
+def score(kind: str, logits: Tensor, pooled: Tensor, means: Tensor | None) -> Tensor:
+    """How familiar photos look under the full setting; higher is more familiar.
+
+    ``max_probability`` (Hendrycks and Gimpel, 2017); ``energy`` (Liu et al., 2020, temperature 1,
+    sign turned); ``class_means``: the largest cosine of ``GAP(F_5)`` with a class's mean over
+    training photos.
+
+    Shape: logits (N, K), pooled (N, C_5), means (K, C_5) -> (N,).
+
+    Raises:
+        ValueError: no such kind, or no means where they are needed.
+    """
+    if kind == "max_probability":
+        return logits.float().softmax(-1).amax(-1)
+    if kind == "energy":
+        return logits.float().logsumexp(-1)
+    if kind == "class_means" and means is not None:
+        cosines = F.normalize(pooled.float(), dim=-1) @ F.normalize(means.float(), dim=-1).T
+        return cosines.amax(-1)
+    raise ValueError(f"A score is one of {', '.join(KINDS)} (which needs means), not {kind!r}.")
+
+
+def class_means(pooled: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """The mean of each class's photos: (N, C), (N,) -> (classes, C); 0 for a class of none."""
+    sums = pooled.new_zeros(classes, pooled.shape[1]).index_add(0, labels, pooled)
+    return sums / labels.bincount(minlength=classes).clamp(min=1)[:, None]
+
+
+def fit(scores: Tensor) -> float:
+    """The threshold that accepts 95 % of held-out photos, from their scores (N,)."""
+    return float(torch.quantile(scores.float(), 1 - ACCEPTED))
+
+
+def compare(
+    own: dict[str, Tensor], test: dict[str, Tensor], foreign: dict[str, dict[str, Tensor]]
+) -> dict[str, dict[str, Any]]:
+    """Each score's threshold, and what share of test and of foreign photos falls below it.
+
+    Args:
+        own: by kind, the scores of held-out photos, which set the threshold.
+        test: by kind, those of the model's own test photos.
+        foreign: by data set and kind, those of photos of things that the model does not know.
+    """
+    found = {}
+    for kind, scores in own.items():
+        threshold = fit(scores)
+        found[kind] = {
+            "threshold": threshold,
+            "own_test_refused": _below(test[kind], threshold),
+            "caught": {name: _below(by_kind[kind], threshold) for name, by_kind in foreign.items()},
+        }
+    return found
+
+
+def _below(scores: Tensor, threshold: float) -> float:
+    return float((scores < threshold).float().mean())
+
+
+def best(compared: dict[str, dict[str, Any]], default: str = "class_means") -> str:
+    """The kind that catches the most foreign photos, on average over their data sets."""
+
+    def caught(kind: str) -> float:
+        shares = compared[kind]["caught"].values()
+        return sum(shares) / len(shares)
+
+    return max(compared, key=caught) if compared[default]["caught"] else default
+
+
+def familiarity(photo: Prepared) -> float | None:
+    """The card's score of a photo; None if the card has none."""
+    unknown = photo.model.card.unknown
+    if not unknown:
+        return None
+    fused = photo.fused(Switches.all())
+    pooled = fused.F5.mean((2, 3))
+    return float(score(unknown["score"], fused.logits[None], pooled, photo.model.class_means)[0])
+
+
+def looks_unknown(photo: Prepared) -> bool:
+    """Whether a photo falls below the card's threshold; no threshold, no verdict."""
+    found = familiarity(photo)
+    return found is not None and found < photo.model.card.unknown["threshold"]

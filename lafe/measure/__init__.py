@@ -1,0 +1,1 @@
+"""What a checkpoint and its maps are worth, and how fast it all is."""

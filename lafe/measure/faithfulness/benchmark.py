@@ -1,0 +1,263 @@
+"""``lafe faithfulness``: what a checkpoint's explanations are worth on test photos of birds."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from lafe.branches import Switches
+from lafe.checkpoints.store import REPORT, load, locate, measured, write_json
+from lafe.data import PhotoDataset, load_benchmark
+from lafe.explain.attribution.methods import METHODS, attribute, available
+from lafe.explain.prepare import Prepared, prepare
+from lafe.measure.faithfulness import summary
+from lafe.measure.faithfulness.curves import Score, at_size, curves, probability, random_map
+from lafe.measure.faithfulness.places import PARTS, Mask, View, centred_blob, energy, gini, pointing
+from lafe.measure.faithfulness.stability import randomised, repeatability, sanity
+from lafe.model.lafe import LAFE
+from lafe.render.overlay import Map
+
+DEFAULT = (
+    *("D", "C", "evidence-dis", "evidence-con", "evidence"),
+    *("grad-cam-f5", "integrated-gradients"),
+)
+"""Discriminative and confusable maps, their sum, and what they are compared with."""
+
+FINENESS = {"integrated-gradients": 8, "gradient-shap": 8, "occlusion": 7, "superpixels": 36}
+"""Steps of the slow methods: less than on the page, for hundreds of photos."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured of each photo.  Figures of other settings are never mixed.
+
+    Attributes:
+        sha256: of the checkpoint's weights.
+        methods: at most ten names of ``lafe.explain.attribution.methods.METHODS``.
+        steps: of deletion and insertion, against ``against``.
+        stability: how many of the photos are used for randomisation and noise, which are slow.
+        bfloat16: whether the passes of the curves are in half precision.
+        seed: of all that is drawn.
+    """
+
+    sha256: str
+    methods: tuple[str, ...]
+    steps: int = 16
+    against: str = "blur"
+    stability: int = 32
+    bfloat16: bool = True
+    seed: int = 0
+
+
+def measure(
+    checkpoint: str | Path,
+    data: str | Path,
+    *,
+    photos: int = 300,
+    methods: Sequence[str] = DEFAULT,
+    runs: str | Path = "runs",
+    out: str | Path | None = None,
+    device: str = "cpu",
+    bfloat16: bool = True,
+) -> dict[str, Any]:
+    """Measure a checkpoint's explanations; writes them into ``report.json``.
+
+    Each photo's figures are added to ``RUNS/faithfulness-NAME.jsonl`` as soon as they are known, so
+    that a run which was cut goes on where it stopped, and more photos can follow.
+
+    Args:
+        checkpoint: name or folder, of a model of birds.
+        data: folder of CUB-200-2011, or its parent.
+        photos: how many of the test photos.
+        methods: at most ten.
+        runs: folder of the figures a photo.
+        out: folder of ``report.json``; the checkpoint's folder unless given.
+        device: of torch.
+        bfloat16: faster curves, see :class:`Settings`.
+
+    Raises:
+        lafe.CheckpointError, lafe.data.DataError: with what to do.
+        ValueError: methods that this model does not have; figures of other settings in ``runs``.
+    """
+    folder = locate(checkpoint)
+    model = load(folder, device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    test = load_benchmark("cub", data, "test")
+    _check(model, photos, methods, test)
+    count = min(photos, len(test))
+    settings = Settings(model.card.sha256, tuple(methods), bfloat16=bfloat16)
+    chosen = np.random.default_rng(settings.seed).permutation(len(test))[:count].tolist()
+    file = Path(runs) / f"faithfulness-{model.card.name}.jsonl"
+    rows = _resume(file, settings)
+    bench = Bench(model, settings)
+    with file.open("a", encoding="utf-8") as lines:
+        for place in tqdm(range(len(rows), count), f"{model.card.name}", count, initial=len(rows)):
+            row = bench.photo(test.subset([chosen[place]]), stability=place < settings.stability)
+            rows.append(row)
+            lines.write(json.dumps(row) + "\n")
+            lines.flush()
+    report = {
+        "command": f"lafe faithfulness {model.card.name} --data DIR --photos {count}"
+        f" --methods {' '.join(methods)}" + ("" if bfloat16 else " --float32"),
+        "date": datetime.now(UTC).date().isoformat(),
+        "split": "test",
+        "settings": asdict(settings),
+        "steps_of_methods": {name: FINENESS[name] for name in methods if name in FINENESS},
+    } | summary.of(rows[:count])
+    target = Path(out) if out else folder
+    known = measured(target, model.card.sha256)
+    of = {"checkpoint": model.card.name, "sha256": model.card.sha256}
+    write_json(target / REPORT, of | known | {"faithfulness": report})
+    return report
+
+
+def _check(model: LAFE, photos: int, methods: Sequence[str], test: PhotoDataset) -> None:
+    if photos < 1:
+        raise ValueError(f"At least one photo is measured, not {photos}.")
+    if not 1 <= len(methods) <= 10 or len(set(methods)) < len(methods):
+        raise ValueError("Choose one to ten different methods.")
+    if unknown := [name for name in methods if name not in METHODS]:
+        raise ValueError(f"There is no method {unknown[0]!r}: choose among {', '.join(METHODS)}.")
+    reasons = available(model)
+    if missing := [name for name in methods if reasons[name]]:
+        raise ValueError(f"{METHODS[missing[0]].title} is left out: {reasons[missing[0]]}")
+    if test.boxes is None or test.parts is None or model.card.classes != test.classes:
+        raise ValueError(
+            f"The model {model.card.name!r} does not know the birds of this data set: boxes and "
+            "parts are there for CUB-200-2011 only."
+        )
+
+
+def _resume(file: Path, settings: Settings) -> list[dict[str, Any]]:
+    """The photos that are done; the file is begun, or mended where it was cut within a line."""
+    head = json.dumps(asdict(settings))
+    rows: list[dict[str, Any]] = []
+    if file.is_file():
+        first, *lines = file.read_text(encoding="utf-8").split("\n")
+        if first != head:
+            raise ValueError(
+                f"{file} holds figures of other settings: remove it, or give another --runs."
+            )
+        rows = [json.loads(line) for line in lines[:-1]]  # what follows the last newline was cut
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = "".join(line + "\n" for line in (head, *map(json.dumps, rows)))
+    file.write_text(text, encoding="utf-8")
+    return rows
+
+
+class Bench:
+    """Measures one photo after another."""
+
+    def __init__(self, model: LAFE, settings: Settings) -> None:
+        self.model, self.settings = model, settings
+        self.random = randomised(model, settings.seed) if settings.stability else {}
+
+    def photo(self, photo: PhotoDataset, *, stability: bool) -> dict[str, Any]:
+        """All figures of the one photo of ``photo``; its class is the predicted one."""
+        began = time.perf_counter()
+        picture = photo.photo(0)
+        x = self.model.preprocess(picture).to(self.model.classifier.weight.device)
+        prepared = prepare(self.model, x)
+        target = int(prepared.logits(Switches.all()).argmax())
+        heats = {name: self._explain(prepared, name, target) for name in self.settings.methods}
+        heats |= self._controls(prepared, photo.paths[0].name)
+        masks = _masks(View.of(self.model.preprocess, picture.size), photo)
+        found = curves(
+            self._score(target),
+            x,
+            heats,
+            steps=self.settings.steps,
+            against=self.settings.against,
+            seed=self.settings.seed,
+        )
+        side = self.model.input_size
+        row: dict[str, Any] = {
+            "photo": photo.paths[0].name,
+            "right": target == photo.labels[0],
+            "chance": {name: float(mask.mean()) for name, mask in masks.items()},
+            "maps": {
+                name: {
+                    "deletion": found[name].deletion_area,
+                    "insertion": found[name].insertion_area,
+                    **_places(at_size(heat, side), masks),
+                }
+                for name, heat in heats.items()
+            },
+        }
+        if stability:
+            self._stability(row["maps"], x, target)
+        return row | {"seconds": time.perf_counter() - began}
+
+    def _explain(self, photo: Prepared, method: str, target: int) -> Map:
+        return attribute(
+            photo, None, method, target, steps=FINENESS.get(method), seed=self.settings.seed
+        ).map
+
+    def _controls(self, photo: Prepared, name: str) -> dict[str, Map]:
+        """The blob that has to be beaten, and the control of coarse maps and of fine ones.
+
+        Each photo has random maps of its own: one map for all could be lucky on all.
+        """
+        coarse, seed = photo.features[-1].shape[-1], self.settings.seed + crc32(name.encode())
+        return {
+            "centre": centred_blob(self.model.input_size),
+            "random": random_map(coarse, seed),
+            "random-pixels": random_map(self.model.input_size, seed),
+        }
+
+    def _score(self, target: int) -> Score:
+        score = probability(self.model, target)
+
+        def inside(x: Tensor) -> Tensor:
+            x = x.contiguous(memory_format=torch.channels_last)
+            with torch.autocast(x.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
+                return score(x)
+
+        return inside
+
+    def _stability(self, maps: dict[str, Any], x: Tensor, target: int) -> None:
+        for name in self.settings.methods:
+
+            def of_model(model: LAFE, name: str = name) -> Map:
+                return self._explain(prepare(model, x), name, target)
+
+            def of_photo(x: Tensor, name: str = name) -> Map:
+                return self._explain(prepare(self.model, x), name, target)
+
+            maps[name]["sanity"] = dict(sanity(of_model, self.model, self.random).similarity)
+            maps[name]["repeatability"] = repeatability(
+                of_photo, x, self.model.preprocess.std, seed=self.settings.seed
+            )
+
+
+def _masks(view: View, photo: PhotoDataset) -> dict[str, Mask]:
+    """The box, all parts together, and each part that can be seen."""
+    assert photo.boxes is not None
+    assert photo.parts is not None
+    x, y, width, height = photo.boxes[0].tolist()
+    masks = {"box": view.of_box(x, y, width, height)}
+    parts = {}
+    for name, (x, y, visible) in zip(PARTS, photo.parts[0].tolist(), strict=True):
+        if visible and (mask := view.of_part(x, y)) is not None:
+            parts[name] = mask
+    if parts:
+        masks["parts"] = np.logical_or.reduce(list(parts.values()))
+    return masks | parts
+
+
+def _places(heat: Map, masks: dict[str, Mask]) -> dict[str, Any]:
+    return {
+        "gini": gini(heat),
+        "pointing": {name: pointing(heat, mask) for name, mask in masks.items()},
+        "energy": {name: energy(heat, mask) for name, mask in masks.items()},
+    }

@@ -1,0 +1,506 @@
+"""The tables of measured figures in docs/results.md and README.md, from the checkpoints' reports.
+
+Whoever reads a figure there can find its file and the command that wrote it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lafe.checkpoints.card import Card
+from lafe.checkpoints.store import REPORT, load_card
+from lafe.errors import LafeError
+from lafe.measure import sweep
+from lafe.measure.faithfulness import words
+from lafe.render.text import with_interval
+
+SWEEPS = "checkpoints/results"
+SPEED = "docs/bench.json"
+BROWSER = "docs/soak.json"
+BEGIN = "<!-- figures: written by `lafe results` -->"
+END = "<!-- end of figures -->"
+
+_HEAD = """# Results
+
+Written by `lafe results`; do not edit.  Every figure is a measurement of a checkpoint of this
+repository, on test photos that had no part in training or in choosing the epoch.  Each was taken
+after the float16 weights were read back from disk.  Intervals are 95 % bootstrap intervals over
+photos.  One training run stands behind each row (one seed), so they do not cover what another seed
+would change.
+"""
+
+_EXPLAINED = """## What the columns say
+
+- **top-1, top-5**: share of test photos whose class is the first, or among the first five.
+- **ECE**: expected calibration error over 15 bins of equal width.
+- **setting**: which branches are on *at inference*, in the one trained model.  There, "plain
+  backbone" is that model with all twelve branches off; it is not a trained plain backbone.
+- **trained plain backbone**: another training, by the same recipe without the branches
+  (`--variant plain`).
+- **difference**: top-1 of the full model less that of the trained plain backbone, in points, paired
+  over photos.
+- **share of the branches**: mean of |full - none| / (|full - none| + |none|), of the predicted
+  class's logit, centred over the classes.
+- **score**: below its threshold a photo looks like nothing that the model knows.  The threshold
+  accepts 95 % of held-out photos of the model's own kind; the score in bold is the card's.
+- **linear probe**: top-1 of a logistic regression on the pooled map alone, fitted to training
+  photos.
+"""
+
+
+class ResultsError(LafeError):
+    """Figures that cannot be written; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A checkpoint's card and what was measured of it."""
+
+    folder: Path
+    card: Card
+    report: dict[str, Any]
+
+
+def read(folders: Iterable[Path]) -> list[Result]:
+    """The checkpoints that ``lafe evaluate`` measured; the others are left out.
+
+    Raises:
+        ResultsError: a report that describes other weights than the card.
+        lafe.CheckpointError: a card that cannot be used.
+    """
+    results = []
+    for folder in folders:
+        file = folder / REPORT
+        if not file.is_file():
+            continue
+        result = Result(folder, load_card(folder), json.loads(file.read_text(encoding="utf-8")))
+        if "presets" not in result.report:
+            continue
+        if result.report["sha256"] != result.card.sha256:
+            raise ResultsError(
+                f"{file} describes other weights than {folder.name} holds: run `lafe evaluate`."
+            )
+        results.append(result)
+    return results
+
+
+def render(
+    folders: Iterable[Path],
+    sweeps: Path | None = None,
+    speed: Sequence[Path] = (),
+    browser: Sequence[Path] = (),
+) -> str:
+    """All measured figures, as the Markdown of ``docs/results.md``.
+
+    ``sweeps`` is the folder of the result files of ``lafe sweep``; ``speed`` are files of ``lafe
+    bench``, the main one first; ``browser`` those of ``scripts/soak.py``.
+    """
+    results = read(folders)
+    summary = f"## In one table\n\n{_summary(results)}\n"
+    trained = [_sweep(*item) for item in sweep.read(sweeps).items()] if sweeps else []
+    measured = [_speed(speed)] if speed else []
+    seen = [_browser(browser)] if browser else []
+    sections = map(_section, results)
+    return "\n".join([_HEAD, summary, *sections, *trained, *measured, *seen, _EXPLAINED])
+
+
+def render_checkout(root: Path) -> str:
+    """All that was measured in a checkout."""
+    speed, browser = (runs(root / name) for name in (SPEED, BROWSER))
+    return render(checkpoints(root), root / SWEEPS, speed, browser)
+
+
+def render_summary(folders: Iterable[Path]) -> str:
+    """One row a checkpoint, as the Markdown between the markers of ``README.md``."""
+    return _summary(read(folders))
+
+
+def checkpoints(root: Path) -> list[Path]:
+    """The checkpoints of a checkout, by name."""
+    return sorted(card.parent for card in (root / "checkpoints").glob("*/card.json"))
+
+
+def write(root: Path) -> list[Path]:
+    """Write ``docs/results.md`` and the table in ``README.md`` of a checkout; returns both.
+
+    Raises:
+        ResultsError: README.md has lost its markers, or a report is out of date.
+    """
+    folders = checkpoints(root)
+    results, readme = root / "docs" / "results.md", root / "README.md"
+    text = between_markers(readme.read_text(encoding="utf-8"), render_summary(folders))
+    results.write_text(render_checkout(root), encoding="utf-8")
+    readme.write_text(text, encoding="utf-8")
+    return [results, readme]
+
+
+def runs(main: Path) -> list[Path]:
+    """A file of measurements, and those of other runs: their names go on after a hyphen."""
+    others = sorted(main.parent.glob(f"{main.stem}-*.json"))
+    return [main, *others] if main.is_file() else []
+
+
+def between_markers(text: str, table: str) -> str:
+    """``text`` with ``table`` in place of what stands between the markers."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ResultsError(f"README.md needs the lines {BEGIN!r} and {END!r} around its table.")
+    return f"{before}{BEGIN}\n{table}{END}{after}"
+
+
+def _sweep(name: str, runs: Sequence[dict[str, Any]]) -> str:
+    """Table 4 of one sweep, with what differs from the paper."""
+    first, rows = runs[0]["recipe"], sweep.table(runs)
+    plain = next((r for r in rows if r.variant == "plain"), None)
+    cells = [
+        [
+            sweep.ROWS[r.variant],
+            _percent(r.mean),
+            "-" if r.deviation is None else _percent(r.deviation),
+            "-" if plain is None or r is plain else f"{100 * (r.mean - plain.mean):+.1f}",
+            ", ".join(_percent(top1) for top1 in r.top1),
+            f"{r.hours:.2f}",
+        ]
+        for r in rows
+    ]
+    head = [
+        "trained as",
+        "top-1 %, mean",
+        "deviation",
+        "against plain, points",
+        "each seed",
+        "hours",
+    ]
+    return (
+        f"## Table 4, trained: `{name}`\n\n"
+        f"From {len(runs)} files `checkpoints/results/{name}-*.json`, written by `lafe sweep {name}"
+        f" --data DIR`.  Unlike in the paper: {first['backbone']} at {first['input_size']} px, "
+        f"{runs[0]['classes']} classes, {first['epochs']} epochs; {runs[0]['photos']:,} test "
+        "photos.  All rows: the same recipe and epochs.  The deviation is that over seeds.  Hours "
+        "are wall-clock.\n\n"
+        f"{_table(head, cells)}\n{sweep.verdict(rows)}\n"
+    )
+
+
+def _speed(files: Sequence[Path]) -> str:
+    """Ratios of medians, a table a model; then those of other runs that the first lacks."""
+    first, *others = (json.loads(file.read_text(encoding="utf-8")) for file in files)
+    tables = []
+    for name, model in first["models"].items():
+        memory = model["peak_memory_gb"]
+        peak = "not measured" if memory is None else f"{memory:.2f} GB"
+        tables.append(
+            f"{name}; peak memory of `factorial` over the model's own: {peak}:\n\n"
+            f"{_ratios(model['rows'])}"
+        )
+    for file, other in zip(files[1:], others, strict=True):
+        for name, model in other["models"].items():
+            known = {row["against"] for row in first["models"][name]["rows"]}
+            if more := [row for row in model["rows"] if row["against"] not in known]:
+                tables.append(f"{name}, from `docs/{file.name}`:\n\n{_ratios(more)}")
+    return (
+        f"## Speed\n\nFrom `{SPEED}`, written by `lafe bench --out {SPEED}` with "
+        f"{first['threads']} threads (torch {first['torch']}, {first['machine']}).  A "
+        "ratio is that of the medians of both sides, which took turns; under 1, the work is "
+        "faster.  “By multiplications”: the same ratio, counted.  “At most” was asked for "
+        "ResNet-50 at 448 px.\n\n"
+        "Up to TorchCAM 0.4, a GradCAM's backward pass runs through the whole model; since 0.5 it "
+        "ends at the layers that are explained, here f_5, D and C, and both sides are little more "
+        "than a forward pass.  Where a ratio depends on the version, runs with both are below.\n\n"
+        + "\n".join(tables)
+    )
+
+
+def _ratios(rows: Iterable[Mapping[str, Any]]) -> str:
+    head = ["work", "against", "ratio", "by multiplications", "at most", "s", "s", "turns"]
+    cells = [
+        [
+            *(r["work"], r["against"]),
+            *(f"{v:.3g}" for v in (r["ratio"], r["floor"], r["at_most"], *r["seconds"])),
+            str(r["repeats"]),
+        ]
+        for r in rows
+    ]
+    return _table(head, cells)
+
+
+def _browser(files: Sequence[Path]) -> str:
+    """What visitors in a browser had, a row a run."""
+    rows = []
+    for file in files:
+        run = json.loads(file.read_text(encoding="utf-8"))
+        click, first = run["click to prediction, ms"], run["page to first prediction, s"]
+        grown = list(run["memory of the app, kB"].items())
+        rows.append(
+            [
+                f"`docs/{file.name}`",
+                str(run["visitors"]),
+                f"{run['results checked']:,}",
+                str(len(run["wrong"])),
+                f"{click['median'] / 1000:.2f} ({click['p95'] / 1000:.2f})",
+                f"{first['median']:.1f} ({first['p95']:.1f})",
+                ", ".join(f"{kb / 1e6:.2f} GB {when}" for when, kb in grown) or "-",
+            ]
+        )
+    head = [
+        "file",
+        "visitors at once",
+        "results checked",
+        "wrong",
+        "click to prediction, median s (p95)",
+        "page to first prediction, median s (p95)",
+        "memory of the app",
+    ]
+    return (
+        f"## In a browser\n\nWritten by `python scripts/soak.py --out {BROWSER}`, and for "
+        "one visitor with `--visitors 1 --seconds 30 --uploads 0`.  Each visitor has a window of "
+        "one browser, a drawing, a checkpoint and switches of their own; each result is compared "
+        "with one that was computed without the app.  The browser, which draws all windows, ran on "
+        f"the same machine as the app.\n\n{_table(head, rows)}"
+    )
+
+
+def _summary(results: Sequence[Result]) -> str:
+    if not results:
+        return "Nothing was measured yet.\n"
+    rows = []
+    for r in results:
+        full = r.report["presets"]["full"]
+        against = r.report.get("against_plain")
+        rows.append(
+            [
+                f"`{r.card.name}`",
+                str(len(r.card.classes)),
+                f"{r.card.backbone}, {r.card.input_size} px",
+                f"{r.report['photos']:,}",
+                with_interval(r.report["top1_interval"]),
+                _percent(full["top5"]),
+                _percent(against["plain_top1"]) if against else "-",
+                with_interval(against["difference"], sign=True) if against else "-",
+            ]
+        )
+    head = [
+        "checkpoint",
+        "classes",
+        "backbone",
+        "test photos",
+        "top-1 % (interval)",
+        "top-5 %",
+        "trained plain backbone, top-1 %",
+        "difference, points (interval)",
+    ]
+    files = ", ".join(_file(r) for r in results)
+    return f"{_table(head, rows)}\nFrom {files}.\n"
+
+
+def _section(r: Result) -> str:
+    """Everything about one checkpoint."""
+    parts = [
+        f"## {r.card.title or r.card.name}",
+        f"From {_file(r)}, written by `{r.report['command']}` on {r.report['date']} "
+        f"(torch {r.report['versions']['torch']}, {r.report['machine']}); weights sha256 "
+        f"`{r.card.sha256[:12]}`, {r.report['photos']:,} photos of the {r.report['split']} split, "
+        f"{r.report['classes']} classes.",
+        f"Training, from `checkpoints/{r.folder.name}/card.json`: {_trained(r)}",
+        "Settings of the switches at inference:",
+        _presets(r.report["presets"]),
+    ]
+    if "against_plain" in r.report:
+        parts += [f"Against a plain backbone that was trained {_how(r)}:", _against(r)]
+    if "branches" in r.report:
+        parts += ["What the branches do:", _branches(r.report["branches"])]
+    if "switching" in r.report:
+        parts += [
+            "One branch at a time, over the test split, at inference:",
+            _switching(r.report["switching"], r.report["presets"]["full"]["top1"]),
+        ]
+    if r.report["confused"]:
+        parts += ["Mixed up most often:", _confused(r.report["confused"])]
+    if r.report["slices"]:
+        parts += ["Harder photos:", _slices(r.report["slices"])]
+    parts += ["Photos of what the model does not know:", _unknown(r)]
+    if "faithfulness" in r.report:
+        parts += ["What the maps are worth:", _faithfulness(r.report["faithfulness"], _file(r))]
+    if r.card.limits:
+        parts += ["Limits:", "".join(f"- {limit}\n" for limit in r.card.limits)]
+    return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _trained(r: Result) -> str:
+    runs = ", then ".join(_runs(r.card.training, r.card.recipe))
+    held_out = r.card.figures["held_out"]
+    return (
+        f"{r.card.training['photos']:,} photos, {runs}.  Top-1 on the {held_out['photos']:,} "
+        f"held-out photos that chose the epoch: {_percent(held_out['top1'])} %."
+    )
+
+
+def _runs(training: dict[str, Any], recipe: dict[str, Any]) -> list[str]:
+    """The run and those that it started from, the first one first."""
+    before = training.get("started_from")
+    earlier = _runs(before["training"], before["recipe"]) if before else []
+    here = (
+        f"{recipe['epochs']} epochs in {training['hours']:.2f} hours (objective "
+        f"`{recipe['objective']}`, seed {recipe['seed']}, epoch {training['best_epoch']} kept)"
+    )
+    return [*earlier, here]
+
+
+def _hours(training: dict[str, Any]) -> float:
+    """Of a run and of those that it started from."""
+    before = training.get("started_from")
+    return training["hours"] + (_hours(before["training"]) if before else 0.0)
+
+
+def _presets(presets: dict[str, dict[str, float]]) -> str:
+    rows = [
+        [name, _percent(p["top1"]), _percent(p["top5"]), f"{p['ece']:.3f}"]
+        for name, p in presets.items()
+    ]
+    return _table(["setting", "top-1 %", "top-5 %", "ECE"], rows)
+
+
+def _how(r: Result) -> str:
+    """Whether the plain backbone's card holds the same recipe."""
+    differences = r.report["against_plain"]["recipe_differences"]
+    if not differences:
+        return "by the same recipe, as both cards say"
+    listed = "; ".join(
+        f"`{k}` {theirs} instead of {ours}" for k, (ours, theirs) in differences.items()
+    )
+    return f"by another recipe ({listed})"
+
+
+def _against(r: Result) -> str:
+    a = r.report["against_plain"]
+    rows = [
+        ["full, top-1 %", _percent(r.report["presets"]["full"]["top1"])],
+        ["trained plain backbone, top-1 %", _percent(a["plain_top1"])],
+        ["difference, points (interval)", with_interval(a["difference"], sign=True)],
+        ["photos that only the full model gets right", f"{a['only_full_right']:,}"],
+        ["photos that only the plain backbone gets right", f"{a['only_plain_right']:,}"],
+        ["hours of training of the full model", f"{_hours(r.card.training):.2f}"],
+        ["hours of training of the plain backbone", f"{_hours(a['plain_training']):.2f}"],
+    ]
+    return _table(["", "measured"], rows)
+
+
+def _branches(b: dict[str, Any]) -> str:
+    logit, changes = b["mean_centred_logit_of_predicted"], b["prediction_changes_without"]
+    margin, cosine, probe = (
+        b["true_margin_added_by"],
+        b["cosine_with_f5"],
+        b["linear_probe_top1"],
+    )
+    rows = [
+        [
+            "mean centred logit of the predicted class",
+            f"{logit['backbone']:.2f}",
+            f"{logit['discriminative']:.2f}",
+            f"{logit['confusable']:.2f}",
+        ],
+        [
+            "margin of the true class added, mean",
+            "",
+            f"{margin['discriminative']:+.2f}",
+            f"{margin['confusable']:+.2f}",
+        ],
+        [
+            "predictions that change without it, %",
+            "",
+            _percent(changes["discriminative"]),
+            _percent(changes["confusable"]),
+        ],
+        ["cosine of the pooled map with f_5's", "", f"{cosine['D']:.2f}", f"{cosine['C']:.2f}"],
+        [
+            "linear probe of the pooled map, top-1 %",
+            _percent(probe["f5"]),
+            _percent(probe["D"]),
+            _percent(probe["C"]),
+        ],
+    ]
+    table = _table(["", "f_5", "D (added)", "C (subtracted)"], rows)
+    return (
+        f"{table}\nShare of the branches in the predicted class's logit: {b['share']:.2f}.  "
+        f"Predictions that change without all twelve: {_percent(changes['both'])} %.  "
+        "The logit and the margin of C are those of -C.\n"
+    )
+
+
+def _switching(s: dict[str, Any], full: float) -> str:
+    worth = [v for row in s["shapley"]["mean"] for v in row]  # in the order of the branches
+    rows = [
+        [
+            f"`{name}`",
+            f"{100 * (off['top1'] - full):+.1f}",
+            _percent(off["changed"]),
+            f"{100 * value:+.2f}",
+        ]
+        for (name, off), value in zip(s["branch_off"].items(), worth, strict=True)
+    ]
+    head = [
+        "branch",
+        "top-1 without it, points",
+        "predictions that change, %",
+        "mean Shapley value, points of the true class's probability",
+    ]
+    return _table(head, rows)
+
+
+def _slices(slices: Sequence[dict[str, Any]]) -> str:
+    rows = [[s["name"], str(s["photos"]), with_interval(s)] for s in slices]
+    return _table(["subset", "photos", "top-1 % (interval)"], rows)
+
+
+def _unknown(r: Result) -> str:
+    """The scores that were compared; the one in the card in bold."""
+    compared, chosen = r.report["unknown"], r.card.unknown["score"]
+    foreign = list(compared[chosen]["caught"])
+    rows = [
+        [
+            f"**{kind}**" if kind == chosen else kind,
+            f"{c['threshold']:.3f}",
+            _percent(c["own_test_refused"]),
+            *(_percent(c["caught"][name]) for name in foreign),
+        ]
+        for kind, c in compared.items()
+    ]
+    head = ["score", "threshold", "own test photos refused, %"]
+    return _table([*head, *(f"photos of `{name}` caught, %" for name in foreign)], rows)
+
+
+def _faithfulness(measured: dict[str, Any], file: str) -> str:
+    """Answers, and a row a map."""
+    answers = "".join(f"- *{question}*  {answer}\n" for question, answer in words.answers(measured))
+    columns = words.table(measured)
+    rows = list(zip(*columns.values(), strict=True))
+    return (
+        f"{answers}\n{_table(list(columns), rows)}\n{words.EXPLAINED}  "
+        f"{measured['photos']:,} test photos, {measured['stability_photos']} for random weights "
+        f"and noise; {measured['hours']:.1f} hours.  From {file}, written by "
+        f"`{measured['command']}` on {measured['date']}."
+    )
+
+
+def _confused(pairs: Sequence[dict[str, Any]]) -> str:
+    rows = [[p["true"], p["predicted"], str(p["photos"])] for p in pairs]
+    return _table(["true class", "predicted", "photos"], rows)
+
+
+def _file(r: Result) -> str:
+    return f"`checkpoints/{r.folder.name}/{REPORT}`"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in cells)

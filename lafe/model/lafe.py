@@ -1,0 +1,147 @@
+"""LAFE: Logical-based Feature Extraction Model.
+
+Paper: X. Shi et al., "Beyond the Attention: Distinguish the Discriminative and Confusable Features
+For Fine-grained Image Classification", ACM MM 2020, https://doi.org/10.1145/3394171.3413883.
+Written from the paper; where it is silent, docs/model.md says what was decided.
+Licence: Apache-2.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from lafe.branches import Switches
+from lafe.checkpoints.card import Card
+from lafe.data.preprocess import Preprocess
+from lafe.model.backbones import STRIDES, Backbone
+from lafe.model.fusion import Attribute
+from lafe.model.record import install_hooks
+
+
+class Final(nn.Module):
+    """``F_5 = f_5 + D - C`` (Eq. 3).  An attribute that is off is ``None`` and adds nothing.
+
+    A module, so that hooks and layer attributions reach ``F_5``.
+    """
+
+    def forward(self, f5: Tensor, D: Tensor | None, C: Tensor | None) -> Tensor:
+        F5 = f5 if D is None else f5 + D
+        return F5 if C is None else F5 - C
+
+
+class LAFE(nn.Module):
+    """Add what is discriminative, subtract what is confusable, classify.
+
+    Args:
+        backbone: timm's name of a model with activated features at strides 8, 16 and 32.
+            ``"resnet50"`` and ``"resnet101"`` at 448 px are the paper's.
+        num_classes: K.
+        input_size: S, the side of the square input in px, a multiple of 32.  The region
+            branches' weights belong to this one size.
+        region: with the region branches; ``False`` is Table 4's "- Region Attention".
+        fusion: with the fusion of stages; ``False`` is Table 4's "- Feature Fusion".
+        attention: ``False`` is the plain backbone, Table 4's last row.
+        region_gate: outer activation of the region gate, ``"relu"`` (Eq. 6) or ``"sigmoid"``.
+        weights: ImageNet weights of the backbone, see
+            :class:`lafe.model.backbones.Backbone`; none are fetched unless asked for.
+
+    Shape: (B, 3, S, S) -> (B, K) logits.
+
+    Raises:
+        ValueError: an input size that is no multiple of 32, or a photo of another size.
+        lafe.model.backbones.BackboneError: a backbone that does not fit.
+
+    Example:
+        >>> model = LAFE("resnet50", num_classes=200, input_size=448).eval()
+        >>> x = torch.randn(1, 3, 448, 448)
+        >>> model(x)  # the full model
+        >>> model(x, Switches.all().without("r_con", "c_con"))  # nothing is subtracted
+    """
+
+    card: Card
+    """What a checkpoint says of itself; set by :func:`lafe.load`."""
+    preprocess: Preprocess
+    """Photo to input (1, 3, S, S), and the part of a photo that it sees."""
+    class_means: Tensor | None
+    """Pooled ``F_5`` of the training photos, (K, C_5), by which unknown photos are told."""
+
+    def __init__(
+        self,
+        backbone: str,
+        num_classes: int,
+        input_size: int,
+        *,
+        region: bool = True,
+        fusion: bool = True,
+        attention: bool = True,
+        region_gate: str = "relu",
+        weights: str | Path | None = None,
+    ) -> None:
+        super().__init__()
+        if input_size < 32 or input_size % 32:
+            raise ValueError(f"The input size must be a multiple of 32 px, not {input_size}.")
+        if region_gate not in ("relu", "sigmoid"):
+            raise ValueError(f"A region gate is 'relu' or 'sigmoid', not {region_gate!r}.")
+        self.config: dict[str, Any] = {
+            "backbone": backbone,
+            "num_classes": num_classes,
+            "input_size": input_size,
+            "region": region,
+            "fusion": fusion,
+            "attention": attention,
+            "region_gate": region_gate,
+        }
+        self.input_size = input_size
+        self.backbone = Backbone(backbone, weights)
+        self.class_means = None
+        self.preprocess = Preprocess(input_size, input_size, self.backbone.mean, self.backbone.std)
+        channels = self.backbone.channels
+        sizes = [input_size // stride for stride in STRIDES]
+
+        def attribute(name: str) -> Attribute | None:
+            if not attention:
+                return None
+            return Attribute(
+                name, channels, sizes, region=region, fusion=fusion, region_gate=region_gate
+            )
+
+        self.discriminative = attribute("dis")
+        self.confusable = attribute("con")
+        self.final = Final()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.classifier = nn.Linear(channels[-1], num_classes)
+        install_hooks(self)
+
+    def forward(self, x: Tensor, switches: Switches | None = None) -> Tensor:
+        """Logits (B, K) under a setting of the switches (all on by default)."""
+        return self.head(self.features(x), switches)
+
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """f_3, f_4, f_5 of photos (B, 3, S, S); ValueError for photos of another size."""
+        if x.shape[-2:] != (self.input_size, self.input_size):
+            raise ValueError(
+                f"This model reads photos of {self.input_size} x {self.input_size} px, not "
+                f"{x.shape[-2]} x {x.shape[-1]}: its region branches belong to one size."
+            )
+        return self.backbone(x)
+
+    def attributes(
+        self, features: Sequence[Tensor], switches: Switches | None = None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """``D`` and ``C``, each (B, C_5, H_5, W_5) or ``None`` where it is off (Eq. 1-7)."""
+        on = Switches.all() if switches is None else switches
+        D = self.discriminative(features, on) if self.discriminative is not None else None
+        C = self.confusable(features, on) if self.confusable is not None else None
+        return D, C
+
+    def head(self, features: Sequence[Tensor], switches: Switches | None = None) -> Tensor:
+        """Logits (B, K) from f_3, f_4, f_5: everything behind the backbone (Eq. 1-10)."""
+        return self.classify(self.final(features[-1], *self.attributes(features, switches)))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """``W GAP(F) + b`` (Eq. 10): (B, C_5, H_5, W_5) -> (B, K)."""
+        return self.classifier(self.pool(features).flatten(1))

@@ -1,0 +1,232 @@
+"""One photo under a few settings: what each predicts, its maps, and how its logit adds up.
+
+This is what people take away: as a figure (:mod:`lafe.figure`), as a page to print
+(:mod:`lafe.printout`), and as a folder or an archive of everything (:mod:`lafe.bundle`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lafe.branches import ATTRIBUTES, PRESETS, Switches
+from lafe.checkpoints.card import Card
+from lafe.data.photo import Box, crop
+from lafe.explain.controls import Controls
+from lafe.explain.evidence import Evidence, evidence
+from lafe.explain.prepare import Fused, Prepared, prepare
+from lafe.explain.unknown import looks_unknown
+from lafe.model.lafe import LAFE
+from lafe.render.overlay import RGB, Map, Range, map_of, overlay, value_range
+
+LETTERS = "ABCDEFGH"
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
+OPACITY = 0.55
+MAPS = {"final": "Final F₅", "dis": "Discriminative D", "con": "Confusable C"}
+"""The three maps of Figure 5, in its order."""
+
+_PICTURE_SIDE = 640  # px: 300 dpi at the width of a column of the figure
+
+
+class Setting(NamedTuple):
+    """A model, which of its branches are on, and what stands in for learned gates."""
+
+    model: LAFE
+    switches: Switches
+    controls: Controls = Controls()
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A photo under one setting of one model.
+
+    Attributes:
+        letter: A, B, ...
+        switches: the setting.
+        prepared: the photo's features, under the setting's controls.
+        fused: ``D``, ``C``, ``F_5`` and the logits.
+        evidence: for the predicted class rather than the mean over all classes.
+        picture: the part of the photo that the model sees, in the photo's own proportions.
+        familiar: whether the photo looks like what the model knows.
+    """
+
+    letter: str
+    switches: Switches
+    prepared: Prepared
+    fused: Fused
+    evidence: Evidence
+    picture: Image.Image
+    familiar: bool
+
+    @property
+    def card(self) -> Card:
+        return self.prepared.model.card
+
+    @property
+    def model_title(self) -> str:
+        return self.card.title or self.card.name
+
+    @property
+    def setting(self) -> str:
+        """The preset's name, or the switches that are on; and the gates that are not learned."""
+        names = {preset: name for name, preset in PRESETS.items()}
+        parts = [names.get(self.switches, str(self.switches))]
+        parts += [f"{mode} {on}" for mode, on in self.controlled.items()]
+        return ", ".join(parts)
+
+    @property
+    def controlled(self) -> dict[str, Switches]:
+        """The branches that are on with a uniform or shuffled gate in place of the learned one."""
+        controls = self.prepared.controls
+        found = {
+            mode: Switches(getattr(controls, mode).index & self.switches.index)
+            for mode in ("uniform", "shuffled")
+        }
+        return {mode: on for mode, on in found.items() if len(on)}
+
+    @property
+    def probabilities(self) -> NDArray[np.float32]:
+        """(K,) in label order."""
+        return self.fused.logits.float().softmax(0).cpu().numpy()
+
+    @property
+    def centred_logits(self) -> NDArray[np.float32]:
+        """(K,) in label order: what is common to all classes says nothing about one."""
+        logits = self.fused.logits.float()
+        return (logits - logits.mean()).cpu().numpy()
+
+    def top(self, count: int | None = None) -> list[tuple[str, float]]:
+        """The likeliest classes (all of them by default) with their probabilities."""
+        p = self.probabilities
+        return [(self.card.classes[k], float(p[k])) for k in _order(p)[:count]]
+
+    def map(self, key: str) -> Map | None:
+        """One of ``MAPS``, (H_5, W_5), as the mean over its channels; None where it is off."""
+        if key != "final" and not any(branch in ATTRIBUTES[key] for _, branch in self.switches):
+            return None
+        return map_of({"final": self.fused.F5, "dis": self.fused.D, "con": self.fused.C}[key])
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything that is on, as it is: logits, maps, evidence; see ``lafe.bundle``."""
+        found = {"logits": self.fused.logits.float().cpu().numpy()}
+        found |= {key: heat for key in MAPS if (heat := self.map(key)) is not None}
+        for stage, branch in self.switches:
+            if (stage, branch) in self.prepared.gates:
+                found[f"{branch}{stage}"] = map_of(self.prepared.branch_map(stage, branch))
+        for term in ("backbone", "dis", "con"):
+            found[f"evidence_{term}"] = getattr(self.evidence, term).cpu().numpy()
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers, for JSON."""
+        p, logits = self.probabilities.tolist(), self.centred_logits.tolist()
+        return {
+            "letter": self.letter,
+            "checkpoint": {
+                "name": self.card.name,
+                "title": self.model_title,
+                "sha256": self.card.sha256,
+                "licence": self.card.licence,
+            },
+            "switches": str(self.switches),
+            "on": [f"{branch}{stage}" for stage, branch in self.switches],
+            "controls": {mode: str(on) for mode, on in self.controlled.items()}
+            | ({"seed": self.prepared.controls.seed} if "shuffled" in self.controlled else {}),
+            "familiar": self.familiar,
+            "classes": [
+                {
+                    "class": self.card.classes[k],
+                    "label": k,
+                    "probability": p[k],
+                    "centred_logit": logits[k],
+                }
+                for k in _order(self.probabilities)
+            ],
+            "evidence": {"class": self.top(1)[0][0], "centred_logit": self.evidence.logit}
+            | self.evidence.steps,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A photo under several settings, side by side.
+
+    Attributes:
+        photo: the part that was looked at, RGB, without metadata.
+        box: where it was cut out, as fractions of the sides.
+        panels: one for each setting.
+    """
+
+    photo: Image.Image
+    box: Box
+    panels: tuple[Panel, ...]
+
+    def scale(self, key: str) -> tuple[Range, bool] | None:
+        """One range for a map in all panels, and whether it is signed; None where all are off."""
+        maps = [heat for panel in self.panels if (heat := panel.map(key)) is not None]
+        if not maps:
+            return None
+        signed = any(float(heat.min()) < 0 for heat in maps)
+        return value_range(maps, signed=signed), signed
+
+    def painted(self, panel: Panel, key: str, opacity: float = OPACITY) -> RGB | None:
+        """A panel's map over its picture, on the scale of all panels; None where it is off."""
+        heat, scale = panel.map(key), self.scale(key)
+        if heat is None or scale is None:
+            return None
+        values, signed = scale
+        return overlay(panel.picture, heat, opacity=opacity, value_range=values, signed=signed)
+
+
+def compare(photo: Image.Image, settings: Sequence[Setting], box: Box = WHOLE) -> Comparison:
+    """Evaluate a photo under some settings; each model reads the photo once.
+
+    Args:
+        photo: upright RGB, as :func:`lafe.open_photo` gives it.
+        settings: one to eight; the models have a card, as :func:`lafe.load` gives them.
+        box: the part to look at: left, top, right, bottom as fractions.
+
+    Raises:
+        ValueError: no setting, or more than eight.
+        lafe.PhotoError: a box that is no part of the photo.
+    """
+    if not 1 <= len(settings) <= len(LETTERS):
+        raise ValueError(f"One to {len(LETTERS)} settings are compared, not {len(settings)}.")
+    part = crop(photo, box)
+    prepared: dict[int, Prepared] = {}
+    panels = []
+    for letter, (model, switches, controls) in zip(LETTERS, settings, strict=False):
+        if id(model) not in prepared:
+            device = model.classifier.weight.device
+            prepared[id(model)] = prepare(model, model.preprocess(part).to(device))
+        learned = prepared[id(model)]
+        here = learned.under(controls)
+        panels.append(
+            Panel(
+                letter,
+                switches,
+                here,
+                here.fused(switches),
+                evidence(here, switches=switches, versus="mean"),
+                _seen(part, model),
+                # The threshold was measured under the full setting.
+                not looks_unknown(learned),
+            )
+        )
+    return Comparison(part, box, tuple(panels))
+
+
+def _order(probabilities: NDArray[np.float32]) -> list[int]:
+    return np.argsort(-probabilities, kind="stable").tolist()
+
+
+def _seen(part: Image.Image, model: LAFE) -> Image.Image:
+    left, top, right, bottom = map(round, model.preprocess.view_box(part.size))
+    picture = part.crop((left, top, right, bottom))
+    picture.thumbnail((_PICTURE_SIDE, _PICTURE_SIDE))
+    return picture

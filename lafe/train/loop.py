@@ -1,0 +1,371 @@
+"""Training on Lightning's Trainer."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from lafe.branches import Switches
+from lafe.checkpoints.store import load, save
+from lafe.data import (
+    DecodedDataset,
+    PairSampler,
+    PhotoDataset,
+    decode,
+    load_benchmark,
+    test_transform,
+    train_transform,
+)
+from lafe.model.lafe import LAFE
+from lafe.model.losses import ConLoss
+from lafe.train.objectives import draw_settings, paper_objective, switched_objective
+from lafe.train.probe import probe_first
+from lafe.train.recipe import Recipe, RecipeError
+
+
+class TrainingModule(L.LightningModule):
+    """LAFE under an objective, with SGD.
+
+    Each epoch logs ``val/top1`` (all branches on), which chooses the best one, and
+    ``val/top1_none`` (the backbone alone, with the same classifier).
+    """
+
+    def __init__(self, recipe: Recipe, num_classes: int) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.model = LAFE(
+            recipe.backbone,
+            num_classes,
+            recipe.input_size,
+            region=recipe.region,
+            fusion=recipe.fusion,
+            attention=recipe.attention,
+            region_gate=recipe.region_gate,
+            weights=recipe.weights,
+        ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.con = ConLoss(self.model.backbone.channels[-1], num_classes)
+        try:
+            self.frozen = [self.model.backbone.body.get_submodule(m) for m in recipe.freeze]
+        except AttributeError as error:
+            raise RecipeError(f"freeze: {recipe.backbone!r} lacks a module ({error}).") from error
+        for module in self.frozen:
+            module.requires_grad_(False)
+
+    def on_train_epoch_start(self) -> None:
+        self._sampler.set_epoch(self.current_epoch)
+        for module in self.frozen:
+            module.eval()  # batch norms keep their statistics too
+
+    @property
+    def _sampler(self) -> PairSampler:
+        return self.trainer.train_dataloader.batch_sampler  # type: ignore[union-attr,return-value]
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        x, labels = batch
+        x = x.contiguous(memory_format=torch.channels_last)
+        common = (self.model, self.con, self.recipe, x, labels)
+        if self.recipe.objective == "switched" and self.recipe.attention:
+            pairs = (len(labels) + 1) // 2
+            settings = draw_settings(self.recipe.seed, self.global_step, pairs)
+            parts = switched_objective(*common, settings)
+        else:
+            parts = paper_objective(*common)
+        loss = torch.stack(list(parts.values())).sum()
+        self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True)
+        for name, value in parts.items():
+            self.log(f"train/{name}", value, on_step=False, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+        x, labels = batch
+        features = self.model.backbone(x.contiguous(memory_format=torch.channels_last))
+        for name, on in (("top1", Switches.all()), ("top1_none", Switches.none())):
+            logits = self.model.head(features, on)
+            right = (logits.argmax(1) == labels).float().mean()
+            self.log(f"val/{name}", right, prog_bar=True, batch_size=len(labels), sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        r = self.recipe
+        started: list[nn.Module] = [self.model.backbone]  # what does not begin at random
+        if r.probe:
+            started.append(self.model.classifier)
+        old = [p for m in started for p in m.parameters() if p.requires_grad]
+        known = {id(p) for m in started for p in m.parameters()}
+        new = [p for p in self.parameters() if id(p) not in known]
+        optimizer = torch.optim.SGD(
+            [{"params": old, "lr": r.lr}, {"params": new, "lr": r.lr * r.new_lr}],
+            lr=r.lr,
+            momentum=r.momentum,
+            weight_decay=r.weight_decay,
+        )
+        if r.schedule == "step":
+            step = torch.optim.lr_scheduler.StepLR(optimizer, r.step_epochs, gamma=0.1)
+            return {"optimizer": optimizer, "lr_scheduler": step}
+        cycle = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            max_lr=[r.lr, r.lr * r.new_lr],
+            total_steps=int(self.trainer.estimated_stepping_batches),
+            cycle_momentum=False,
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": cycle, "interval": "step"},
+        }
+
+
+class EpochLoader(DataLoader[Any]):
+    """Draws by seed and epoch alone: a resumed run sees what an uncut one would have seen."""
+
+    batch_sampler: PairSampler
+
+    def __iter__(self) -> Any:
+        # A generator: it begins with the first batch, when the sampler has been told the epoch.
+        torch.manual_seed(self.batch_sampler.seed * 1_000_003 + self.batch_sampler.epoch)
+        yield from super().__iter__()
+
+
+class TrainingData(L.LightningDataModule):
+    """The training split, decoded once: pairs for training, held-out photos for choosing."""
+
+    def __init__(self, recipe: Recipe, root: Path, workers: int = 0) -> None:
+        super().__init__()
+        self.recipe, self.workers = recipe, workers
+        self.splits: dict[str, PhotoDataset] = {
+            split: load_benchmark(
+                recipe.data, root, split, val_fraction=recipe.val_fraction, seed=recipe.seed
+            )
+            for split in ("train", "val")
+        }
+        self.photos: dict[str, Tensor] = {}
+
+    @property
+    def classes(self) -> list[str]:
+        return self.splits["train"].classes
+
+    @property
+    def norm(self) -> dict[str, Any]:
+        """Mean and standard deviation that the backbone's weights expect."""
+        backbone = self.trainer.lightning_module.model.backbone  # type: ignore[union-attr]
+        return {"mean": backbone.mean, "std": backbone.std}
+
+    def setup(self, stage: str) -> None:
+        for split, dataset in self.splits.items():
+            if split not in self.photos:
+                self.photos[split] = decode(dataset, self.recipe.resize)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        r, trainer = self.recipe, self.trainer
+        assert trainer is not None
+        transform = train_transform(
+            r.input_size,
+            rotation=r.rotation,
+            flip=r.flip,
+            scale=r.scale,
+            jitter=r.jitter,
+            erase=r.erase,
+            **self.norm,
+        )
+        sampler = PairSampler(
+            self.splits["train"].labels,
+            r.batch_size // trainer.world_size,
+            seed=r.seed,
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
+        )
+        data = DecodedDataset(self.photos["train"], self.splits["train"].labels, transform)
+        return EpochLoader(data, batch_sampler=sampler, num_workers=self.workers)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        transform = test_transform(self.recipe.resize, self.recipe.input_size, **self.norm)
+        data = DecodedDataset(self.photos["val"], self.splits["val"].labels, transform)
+        return DataLoader(data, batch_size=32, num_workers=self.workers)
+
+
+def card_fields(recipe: Recipe) -> dict[str, Any]:
+    """What a recipe says for the card of its checkpoint."""
+    return {
+        "title": recipe.title,
+        "resize": recipe.resize,
+        "data": {"name": recipe.data, "licence": recipe.data_licence},
+        "licence": "Apache-2.0",
+        "limits": list(recipe.limits),
+        "recipe": recipe.to_dict(),
+    }
+
+
+def start_from(checkpoint: str, model: LAFE, classes: list[str]) -> dict[str, Any]:
+    """Copy a checkpoint's weights into a new model; the classifier only for the same classes.
+
+    Returns what the new card says of it.
+
+    Raises:
+        lafe.CheckpointError: no such checkpoint.
+        lafe.train.recipe.RecipeError: one of another shape.
+    """
+    given = load(checkpoint)
+    state = given.state_dict()
+    if given.card.classes != classes:
+        fresh = model.state_dict()
+        state |= {k: v for k, v in fresh.items() if k.startswith("classifier.")}
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise RecipeError(
+            f"init: the checkpoint {checkpoint!r} is of another shape than this recipe's model."
+        ) from error
+    return {
+        "started_from": {
+            "sha256": given.card.sha256,
+            "recipe": given.card.recipe,
+            "training": given.card.training,
+        }
+    }
+
+
+class HoursCallback(L.Callback):
+    """Wall-clock hours of training, over all the runs that a resumed one was cut into."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._since = time.monotonic()
+
+    def on_train_start(self, *_: Any) -> None:
+        self._since = time.monotonic()
+
+    def on_train_epoch_end(self, *_: Any) -> None:
+        now = time.monotonic()
+        self.seconds += now - self._since
+        self._since = now
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.seconds = state["seconds"]
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps the best epoch; of equals, which are common on few photos, the one trained longest."""
+
+    def check_monitor_top_k(self, trainer: L.Trainer, current: Tensor | None = None) -> bool:
+        best = self.best_model_score
+        if current is None or best is None:
+            return super().check_monitor_top_k(trainer, current)
+        return trainer.strategy.reduce_boolean_decision(bool(current >= best))
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes beside the old file, then takes its place: a kill leaves one of the two, whole.
+
+    Lightning writes to the system's temporary folder; from another disk, the last step is a copy.
+    """
+
+    def save_checkpoint(self, checkpoint: Any, path: Any, storage_options: Any = None) -> None:
+        draft = f"{path}.part"
+        super().save_checkpoint(checkpoint, draft, storage_options)
+        os.replace(draft, path)
+
+
+def train(
+    recipe: Recipe,
+    data: str | Path,
+    out: str | Path = "runs",
+    *,
+    fresh: bool = False,
+    workers: int = 0,
+    **trainer_options: Any,
+) -> Path:
+    """Train a recipe, or go on where an earlier run of it was cut.
+
+    Args:
+        recipe: what to train.
+        data: folder of the data set, or its parent.
+        out: the run's files go to ``out/<recipe.name>``.
+        fresh: start over instead of resuming.
+        workers: processes that augment photos, beside the one that trains.
+        trainer_options: passed to :class:`lightning.Trainer` (accelerator, devices, num_nodes,
+            precision, ...); one device unless given.
+
+    Returns:
+        The folder of the best epoch's checkpoint: ``model.safetensors`` and ``card.json``.
+
+    Raises:
+        lafe.data.DataError, lafe.model.backbones.BackboneError, lafe.train.recipe.RecipeError:
+            with what to do.
+    """
+    folder = Path(out) / recipe.name
+    last = folder / "last.ckpt"
+    if fresh:
+        last.unlink(missing_ok=True)  # else a kill in the first epoch would bring the old run back
+    resume = last if last.is_file() else None
+    L.seed_everything(recipe.seed, workers=True, verbose=False)
+    photos = TrainingData(recipe, Path(data), workers)
+    # Weights that would be overwritten are not fetched.
+    first = recipe.with_changes(weights=None) if resume or recipe.init else recipe
+    module = TrainingModule(first, len(photos.classes))
+    before = {}
+    if recipe.init is not None:
+        before = start_from(recipe.init, module.model, photos.classes)
+    elif recipe.probe and resume is None:
+        photos.setup("fit")
+        transform = test_transform(
+            recipe.resize,
+            recipe.input_size,
+            module.model.backbone.mean,
+            module.model.backbone.std,
+        )
+        probe_first(module.model, photos.photos["train"], photos.splits["train"].labels, transform)
+    best = BestCheckpoint(
+        folder, "best", monitor="val/top1", mode="max", enable_version_counter=False
+    )
+    # On its own: save_last writes only when the best one is written.
+    every = ModelCheckpoint(folder, "last", enable_version_counter=False)
+    hours = HoursCallback()
+    trainer_options = {"devices": 1} | trainer_options
+    if trainer_options["devices"] != 1 or trainer_options.get("num_nodes", 1) != 1:
+        # A draw of the switches may leave fusions out.
+        trainer_options.setdefault("strategy", "ddp_find_unused_parameters_true")
+    trainer = L.Trainer(
+        max_epochs=recipe.epochs,
+        default_root_dir=folder,
+        logger=[
+            CSVLogger(folder, name="csv"),  # a version for each cut: it deletes what is there
+            TensorBoardLogger(folder, name="", version="tensorboard"),
+        ],
+        callbacks=[best, every, hours, LearningRateMonitor("epoch"), TQDMProgressBar(10)],
+        plugins=AtomicCheckpointIO(),
+        use_distributed_sampler=False,  # the pair sampler shards by rank itself
+        num_sanity_val_steps=0,
+        log_every_n_steps=10,
+        **trainer_options,
+    )
+    trainer.fit(module, photos, ckpt_path=resume, weights_only=True)
+    if trainer.is_global_zero:
+        state = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
+        module.load_state_dict(state["state_dict"])
+        save(
+            module.model,
+            folder,
+            photos.classes,
+            name=recipe.name,
+            **card_fields(recipe),
+            training={
+                "photos": len(photos.splits["train"]),
+                "held_out": len(photos.splits["val"]),
+                "best_epoch": int(state["epoch"]) + 1,
+                "val_top1": float(state["callbacks"][best.state_key]["best_model_score"]),
+                "hours": round(hours.seconds / 3600, 3),
+                **before,
+            },
+        )
+    return folder

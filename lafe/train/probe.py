@@ -1,0 +1,76 @@
+"""Linear probing: a classifier fitted to features that stay as they are."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from lafe.branches import STAGES
+from lafe.data.transforms import Transform
+from lafe.model.fusion import Fusion
+from lafe.model.lafe import LAFE
+
+GAIN = 0.1
+"""Of the last batch norms of D and C, where training starts from a probe."""
+
+
+def linear_classifier(
+    x: Tensor, y: Tensor, classes: int, decay: float = 1e-2
+) -> tuple[Tensor, Tensor]:
+    """Multinomial logistic regression: features (N, C), labels (N,) -> weight (K, C), bias (K,).
+
+    L-BFGS on features standardised by their mean and deviation, L2 ``decay``; the standardisation
+    is folded into what is returned.
+    """
+    mean, std = x.mean(0), x.std(0).clamp(min=1e-6)
+    x = (x - mean) / std
+    layer = nn.Linear(x.shape[1], classes, device=x.device)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    solver = torch.optim.LBFGS(layer.parameters(), max_iter=50, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        solver.zero_grad()
+        loss = F.cross_entropy(layer(x), y) + decay * layer.weight.square().sum()
+        loss.backward()
+        return loss
+
+    with torch.enable_grad():
+        solver.step(closure)  # type: ignore[arg-type]
+    weight = layer.weight.detach() / std
+    return weight, layer.bias.detach() - weight @ mean
+
+
+@torch.no_grad()
+def probe_first(
+    model: LAFE, photos: Tensor, labels: list[int], transform: Transform, batch_size: int = 16
+) -> None:
+    """Fit a new model's classifier to its backbone's GAP(f_5): fine-tuning then starts well.
+
+    From a random classifier the first steps distort features that ImageNet taught.  ``D`` and ``C``
+    begin small (a gain of 0.1 in their last batch norm), or their noise would do the same.
+
+    Source: Kumar et al., *Fine-tuning can distort pretrained features*, ICLR 2022.
+
+    Shape: photos (N, 3, H, W) uint8.
+    """
+    training = model.training
+    model.eval()
+    pooled = []
+    for i in tqdm(range(0, len(photos), batch_size), desc="Linear probe"):
+        x = transform(photos[i : i + batch_size]).contiguous(memory_format=torch.channels_last)
+        pooled.append(model.backbone(x)[-1].mean((2, 3)))
+    weight, bias = linear_classifier(
+        torch.cat(pooled), torch.tensor(labels), model.classifier.out_features
+    )
+    model.classifier.weight.copy_(weight)
+    model.classifier.bias.copy_(bias)
+    for attribute in (model.discriminative, model.confusable):
+        if attribute is not None and attribute.fusions:
+            last = cast(Fusion, attribute.fusions[str(STAGES[-1])])
+            last.bn.weight.fill_(GAIN)
+    model.train(training)

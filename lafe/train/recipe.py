@@ -1,0 +1,183 @@
+"""A recipe: everything that decides a training run, in one YAML file."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, asdict, dataclass, fields, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lafe.errors import LafeError
+
+OBJECTIVES = ("paper", "switched")
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "lafe": {},
+    "no-region": {"region": False},
+    "no-fusion": {"fusion": False},
+    "no-losses": {"dis_loss": 0.0, "con_loss": 0.0},
+    "no-con-loss": {"con_loss": 0.0},
+    "plain": {"attention": False},
+    "switched": {"objective": "switched"},
+}
+"""The trained variants of Table 4 and our objective, as changes to a recipe."""
+
+
+class RecipeError(LafeError):
+    """A recipe that cannot be used; the message names the field."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train, on what, and how.
+
+    Attributes:
+        name: of the run and its folder.
+        data: ``cub``, ``cars``, ``aircraft`` or ``folder``.
+        backbone, weights, region, fusion, attention, region_gate: see :class:`lafe.LAFE`.
+        init: name or folder of a checkpoint to start from, instead of ImageNet weights.  Its
+            classifier comes along if the classes are the same.
+        probe: fit the classifier to the backbone's features first (linear probing), then train; it
+            then no longer counts as a new layer.
+        input_size: S in px; resize: side in px that photos are squashed to before the crop.
+        objective: ``paper`` (Eq. 11) or ``switched`` (random switches each step, and the
+            classifier also trained on D alone).
+        dis_loss, con_loss: weights of Eq. 8 and 9 (1 as printed, 0 leaves one out).
+        alone_loss: weight of the cross-entropy of the classifier on GAP(D) alone (``switched``).
+        rotation: in degrees; flip; scale: range of area shares for a random resized crop, else a
+            plain random crop; jitter; erase: see :func:`lafe.data.train_transform`.
+        smoothing: of the labels.
+        epochs, batch_size, lr, momentum, weight_decay: of SGD.  The batch size is that of all
+            processes together.
+        new_lr: factor on ``lr`` for the layers that begin at random.
+        schedule: ``step`` (divide by 10 every ``step_epochs``) or ``onecycle``.
+        freeze: modules of the backbone that stay as they are, with their batch norms.
+        head_bf16: run the branches and fusions, not the backbone, in bfloat16.
+        val_fraction: share of each class's training photos held out to choose the epoch.
+        seed: of everything random.
+        title: how people call the checkpoint; data_licence: of its training photos; limits: what a
+            user must know.  All three go into the card.
+        about: what the recipe is for; hours: measured, with the machine.
+    """
+
+    name: str
+    data: str
+    backbone: str
+    input_size: int
+    resize: int
+    epochs: int
+    lr: float
+    weights: str | None = "hub"
+    init: str | None = None
+    probe: bool = False
+    region: bool = True
+    fusion: bool = True
+    attention: bool = True
+    region_gate: str = "relu"
+    objective: str = "switched"
+    dis_loss: float = 1.0
+    con_loss: float = 1.0
+    alone_loss: float = 0.5
+    rotation: float = 0.0
+    flip: bool = True
+    scale: tuple[float, float] | None = None
+    jitter: float = 0.0
+    erase: float = 0.0
+    smoothing: float = 0.0
+    batch_size: int = 16
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    new_lr: float = 1.0
+    schedule: str = "step"
+    step_epochs: int = 40
+    freeze: tuple[str, ...] = ()
+    head_bf16: bool = False
+    val_fraction: float = 0.1
+    seed: int = 0
+    title: str = ""
+    data_licence: str = ""
+    limits: tuple[str, ...] = ()
+    about: str = ""
+    hours: str = ""
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            numbers = {"int": (int,), "float": (int, float)}.get(str(f.type))
+            if numbers and (isinstance(value, bool) or not isinstance(value, numbers)):
+                # YAML reads 1e-3 as text: it wants 1.0e-3.
+                raise RecipeError(f"{f.name} is {value!r}, not a number of type {f.type}.")
+        if self.objective not in OBJECTIVES:
+            raise RecipeError(f"objective is {self.objective!r}, not one of {OBJECTIVES}.")
+        if self.schedule not in ("step", "onecycle"):
+            raise RecipeError(f"schedule is {self.schedule!r}, not 'step' or 'onecycle'.")
+        if self.input_size % 32 or self.input_size > self.resize:
+            raise RecipeError("input_size must be a multiple of 32 and at most resize.")
+        if min(self.epochs, self.step_epochs, self.batch_size) < 1:
+            raise RecipeError("epochs, step_epochs and batch_size must be at least 1.")
+        if self.batch_size % 2:
+            raise RecipeError(f"batch_size is {self.batch_size}; pairs need an even number.")
+
+    def with_changes(self, **changes: Any) -> Recipe:
+        """A copy with other values; RecipeError for a field that does not exist."""
+        _known(changes)
+        return replace(self, **changes)
+
+    def variant(self, name: str) -> Recipe:
+        """A trained variant of Table 4, with its name appended to the run's."""
+        changes = VARIANTS[name]
+        return self.with_changes(name=f"{self.name}-{name}", **changes) if changes else self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as YAML and JSON hold them."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """Read a recipe by the name of a shipped one or the path of a YAML file.
+
+    Raises:
+        RecipeError: no such recipe, or a field that is unknown, missing or impossible.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = Path(str(resources.files("lafe.train") / "recipes" / f"{name_or_path}.yaml"))
+    if not path.is_file():
+        raise RecipeError(
+            f"There is no recipe {str(name_or_path)!r}: give the path of a YAML file, or one of "
+            f"{', '.join(shipped())}."
+        )
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is no YAML file: {' '.join(str(error).split())}.") from error
+    if not isinstance(values, dict):
+        raise RecipeError(f"{path} holds no fields.")
+    return recipe_from(values)
+
+
+def recipe_from(values: dict[str, Any]) -> Recipe:
+    """A recipe from plain values, as a YAML file or a card holds them."""
+    _known(values)
+    missing = [f.name for f in fields(Recipe) if f.default is MISSING and f.name not in values]
+    if missing:
+        raise RecipeError(f"A recipe is incomplete: it has no {', '.join(missing)}.")
+    tuples = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
+    return Recipe(**(values | tuples))
+
+
+def shipped() -> list[str]:
+    """Names of the recipes that come with the package."""
+    folder = resources.files("lafe.train") / "recipes"
+    return sorted(p.name.removesuffix(".yaml") for p in folder.iterdir() if ".yaml" in p.name)
+
+
+def _known(values: dict[str, Any]) -> None:
+    unknown = sorted(map(str, values.keys() - {f.name for f in fields(Recipe)}))
+    if unknown:
+        raise RecipeError(
+            f"A recipe has no field {unknown[0]!r}; there are "
+            f"{', '.join(f.name for f in fields(Recipe))}."
+        )

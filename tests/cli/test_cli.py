@@ -1,0 +1,113 @@
+"""The commands, as a user types them."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import lafe
+from lafe.checkpoints.store import save
+from lafe.cli.main import main
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> str:
+    torch.manual_seed(0)
+    model = lafe.LAFE("test_resnet", 3, 64).eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
+    torch.nn.init.normal_(model.classifier.weight)
+    return str(save(model, tmp_path / "tiny", ["Blue Jay", "Cardinal", "Ovenbird"]))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for i, name in enumerate(("001.Blue_Jay", "002.Cardinal")):
+        folder = tmp_path / "photos" / name
+        folder.mkdir(parents=True)
+        for j in range(2):
+            Image.effect_noise((90, 70), 30 + 50 * i + j).convert("RGB").save(folder / f"{j}.jpg")
+    return tmp_path / "photos"
+
+
+def _rows(file: Path) -> list[dict]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_predict_writes_what_the_model_gives(checkpoint: str, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    setting = "c_dis345.r_dis5"
+    args = ["--checkpoint", checkpoint, "--switches", setting, "--json", str(out)]
+    assert main(["predict", str(photos), *args]) == 0
+    rows = _rows(out)
+    assert [row["true"] for row in rows] == ["Blue Jay"] * 2 + ["Cardinal"] * 2
+    model = lafe.load(checkpoint)
+    for row in rows:
+        x = model.preprocess(lafe.open_photo(row["photo"]))
+        p = model(x, lafe.Switches.parse(setting)).softmax(1)[0].detach()
+        assert row["A"]["class"] == model.card.classes[int(p.argmax())]
+        assert row["A"]["probability"] == pytest.approx(float(p.max()), abs=1e-5)
+
+
+def test_predict_compares_two_settings(
+    checkpoint: str, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ["predict", str(photos), "--checkpoint", checkpoint, "--versus", "all"]
+    assert main(args) == 0
+    assert "A and B agree on 4 of 4 photos (100.0 %)." in capsys.readouterr().out
+
+
+def test_a_bad_photo_is_reported_and_the_rest_is_kept(
+    checkpoint: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "001.Blue_Jay" / "0.jpg").write_bytes(b"no photo")
+    out = tmp_path / "out.csv"
+    args = ["predict", str(photos), "--checkpoint", checkpoint, "--csv", str(out)]
+    assert main(args) == 1
+    with out.open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 3
+    said = capsys.readouterr().err
+    assert "0.jpg" in said
+    assert "1 of 4 photos" in said
+
+
+def test_ablate_gives_shapley_values_that_add_up(
+    checkpoint: str, photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.json"
+    args = ["ablate", str(photos), "--checkpoint", checkpoint, "--json", str(out)]
+    assert main([*args, "--output", "logit"]) == 0
+    for row in _rows(out):
+        assert len(row["shapley"]) == 12
+        assert sum(row["shapley"].values()) == pytest.approx(row["full"] - row["none"], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("args", "reason"),
+    [
+        (["predict", "nowhere.jpg", "--checkpoint", "{c}"], "nowhere.jpg"),
+        (["predict", "{c}", "--checkpoint", "{c}"], "No photo"),
+        (["predict", "x", "--checkpoint", "nowhere"], "no checkpoint 'nowhere'"),
+        (["train", "nothing", "--data", "."], "no recipe 'nothing'"),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    checkpoint: str, args: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([a.format(c=checkpoint) for a in args]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("lafe: ")
+    assert reason in said
+    assert "Traceback" not in said
+
+
+def test_an_unreadable_setting_is_refused_by_name(
+    checkpoint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["predict", "x", "--checkpoint", checkpoint, "--switches", "r_foo3"])
+    assert "r_foo3" in capsys.readouterr().err

@@ -1,0 +1,115 @@
+"""Scores of the unknown by hand, and the verdict on a photo."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import lafe
+from lafe.checkpoints.store import CheckpointError, load_card, save, write_card, write_means
+from lafe.explain import unknown
+
+
+def test_scores_by_hand() -> None:
+    logits = torch.tensor([[0.0, math.log(3)], [math.log(4), 0.0]])
+    pooled = torch.tensor([[3.0, 4.0], [0.0, -2.0]])
+    means = torch.tensor([[2.0, 0.0], [0.0, 5.0]])
+    scores = {k: unknown.score(k, logits, pooled, means).tolist() for k in unknown.KINDS}
+    assert scores["max_probability"] == pytest.approx([0.75, 0.8])
+    assert scores["energy"] == pytest.approx([math.log(4), math.log(5)])
+    assert scores["class_means"] == pytest.approx([0.8, 0.0])  # cosines .6, .8 and 0, -1
+    with pytest.raises(ValueError, match="needs means"):
+        unknown.score("class_means", logits, pooled, None)
+    with pytest.raises(ValueError, match="not 'entropy'"):
+        unknown.score("entropy", logits, pooled, means)
+
+
+def test_means_are_taken_class_by_class() -> None:
+    pooled = torch.tensor([[1.0, 2.0], [3.0, 4.0], [10.0, 0.0]])
+    means = unknown.class_means(pooled, torch.tensor([1, 1, 0]), 3)
+    assert means.tolist() == [[10, 0], [2, 3], [0, 0]]
+
+
+def test_the_threshold_accepts_95_of_100_and_the_best_score_catches_most() -> None:
+    own = torch.arange(100.0)
+    good, bad = "class_means", "energy"
+    compared = unknown.compare(
+        {good: own, bad: own},
+        {good: torch.tensor([0.0, 50, 60, 70]), bad: torch.tensor([1.0, 2, 3, 70])},
+        {
+            "cars": {good: torch.tensor([1.0, 2.0]), bad: torch.tensor([3.0, 50.0])},
+            "aircraft": {good: torch.tensor([1.0, 9.0]), bad: torch.tensor([3.0, 2.0])},
+        },
+    )
+    assert int((own < compared[good]["threshold"]).sum()) == 5
+    assert compared[good]["own_test_refused"] == 0.25
+    assert compared[bad]["own_test_refused"] == 0.75
+    assert compared[good]["caught"] == {"cars": 1.0, "aircraft": 0.5}
+    assert compared[bad]["caught"] == {"cars": 0.5, "aircraft": 1.0}
+    compared[bad]["caught"]["cars"] = 0.75
+    assert unknown.best(compared) == bad
+    nothing = unknown.compare({good: own, bad: own}, {good: own, bad: own}, {})
+    assert unknown.best(nothing) == good
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model whose threshold its own photo just passes."""
+    torch.manual_seed(0)
+    folder = save(lafe.LAFE("test_resnet", 3, 32).eval(), tmp_path / "tiny", list("abc"))
+    with_means(folder, torch.randn(3, 96), threshold=0.0)
+    return folder
+
+
+def with_means(folder: Path, means: torch.Tensor, threshold: float) -> None:
+    sha = write_means(folder, means)
+    field = {"score": "class_means", "threshold": threshold, "means_sha256": sha}
+    write_card(folder, replace(load_card(folder), unknown=field))
+
+
+def test_a_photo_is_judged_by_its_distance_to_the_class_means(folder: Path) -> None:
+    x = torch.randn(1, 3, 32, 32)
+    model = lafe.load(folder)
+    with lafe.record(model) as r:
+        model(x)
+    pooled = r.F5.mean((2, 3))
+    means = torch.cat([pooled, pooled.roll(7, 1), -pooled])
+    with_means(folder, means, threshold=0.999)  # it is itself a mean
+    photo = lafe.prepare(lafe.load(folder), x)
+    assert unknown.familiarity(photo) == pytest.approx(1, abs=1e-4)
+    assert not unknown.looks_unknown(photo)
+    with_means(folder, -means[:1].repeat(3, 1), threshold=0.999)
+    assert unknown.looks_unknown(lafe.prepare(lafe.load(folder), x))
+
+
+def test_without_a_threshold_there_is_no_verdict(tmp_path: Path) -> None:
+    save(lafe.LAFE("test_resnet", 3, 32).eval(), tmp_path / "tiny", list("abc"))
+    photo = lafe.prepare(lafe.load(tmp_path / "tiny"), torch.randn(1, 3, 32, 32))
+    assert unknown.familiarity(photo) is None
+    assert not unknown.looks_unknown(photo)
+
+
+def test_means_are_loaded_as_strictly_as_weights(folder: Path) -> None:
+    file = folder / "means.safetensors"
+    good = file.read_bytes()
+    file.write_bytes(good[:-1] + b"x")
+    with pytest.raises(CheckpointError, match="sha256 differs"):
+        lafe.load(folder)
+    file.unlink()
+    with pytest.raises(CheckpointError, match=r"lacks a fit means\.safetensors"):
+        lafe.load(folder)
+    with_means(folder, torch.randn(4, 96), threshold=0.0)
+    with pytest.raises(CheckpointError, match=r"'means' of shape \[3, 96\]"):
+        lafe.load(folder)
+    with_means(folder, torch.full((3, 96), float("nan")), threshold=0.0)
+    with pytest.raises(CheckpointError, match="not finite"):
+        lafe.load(folder)
+    save_file({"means": torch.zeros(3, 96), "more": torch.zeros(1)}, file)
+    sha = lafe.checkpoints.store._sha256(file)
+    card = load_card(folder)
+    write_card(folder, replace(card, unknown=card.unknown | {"means_sha256": sha}))
+    with pytest.raises(CheckpointError, match="one tensor 'means'"):
+        lafe.load(folder)

@@ -1,0 +1,141 @@
+"""Table 4 is made of result files; a sweep writes them once, and goes on where it was cut."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import lafe
+from lafe.data import load_benchmark
+from lafe.measure import sweep as sw
+from lafe.train.recipe import VARIANTS, Recipe, RecipeError
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Noise of two colours: 8 photos of each of two classes, of which 2 are test photos."""
+    root = tmp_path_factory.mktemp("noise")
+    rng = np.random.default_rng(0)
+    for name, place in (("red", 0), ("blue", 2)):
+        (root / name).mkdir()
+        for i in range(8):
+            pixels = rng.integers(0, 128, (32, 32, 3), dtype=np.uint8)
+            pixels[..., place] += 90
+            Image.fromarray(pixels).save(root / name / f"{i}.png")
+    return root
+
+
+RECIPE = Recipe(
+    "noise", "folder", "test_resnet", 32, 32, epochs=1, lr=0.01, weights=None, batch_size=4,
+    objective="paper",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def swept(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    pytest.importorskip("lightning", reason="Training needs the extra 'train'.")
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("sweep")
+    options = {"out": folder / "runs", "results": folder / "results"}
+    files = sw.sweep(RECIPE, data, variants=("lafe", "plain"), seeds=(0, 1), **options)
+    return {"files": files, "options": options}
+
+
+def test_a_file_holds_what_its_run_gives_on_test_photos(swept: dict[str, Any], data: Path) -> None:
+    names = [f.stem for f in swept["files"]]
+    assert names == [
+        "noise-lafe-seed0",
+        "noise-plain-seed0",
+        "noise-lafe-seed1",
+        "noise-plain-seed1",
+    ]
+    test = load_benchmark("folder", data, "test")
+    labels = torch.tensor(test.labels)
+    for file in swept["files"]:
+        result = json.loads(file.read_text())
+        model = lafe.load(swept["options"]["out"] / file.stem)
+        x = torch.cat([model.preprocess(test.photo(i)) for i in range(len(test))])
+        right = (model(x).argmax(1) == labels).float().mean()
+        assert result["test"]["top1"] == pytest.approx(float(right))
+        assert result["recipe"]["seed"] == result["seed"] == int(file.stem[-1])
+        assert result["recipe"]["attention"] == (result["variant"] == "lafe")
+        assert result["recipe"]["objective"] == "paper"
+        assert (model.discriminative is None) == (result["variant"] == "plain")
+
+
+def test_a_run_that_has_its_file_is_not_repeated(
+    swept: dict[str, Any], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any, **__: Any) -> Path:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr("lafe.train.loop.train", never)
+    timed = RECIPE.with_changes(hours="2 hours")  # is the same recipe
+    assert sw.sweep(timed, data, variants=("plain",), seeds=(1,), **swept["options"])
+    with pytest.raises(AssertionError, match="trained again"):
+        sw.sweep(RECIPE, data, variants=("no-fusion",), seeds=(1,), **swept["options"])
+
+
+def test_another_recipe_does_not_pass_for_the_one_that_was_run(
+    swept: dict[str, Any], data: Path
+) -> None:
+    longer = RECIPE.with_changes(epochs=2)
+    with pytest.raises(RecipeError, match=r"noise-plain-seed0\.json is of another recipe"):
+        sw.sweep(longer, data, variants=("plain",), **swept["options"])
+
+
+def test_an_unknown_variant_is_refused(data: Path) -> None:
+    with pytest.raises(RecipeError, match="no variant 'plane': choose among lafe"):
+        sw.sweep(RECIPE, data, variants=("plane",))
+
+
+def test_every_row_is_a_variant() -> None:
+    assert set(sw.ROWS) == set(VARIANTS)
+
+
+def result(variant: str, seed: int, top1: float, hours: float) -> dict[str, Any]:
+    return {
+        "sweep": "s", "variant": variant, "seed": seed, "test": {"top1": top1},
+        "training": {"hours": hours},
+    }  # fmt: skip
+
+
+def test_a_row_is_the_mean_and_spread_over_seeds() -> None:
+    runs = [result("plain", 0, 0.5, 1), result("lafe", 1, 0.8, 2), result("lafe", 0, 0.6, 2.5)]
+    lafe_row, plain = sw.table(runs)
+    assert (lafe_row.variant, plain.variant) == ("lafe", "plain")
+    assert lafe_row.top1 == (0.6, 0.8)
+    assert lafe_row.mean == pytest.approx(0.7)
+    assert lafe_row.deviation == pytest.approx(0.02**0.5)  # ((.1^2 + .1^2) / (2 - 1)) ** .5
+    assert lafe_row.hours == 4.5
+    assert (plain.mean, plain.deviation) == (0.5, None)
+
+
+def test_a_loss_to_the_plain_backbone_is_said() -> None:
+    plain = [result("plain", 1, 0.51, 1), result("plain", 0, 0.55, 1)]
+    better = [result("lafe", 2, 0.9, 1), result("lafe", 1, 0.60, 1), result("lafe", 0, 0.52, 1)]
+    worse = [result("no-fusion", 0, 0.5, 1), result("no-region", 0, 0.53, 1)]
+    assert sw.verdict(sw.table(plain + better)) == (
+        "LAFE minus the plain backbone, seed by seed: \N{MINUS SIGN}3.0, +9.0 points.  "
+        "No row is below the plain backbone on average."
+    )
+    assert sw.verdict(sw.table(plain[1:] + worse)) == (
+        "Below the plain backbone on average: without region attention; without feature fusion.  "
+        "One seed is a lead, not a finding."
+    )
+    assert sw.verdict(sw.table([plain[0], better[2]])).startswith("No row")  # no seed in common
+    assert sw.verdict(sw.table(better)) == ""
+    assert sw.verdict(sw.table(plain)) == ""
+
+
+def test_sweeps_are_kept_apart(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        run = result("plain", 0, 0.5, 1) | {"sweep": name}
+        (tmp_path / f"{name}.json").write_text(json.dumps(run))
+    assert {k: len(v) for k, v in sw.read(tmp_path).items()} == {"a": 1, "b": 1}

@@ -1,0 +1,265 @@
+"""The generated tables hold the reports' figures, and the committed ones are up to date."""
+
+import json
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lafe import LAFE
+from lafe.checkpoints.store import load_card, save
+from lafe.measure import tables
+from lafe.measure.evaluation import evaluate
+from lafe.render.text import with_interval
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder data set of two classes of random photos."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for name in ("a_bird", "b_bird"):
+        (folder / name).mkdir()
+        for i in range(10):
+            pixels = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
+    return folder
+
+
+def checkpoint(folder: Path, *, attention: bool = True) -> Path:
+    return save(
+        LAFE("test_resnet", 2, 64, attention=attention),
+        folder,
+        ["a bird", "b bird"],
+        title="Two birds",
+        recipe={"data": "folder", "seed": 0, "epochs": 3, "objective": "switched"},
+        training={
+            "photos": 14,
+            "best_epoch": 2,
+            "hours": 1.5,
+            "started_from": {
+                "recipe": {"epochs": 7, "objective": "paper", "seed": 4},
+                "training": {"best_epoch": 6, "hours": 0.25},
+            },
+        },
+        limits=["It has seen noise only."],
+    )
+
+
+def distinct(value: Any, numbers: Iterator[int]) -> Any:
+    """The same report with another number in every place, so that none passes for its neighbour."""
+    if isinstance(value, dict):
+        return {key: distinct(v, numbers) for key, v in value.items()}
+    return 0.0123 * next(numbers) if isinstance(value, float) else value
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
+    """A checkout with a measured checkpoint, a measured plain backbone and one never measured."""
+    root = tmp_path_factory.mktemp("root")
+    for name, attention in (("full", True), ("plain", False), ("never", True)):
+        checkpoint(root / "checkpoints" / name, attention=attention)
+    evaluate(root / "checkpoints" / "plain", photos)
+    plain = root / "checkpoints" / "plain"
+    evaluate(root / "checkpoints" / "full", photos, against=plain, branches=True)
+    file = root / "checkpoints" / "full" / "report.json"
+    file.write_text(json.dumps(distinct(json.loads(file.read_text()), count(1))))
+    (root / "docs").mkdir()
+    (root / "README.md").write_text(f"before\n{tables.BEGIN}\nold\n{tables.END}\nafter\n")
+    return root
+
+
+def row(text: str, first: str) -> list[str]:
+    """The cells of the only table row that starts with ``first``."""
+    lines = [line for line in text.splitlines() if line.startswith(f"| {first} |")]
+    assert len(lines) == 1, f"{len(lines)} rows start with {first}"
+    return [cell.strip() for cell in lines[0].strip("|").split("|")][1:]
+
+
+def test_figures_are_the_report_s(root: Path) -> None:
+    text = tables.render([root / "checkpoints" / "full"])
+    report = json.loads((root / "checkpoints" / "full" / "report.json").read_text())
+    for name, p in report["presets"].items():
+        top1, top5, ece = map(float, row(text, name))
+        assert (top1, top5) == pytest.approx((100 * p["top1"], 100 * p["top5"]), abs=0.051)
+        assert ece == pytest.approx(p["ece"], abs=0.00051)
+
+    difference = report["against_plain"]["difference"]
+    [shown] = row(text, "difference, points (interval)")
+    assert [float(n) for n in shown.strip(")").replace("(", "").replace("to", "").split()] == (
+        pytest.approx([100 * difference[key] for key in ("mean", "low", "high")], abs=0.051)
+    )
+
+    b = report["branches"]
+    sides = ("discriminative", "confusable")
+    logit, margin = b["mean_centred_logit_of_predicted"], b["true_margin_added_by"]
+    for first, values, scale in (
+        (
+            "mean centred logit of the predicted class",
+            [logit[k] for k in ("backbone", *sides)],
+            1,
+        ),
+        ("margin of the true class added, mean", [margin[k] for k in sides], 1),
+        (
+            "predictions that change without it, %",
+            [b["prediction_changes_without"][k] for k in sides],
+            100,
+        ),
+        ("cosine of the pooled map with f_5's", [b["cosine_with_f5"][k] for k in "DC"], 1),
+        (
+            "linear probe of the pooled map, top-1 %",
+            [b["linear_probe_top1"][k] for k in ("f5", "D", "C")],
+            100,
+        ),
+    ):
+        cells = [float(cell) for cell in row(text, first) if cell]
+        assert cells == pytest.approx([scale * v for v in values], abs=0.0051 * scale**0.5)
+    assert f"logit: {b['share']:.2f}" in text
+
+
+def test_branches_one_by_one_and_the_unknown(root: Path) -> None:
+    text = tables.render([root / "checkpoints" / "full"])
+    report = json.loads((root / "checkpoints" / "full" / "report.json").read_text())
+    full = report["presets"]["full"]["top1"]
+    worth = np.array(report["switching"]["shapley"]["mean"]).flatten()
+    for i, (name, off) in enumerate(report["switching"]["branch_off"].items()):
+        points, changed, value = map(float, row(text, f"`{name}`"))
+        assert points == pytest.approx(100 * (off["top1"] - full), abs=0.051)
+        assert changed == pytest.approx(100 * off["changed"], abs=0.051)
+        assert value == pytest.approx(100 * worth[i], abs=0.0051)
+    for kind, c in report["unknown"].items():
+        cells = row(text, f"**{kind}**" if kind == "class_means" else kind)
+        assert float(cells[0]) == pytest.approx(c["threshold"], abs=0.00051)
+        assert float(cells[1]) == pytest.approx(100 * c["own_test_refused"], abs=0.051)
+
+
+def test_every_figure_names_its_file_and_command(root: Path) -> None:
+    text = tables.render([root / "checkpoints" / "full"])
+    assert "`checkpoints/full/report.json`, written by `lafe evaluate full --data DIR" in text
+    assert (
+        "`checkpoints/full/card.json`: 14 photos, "
+        "7 epochs in 0.25 hours (objective `paper`, seed 4, epoch 6 kept), then "
+        "3 epochs in 1.50 hours (objective `switched`, seed 0, epoch 2 kept)."
+    ) in text
+    assert row(text, "hours of training of the full model") == ["1.75"]
+    assert "- It has seen noise only." in text
+
+
+def test_plain_backbone_has_no_branch_figures(root: Path) -> None:
+    text = tables.render([root / "checkpoints" / "plain"])
+    assert "linear probe of the pooled map" not in text
+    assert row(text, "`plain`")[-2:] == ["-", "-"]
+
+
+def test_table_4_is_made_of_the_result_files(tmp_path: Path) -> None:
+    recipe = {"backbone": "net", "input_size": 96, "epochs": 4}
+    for variant, seed, top1 in (("lafe", 0, 0.6), ("lafe", 1, 0.7), ("plain", 0, 0.62)):
+        run = {
+            "sweep": "small", "variant": variant, "seed": seed, "recipe": recipe, "photos": 1200,
+            "classes": 9, "test": {"top1": top1}, "training": {"hours": 0.5},
+        }  # fmt: skip
+        (tmp_path / f"small-{variant}-{seed}.json").write_text(json.dumps(run))
+    text = tables.render([], tmp_path)
+    assert row(text, "LAFE") == ["65.0", "7.1", "+3.0", "60.0, 70.0", "1.00"]
+    assert row(text, "plain backbone") == ["62.0", "-", "-", "62.0", "0.50"]
+    assert "From 3 files" in text
+    assert "net at 96 px, 9 classes, 4 epochs; 1,200 test photos" in text
+
+
+def test_speed_is_that_of_the_bench(tmp_path: Path) -> None:
+    def run(name: str, **changes: object) -> None:
+        line = {
+            "work": "a work", "against": "one", "ratio": 0.4567, "floor": 0.2, "at_most": 0.5,
+            "seconds": [0.123, 0.456], "repeats": 7,
+        }  # fmt: skip
+        rows = [line, line | {"work": "a second", "against": "two"} | changes]
+        models = {"net at 96": {"rows": rows, "peak_memory_gb": 0.251}}
+        machine = {"threads": 3, "torch": "9.9", "machine": "x"}
+        (tmp_path / "docs" / name).write_text(json.dumps(machine | {"models": models}))
+
+    (tmp_path / "docs").mkdir()
+    assert "## Speed" not in tables.render_checkout(tmp_path)
+    run("bench.json")
+    run("bench-old.json", against="an old one", ratio=0.3)
+    text = tables.render_checkout(tmp_path)
+    assert row(text, "a work") == ["one", "0.457", "0.2", "0.5", "0.123", "0.456", "7"]
+    assert "net at 96; peak memory of `factorial` over the model's own: 0.25 GB" in text
+    assert "3 threads (torch 9.9, x)" in text
+    assert text.count("| a work |") == 1
+    old = text[text.index("net at 96, from `docs/bench-old.json`") :]
+    assert row(old, "a second")[:2] == ["an old one", "0.3"]
+
+
+def test_what_visitors_had_is_a_row_a_run(tmp_path: Path) -> None:
+    def run(name: str, **changes: object) -> None:
+        had = {
+            "visitors": 50, "seconds": 120, "results checked": 1234, "wrong": ["B's"],
+            "click to prediction, ms": {"median": 4321.0, "p95": 9876.0, "count": 9},
+            "page to first prediction, s": {"median": 3.21, "p95": 6.54, "count": 50},
+            "memory of the app, kB": {"after 5 uploads": 1_500_000, "after 9 uploads": 1_520_000},
+        }  # fmt: skip
+        (tmp_path / "docs" / name).write_text(json.dumps(had | changes))
+
+    (tmp_path / "docs").mkdir()
+    run("soak.json")
+    run("soak-one.json", **{"visitors": 1, "memory of the app, kB": {}})
+    text = tables.render_checkout(tmp_path)
+    memory = "1.50 GB after 5 uploads, 1.52 GB after 9 uploads"
+    cells = ["50", "1,234", "1", "4.32 (9.88)", "3.2 (6.5)", memory]
+    assert row(text, "`docs/soak.json`") == cells
+    assert row(text, "`docs/soak-one.json`")[-1] == "-"
+
+
+def test_percent_and_interval_by_hand() -> None:
+    value = {"mean": 0.03125, "low": -0.0049, "high": 0.067}
+    assert with_interval(value, sign=True) == "+3.1 (-0.5 to +6.7)"
+    assert with_interval(value) == "3.1 (-0.5 to 6.7)"
+
+
+def test_report_of_other_weights_is_refused(root: Path, tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "full")
+    stale = (root / "checkpoints" / "full" / "report.json").read_text()
+    (folder / "report.json").write_text(stale)
+    with pytest.raises(tables.ResultsError, match="other weights"):
+        tables.render([folder])
+
+
+def test_a_checkpoint_that_was_not_evaluated_is_left_out(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "full")
+    sha256 = load_card(folder).sha256
+    (folder / "report.json").write_text(json.dumps({"sha256": sha256, "faithfulness": {}}))
+    assert tables.read([folder]) == []
+
+
+def test_write_fills_both_files_and_leaves_the_rest(root: Path) -> None:
+    tables.write(root)
+    first = (root / "README.md").read_text()
+    assert first.startswith(f"before\n{tables.BEGIN}\n| checkpoint |")
+    assert first.endswith(f"{tables.END}\nafter\n")
+    assert "old" not in first
+    assert "`never`" not in first
+    assert (root / "docs" / "results.md").read_text().count("\n## Two birds\n") == 2
+    tables.write(root)
+    assert (root / "README.md").read_text() == first
+
+
+def test_missing_markers_are_named() -> None:
+    with pytest.raises(tables.ResultsError, match="README"):
+        tables.between_markers("no markers", "table")
+
+
+def test_committed_figures_are_up_to_date() -> None:
+    folders = tables.checkpoints(ROOT)
+    if not tables.read(folders):
+        pytest.skip("No checkpoint was measured yet.")
+    assert (ROOT / "docs" / "results.md").read_text() == tables.render_checkout(ROOT), (
+        "lafe results"
+    )
+    readme = (ROOT / "README.md").read_text()
+    assert readme == tables.between_markers(readme, tables.render_summary(folders))

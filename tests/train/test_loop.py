@@ -1,0 +1,490 @@
+"""Training on coloured squares: what is logged and kept, kills and resumes, two processes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+pytest.importorskip("lightning", reason="Training needs the extra 'train'.")
+
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+import lafe
+from lafe.data import DecodedDataset, load_benchmark
+from lafe.train import loop as training
+from lafe.train.loop import AtomicCheckpointIO, TrainingModule, train
+from lafe.train.recipe import Recipe, RecipeError
+
+COLOURS = {"red_square": (200, 40, 40), "green_square": (40, 200, 40), "blue_square": (40, 40, 200)}
+EACH, HELD = 12, 3  # photos of a class, and how many of them are held out
+TRAINED = len(COLOURS) * (EACH - HELD)
+BATCHES = 4
+
+Event = dict[str, Any]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("squares")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", EACH), ("test", 1)):
+        for name, colour in COLOURS.items():
+            (root / split / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
+                pixels[16:48, 16:48] = colour
+                Image.fromarray(pixels).save(root / split / name / f"{i}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import timm
+
+    torch.manual_seed(3)
+    file = tmp_path_factory.mktemp("weights") / "own.pth"
+    torch.save(timm.create_model("test_resnet").state_dict(), file)
+    return file
+
+
+@pytest.fixture(scope="module")
+def recipe(weights: Path) -> Recipe:
+    return Recipe(
+        "squares", "folder", "test_resnet", 64, 72, epochs=3, lr=0.01, weights=str(weights),
+        batch_size=8, jitter=0.2, val_fraction=HELD / EACH, new_lr=2.0, schedule="onecycle",
+        freeze=("conv1", "bn1", "layer1"),
+    )  # fmt: skip
+
+
+class Spy:
+    """Writes what a training does to a file, line by line, and may end it."""
+
+    def __init__(
+        self,
+        file: Path,
+        patch: pytest.MonkeyPatch,
+        *,
+        end: Callable[[int, int], None] = lambda epoch, batch: None,
+        falling: bool = False,
+    ) -> None:
+        read: deque[int] = deque()  # the loader is a batch ahead
+        drawn: list[str] = []
+        get, step, validate = (
+            DecodedDataset.__getitem__,
+            TrainingModule.training_step,
+            TrainingModule.validation_step,
+        )
+        draw = training.draw_settings
+
+        def spied_get(self: DecodedDataset, index: int) -> Any:
+            if len(self) == TRAINED:
+                read.append(index)
+            return get(self, index)
+
+        def spied_draw(*args: Any) -> Any:
+            settings = draw(*args)
+            drawn[:] = map(str, settings)
+            return settings
+
+        def log(**event: Any) -> None:
+            with file.open("a") as f:
+                f.write(json.dumps(event) + "\n")
+
+        def spied_step(self: TrainingModule, batch: Any, index: int) -> Any:
+            end(self.current_epoch, index)
+            loss = step(self, batch, index)
+            photos = [read.popleft() for _ in batch[1]]
+            log(epoch=self.current_epoch, photos=photos, settings=drawn, loss=float(loss.detach()))
+            return loss
+
+        def spied_validation(self: TrainingModule, batch: Any, index: int) -> None:
+            total = sum(float(p.detach().double().abs().sum()) for p in self.parameters())
+            log(epoch=self.current_epoch, validated=len(batch[1]), weights=total)
+            if falling:  # the first epoch stays the best one
+                self.log("val/top1", 1 / (1 + self.current_epoch))
+            else:
+                validate(self, batch, index)
+
+        patch.setattr(DecodedDataset, "__getitem__", spied_get)
+        patch.setattr(training, "draw_settings", spied_draw)
+        patch.setattr(TrainingModule, "training_step", spied_step)
+        patch.setattr(TrainingModule, "validation_step", spied_validation)
+
+
+def steps(file: Path) -> list[Event]:
+    """The training steps that a spy saw."""
+    events = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    return [e for e in events if "photos" in e]
+
+
+def validations(file: Path) -> list[Event]:
+    return [e for e in map(json.loads, file.read_text().splitlines()) if "validated" in e]
+
+
+def seen(events: list[Event], epoch: int) -> list[int]:
+    return [i for e in events if e["epoch"] == epoch for i in e["photos"]]
+
+
+def in_processes(*jobs: Callable[[], object]) -> list[int | None]:
+    """Run each job in a process of its own; the exit codes."""
+    fork = multiprocessing.get_context("fork")  # everything is imported already
+    processes = [fork.Process(target=job) for job in jobs]
+    for p in processes:
+        p.start()
+    for p in processes:
+        p.join(300)
+    hung = [p for p in processes if p.is_alive()]
+    for p in hung:
+        p.kill()
+    assert not hung
+    return [p.exitcode for p in processes]
+
+
+def csv_rows(folder: Path) -> list[dict[str, str]]:
+    files = sorted((folder / "csv").glob("version_*/metrics.csv"))
+    return [row for file in files for row in csv.DictReader(file.open())]
+
+
+def column(folder: Path, name: str) -> dict[int, float]:
+    return {int(r["epoch"]): float(r[name]) for r in csv_rows(folder) if r.get(name) and r["epoch"]}
+
+
+def checkpoint(file: Path) -> dict[str, Any]:
+    return torch.load(file, map_location="cpu", weights_only=True)
+
+
+@pytest.fixture(scope="module")
+def uncut(
+    data: Path, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[Event]]:
+    """A whole run of three epochs: its folder, and what its steps saw."""
+    work = tmp_path_factory.mktemp("uncut")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(work)
+        Spy(work / "spy.jsonl", patch)
+        folder = train(recipe, data, accelerator="cpu")
+    return work / folder, steps(work / "spy.jsonl")
+
+
+def test_a_run_leaves_its_folder_and_nothing_else(uncut: tuple[Path, list[Event]]) -> None:
+    folder, _ = uncut
+    assert {p.name for p in folder.parents[1].iterdir()} == {"runs", "spy.jsonl"}
+    assert folder == folder.parents[1] / "runs" / "squares"
+    assert {p.name for p in folder.iterdir()} == {
+        "best.ckpt", "last.ckpt", "model.safetensors", "card.json", "csv", "tensorboard",
+    }  # fmt: skip
+    assert list((folder / "tensorboard").glob("events.*"))
+
+
+def test_every_photo_is_seen_once_an_epoch_next_to_one_of_its_class(
+    uncut: tuple[Path, list[Event]], data: Path, recipe: Recipe
+) -> None:
+    _, events = uncut
+    labels = load_benchmark("folder", data, "train", val_fraction=HELD / EACH).labels
+    assert len(labels) == TRAINED
+    for epoch in range(3):
+        assert sorted(seen(events, epoch)) == list(range(TRAINED))
+    orders = [seen(events, epoch) for epoch in range(3)]
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+    for e in events:
+        batch = [labels[i] for i in e["photos"]]
+        assert len(batch) <= recipe.batch_size
+        paired = sum(a == b for a, b in zip(batch[::2], batch[1::2], strict=False))
+        assert paired >= len(batch) // 2 - 1  # leftovers of the three classes
+    assert len({str(e["settings"]) for e in events}) > BATCHES
+
+
+def test_what_is_logged(uncut: tuple[Path, list[Event]], recipe: Recipe) -> None:
+    folder, events = uncut
+    for epoch, mean in column(folder, "train/loss").items():
+        losses = [(e["loss"], len(e["photos"])) for e in events if e["epoch"] == epoch]
+        total = sum(value * n for value, n in losses) / sum(n for _, n in losses)
+        assert mean == pytest.approx(total, rel=1e-4)
+    for name in ("train/cls", "train/dis", "train/con", "val/top1", "val/top1_none"):
+        assert sorted(column(folder, name)) == [0, 1, 2]
+    # The cycle of the learning rate, at the start of each epoch; new layers at twice the rate.
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=recipe.lr, total_steps=3 * BATCHES, cycle_momentum=False
+    )
+    expected = []
+    for i in range(3 * BATCHES):
+        if i % BATCHES == 0:
+            expected.append(cycle.get_last_lr()[0])
+        optimizer.step()
+        cycle.step()
+    rates = [[float(r[f"lr-SGD/pg{i}"]) for r in csv_rows(folder) if r[f"lr-SGD/pg{i}"]]
+             for i in (1, 2)]  # fmt: skip
+    assert rates[0] == pytest.approx(expected)
+    assert rates[1] == pytest.approx([2 * r for r in expected])
+
+
+def test_the_checkpoint_is_the_best_epoch(
+    uncut: tuple[Path, list[Event]], data: Path, recipe: Recipe
+) -> None:
+    folder, _ = uncut
+    model = lafe.load(folder)
+    top1 = column(folder, "val/top1")
+    training_of = model.card.training
+    assert training_of["val_top1"] == pytest.approx(max(top1.values()))
+    best = [epoch for epoch, value in top1.items() if value == max(top1.values())]
+    assert training_of["best_epoch"] - 1 == best[-1]  # of equals, the one trained longest
+    assert (training_of["photos"], training_of["held_out"]) == (TRAINED, 9)
+    assert model.card.classes == ["blue square", "green square", "red square"]
+    assert model.card.name == "squares"
+    assert model.card.recipe == recipe.to_dict()
+    weights = checkpoint(folder / "best.ckpt")["state_dict"]
+    for key, value in model.state_dict().items():
+        expected = weights[f"model.{key}"]
+        assert torch.equal(
+            value, expected.half().float() if value.is_floating_point() else expected
+        )
+    held = load_benchmark("folder", data, "val", val_fraction=HELD / EACH)
+    with torch.no_grad():
+        x = torch.cat([model.preprocess(held.photo(i)) for i in range(len(held))])
+        right = (model(x).argmax(1) == torch.tensor(held.labels)).float().mean()
+    assert float(right) == pytest.approx(max(top1.values()), abs=1 / 9 + 0.01)  # float16
+
+
+def test_what_is_frozen_stays_and_the_rest_learns(
+    uncut: tuple[Path, list[Event]], weights: Path
+) -> None:
+    last = checkpoint(uncut[0] / "last.ckpt")["state_dict"]
+    changed = {
+        key: not torch.equal(last[f"model.backbone.body.{key}"], value)
+        for key, value in checkpoint(weights).items()
+        if f"model.backbone.body.{key}" in last
+    }
+    # Their batch norms, running statistics included.
+    frozen = ("conv1.", "bn1.", "layer1.")
+    assert changed
+    for key, value in changed.items():
+        assert value != key.startswith(frozen), key
+
+
+def test_a_kill_loses_the_current_epoch_and_nothing_else(
+    uncut: tuple[Path, list[Event]],
+    data: Path,
+    recipe: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also after an epoch that was not the best; and it ends as if it had never been cut."""
+    weights = tmp_path / "own.pth"
+    shutil.copy(str(recipe.weights), weights)
+    own = recipe.with_changes(weights=str(weights))
+
+    def kill(epoch: int, batch: int) -> None:
+        if (epoch, batch) == (2, 1):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def killed() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            Spy(tmp_path / "killed.jsonl", patch, end=kill, falling=True)
+            train(own, data, tmp_path, accelerator="cpu")
+
+    assert in_processes(killed) == [-signal.SIGKILL]
+    assert not (tmp_path / "squares" / "card.json").exists()  # half a run is no checkpoint
+    weights.unlink()  # a resumed run needs them no more
+    Spy(tmp_path / "resumed.jsonl", monkeypatch, falling=True)
+    folder = train(own, data, tmp_path, accelerator="cpu")
+
+    first, second = steps(tmp_path / "killed.jsonl"), steps(tmp_path / "resumed.jsonl")
+    assert [e["epoch"] for e in first] == [0] * BATCHES + [1] * BATCHES + [2]
+    assert [e["epoch"] for e in second] == [2] * BATCHES
+    expected = uncut[1]
+    for a, b in zip(first[: 2 * BATCHES] + second, expected, strict=True):
+        assert (a["photos"], a["settings"]) == (b["photos"], b["settings"])
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
+    last, whole = (checkpoint(f / "last.ckpt") for f in (folder, uncut[0]))
+    assert (last["epoch"], last["global_step"]) == (whole["epoch"], whole["global_step"])
+    for key, value in whole["state_dict"].items():
+        assert torch.allclose(last["state_dict"][key], value, rtol=1e-4, atol=1e-6), key
+    # The log has every epoch, the best one is remembered across the cut, and the hours add up.
+    assert sorted(column(folder, "val/top1")) == [0, 1, 2]
+    training_of = lafe.load(folder).card.training
+    assert (training_of["best_epoch"], training_of["val_top1"]) == (1, 1.0)
+
+
+def stop(epoch: int, batch: int) -> None:
+    raise InterruptedError
+
+
+def test_a_run_that_is_done_is_not_trained_again(
+    uncut: tuple[Path, list[Event]],
+    data: Path,
+    recipe: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shutil.copytree(uncut[0], tmp_path / "squares")
+    Spy(tmp_path / "spy.jsonl", monkeypatch, end=stop)
+    folder = train(recipe, data, tmp_path, accelerator="cpu")
+    before, after = (lafe.load(f).card for f in (uncut[0], folder))
+    assert (after.sha256, after.training) == (before.sha256, before.training)
+
+
+def test_a_fresh_run_forgets_the_old_one_at_once(
+    uncut: tuple[Path, list[Event]],
+    data: Path,
+    recipe: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shutil.copytree(uncut[0], tmp_path / "squares")
+    Spy(tmp_path / "spy.jsonl", monkeypatch, end=stop)
+    with pytest.raises(InterruptedError):
+        train(recipe, data, tmp_path, fresh=True, accelerator="cpu")
+    assert not (tmp_path / "squares" / "last.ckpt").exists()
+
+
+def test_two_processes_share_the_photos(data: Path, recipe: Recipe, tmp_path: Path) -> None:
+    """As torchrun starts them, with the strategy that train chooses."""
+    # A loss that is left out leaves parameters without a gradient.
+    own = recipe.with_changes(con_loss=0.0, epochs=2)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+
+    def rank(number: int) -> Callable[[], None]:
+        def job() -> None:
+            os.environ |= {
+                "RANK": str(number), "LOCAL_RANK": str(number), "GROUP_RANK": "0",
+                "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "test",
+                "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo",
+            }  # fmt: skip
+            with pytest.MonkeyPatch.context() as patch:
+                Spy(tmp_path / f"rank{number}.jsonl", patch)
+                train(own, data, tmp_path, accelerator="cpu", devices=2)
+
+        return job
+
+    assert in_processes(rank(0), rank(1)) == [0, 0]
+    files = [tmp_path / f"rank{i}.jsonl" for i in (0, 1)]
+    both = [steps(f) for f in files]
+    assert len(both[0]) == len(both[1]) == 2 * BATCHES
+    for epoch in (0, 1):
+        a, b = (seen(events, epoch) for events in both)
+        assert not set(a) & set(b)
+        assert sorted(a + b) == list(range(TRAINED))
+        # Every rank validates on every held-out photo, with the same weights.
+        own_v, other_v = ([e for e in validations(f) if e["epoch"] == epoch] for f in files)
+        assert sum(e["validated"] for e in own_v) == sum(e["validated"] for e in other_v) == 9
+        assert own_v[0]["weights"] == pytest.approx(other_v[0]["weights"], rel=1e-9)
+    assert seen(both[0], 0) != seen(both[0], 1)
+    for a, b in zip(*both, strict=True):
+        assert len(a["photos"]) <= 4  # the batch size is that of all processes together
+        n = min(len(a["settings"]), len(b["settings"]))
+        assert n
+        assert a["settings"][:n] == b["settings"][:n]
+    assert lafe.load(tmp_path / "squares").card.training["photos"] == TRAINED
+
+
+def test_a_checkpoint_takes_the_place_of_the_old_one_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "last.ckpt"
+    io = AtomicCheckpointIO()
+    io.save_checkpoint({"epoch": 1}, file)
+
+    def cut(self: object, checkpoint: object, path: object, storage_options: object) -> None:
+        Path(str(path)).write_bytes(b"half a fi")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TorchCheckpointIO, "save_checkpoint", cut)
+        with pytest.raises(KeyboardInterrupt):
+            io.save_checkpoint({"epoch": 2}, file)
+    assert checkpoint(file) == {"epoch": 1}
+    io.save_checkpoint({"epoch": 2}, file)
+    assert checkpoint(file) == {"epoch": 2}
+    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_the_papers_optimizer() -> None:
+    """SGD 0.9, 5e-4, and 0.0015 divided by 10 every 40 epochs (Sec. 4.2)."""
+    recipe = lafe.train.recipe.load_recipe("cub-resnet50").with_changes(
+        backbone="test_resnet", input_size=64, resize=72, weights=None
+    )
+    module = TrainingModule(recipe, 3)
+    plan = module.configure_optimizers()
+    optimizer, schedule = plan["optimizer"], plan["lr_scheduler"]
+    assert isinstance(optimizer, torch.optim.SGD)
+    rates = []
+    for _ in range(200):
+        rates.append([g["lr"] for g in optimizer.param_groups])
+        optimizer.step()
+        schedule.step()
+    for epoch in (0, 39, 40, 79, 80, 120, 199):
+        assert rates[epoch] == pytest.approx([0.0015 * 0.1 ** (epoch // 40)] * 2)
+    for group in optimizer.param_groups:
+        assert (group["momentum"], group["weight_decay"]) == (0.9, 5e-4)
+    trained = [p for g in optimizer.param_groups for p in g["params"]]
+    assert len(trained) == len({id(p) for p in trained})
+    assert {id(p) for p in trained} == {id(p) for p in module.parameters()}
+
+
+def test_the_optimizer_has_nothing_that_is_frozen(recipe: Recipe) -> None:
+    module = TrainingModule(recipe.with_changes(schedule="step"), 3)
+    groups = module.configure_optimizers()["optimizer"].param_groups
+    body = module.model.backbone.body
+    kept = [p for n, p in body.named_parameters() if not n.startswith(recipe.freeze)]
+    assert [id(p) for p in groups[0]["params"]] == [id(p) for p in kept]
+    assert groups[1]["lr"] == 2 * groups[0]["lr"]
+
+
+def test_freezing_what_is_not_there_is_refused(recipe: Recipe) -> None:
+    for wrong in ("layer9", "layer"):
+        with pytest.raises(RecipeError, match="freeze: 'test_resnet' lacks a module"):
+            TrainingModule(recipe.with_changes(freeze=(wrong,)), 3)
+
+
+def test_starting_from_a_checkpoint(
+    uncut: tuple[Path, list[Event]], recipe: Recipe, tmp_path: Path
+) -> None:
+    given = lafe.load(uncut[0])
+    same = TrainingModule(recipe, 3).model
+    said = training.start_from(str(uncut[0]), same, given.card.classes)
+    assert all(torch.equal(v, given.state_dict()[k]) for k, v in same.state_dict().items())
+    assert said["started_from"]["sha256"] == given.card.sha256
+
+    other = TrainingModule(recipe, 4).model
+    own = other.classifier.weight.clone()
+    training.start_from(str(uncut[0]), other, ["a", "b", "c", "d"])
+    assert torch.equal(other.classifier.weight, own)
+    rest = {k: v for k, v in other.state_dict().items() if not k.startswith("classifier.")}
+    assert all(torch.equal(v, given.state_dict()[k]) for k, v in rest.items())
+
+    plain = TrainingModule(recipe.with_changes(attention=False), 3).model
+    with pytest.raises(RecipeError, match="of another shape than this recipe's model"):
+        training.start_from(str(uncut[0]), plain, given.card.classes)
+
+
+def test_a_data_set_that_is_not_there_is_said_before_anything_is_written(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    with pytest.raises(lafe.data.DataError, match="is missing"):
+        train(recipe, tmp_path / "nowhere", tmp_path / "runs", accelerator="cpu")
+    assert not (tmp_path / "runs").exists()

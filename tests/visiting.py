@@ -1,0 +1,85 @@
+"""A visitor of the app, driven by Streamlit's AppTest."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from app import models
+from app.session import Visit
+from lafe import Switches, load, open_photo
+
+SCRIPT = Path(__file__).parents[1] / "streamlit_app.py"
+BIRDS = ["Grey Owl", "Red_Kite *x*", "Crow", "Tern", "Gull"]
+CARS = ["Coupe", "Van", "Truck", "Tern", "Mini"]
+
+
+def picture(seed: int = 0, size: tuple[int, int] = (120, 90), kind: str = "PNG") -> bytes:
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).save(out, kind)
+    return out.getvalue()
+
+
+def app(**params: str) -> AppTest:
+    at = AppTest.from_file(str(SCRIPT), default_timeout=120)
+    at.query_params.update(params)
+    return at.run()
+
+
+def upload(at: AppTest, *files: tuple[str, bytes], at_first: bool = True) -> AppTest:
+    given = [(name, data, "image/png") for name, data in files]
+    key = "upload-first" if at_first else "upload-more"
+    next(u for u in at.file_uploader if u.key.startswith(key)).set_value(given)
+    return at.run()
+
+
+def visit(at: AppTest) -> Visit:
+    return at.session_state["visit"]
+
+
+def bars(at: AppTest, place: int) -> list[float]:
+    """The bars of a panel's chart: the probabilities of its five likeliest classes."""
+    chart = at.get("plotly_chart")[place]
+    x = shown(json.loads(chart.proto.spec)["data"][0]).tolist()
+    assert x[:5] == [1] * 5  # what they are bars of
+    return x[5:]
+
+
+def open_controls(at: AppTest, place: int) -> AppTest:
+    at.session_state[f"controls-{place}"] = True
+    return at.run()
+
+
+def ranges(at: AppTest) -> list[str]:
+    """The range of the colours of every panel that has a map."""
+    return [h.value.split('alt="')[1].split('"')[0] for h in at.html
+            if 'class="legend"' in h.value]  # fmt: skip
+
+
+def said(at: AppTest) -> str:
+    return " ".join(element.value for kind in ("html", "markdown", "warning", "caption", "error")
+                    for element in getattr(at, kind))  # fmt: skip
+
+
+def truth(name: str, data: bytes, switches: Switches) -> torch.Tensor:
+    """Probabilities, computed without the app."""
+    model = load(models._source(name).path)
+    with torch.no_grad():
+        return model(model.preprocess(open_photo(data)), switches)[0].softmax(0)
+
+
+def shown(trace: dict[str, Any]) -> np.ndarray:
+    x = trace["x"]
+    if isinstance(x, dict):  # Plotly's binary arrays
+        import base64
+
+        return np.frombuffer(base64.b64decode(x["bdata"]), np.dtype(x["dtype"]))
+    return np.array(x)
