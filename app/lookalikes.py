@@ -29,7 +29,7 @@ def page() -> None:
 
 def _of(photo: Photo, checkpoint: str) -> None:
     prepared = models.prepared(photo, checkpoint)
-    classes = prepared.model.card.classes
+    classes = prepared.card.classes
     probabilities = prepared.logits(Switches.all()).softmax(0)
     order = probabilities.argsort(descending=True).tolist()
 

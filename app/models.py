@@ -19,6 +19,7 @@ from app.session import Panel, Photo
 from lafe.branches import ATTRIBUTES, Switches
 from lafe.checkpoints import store
 from lafe.checkpoints.card import Card
+from lafe.checkpoints.trained import Trained
 from lafe.data.photo import Box, crop
 from lafe.explain.ablation import Table, factorial
 from lafe.explain.controls import Controls
@@ -26,7 +27,6 @@ from lafe.explain.evidence import Evidence, evidence
 from lafe.explain.prepare import Prepared, prepare
 from lafe.explain.unknown import looks_unknown
 from lafe.measure import sweep
-from lafe.model.lafe import LAFE
 
 MAX_MODELS = 8
 MAX_PREPARED = 48
@@ -65,7 +65,7 @@ def cards() -> dict[str, Card]:
     return {name: card for name, card in found.items() if card is not None}
 
 
-def model(name: str) -> LAFE:
+def model(name: str) -> Trained:
     """The model of a checkpoint; ModelError if there is none or it was refused."""
     try:
         return _model(_source(name))
@@ -187,7 +187,7 @@ def _sweeps(folders: tuple[Path, ...]) -> dict[str, list[dict[str, Any]]]:
 
 
 @st.cache_resource(max_entries=MAX_MODELS, show_spinner="Loading the model")
-def _model(source: Source) -> LAFE:
+def _model(source: Source) -> Trained:
     loaded = store.load(source.path)
     gc.collect()
     gc.freeze()  # Streamlit collects garbage after each click: not among what is loaded for good
@@ -198,7 +198,7 @@ def _model(source: Source) -> LAFE:
 
 
 @st.cache_resource(max_entries=MAX_PREPARED, ttl=KEEP_SECONDS, show_spinner="Looking at the photo")
-def _prepared(digest: str, box: Box, source: Source, _model: LAFE, _photo: Photo) -> Prepared:
+def _prepared(digest: str, box: Box, source: Source, _model: Trained, _photo: Photo) -> Prepared:
     return prepare(_model, _model.preprocess(crop(_photo.image, box)))
 
 
@@ -250,7 +250,7 @@ def _table(digest: str, box: Box, source: Source, _prepared: Prepared) -> Table:
 
 
 @st.cache_resource(max_entries=MAX_PREPARED, ttl=KEEP_SECONDS, show_spinner=False)
-def _seen(digest: str, box: Box, source: Source, _model: LAFE, _photo: Photo) -> Image.Image:
+def _seen(digest: str, box: Box, source: Source, _model: Trained, _photo: Photo) -> Image.Image:
     part = crop(_photo.image, box)
     left, top, right, bottom = map(round, _model.preprocess.view_box(part.size))
     part = part.crop((left, top, right, bottom))

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from lafe.branches import BRANCHES, PRESETS, STAGES, Switches
     from lafe.checkpoints.store import CheckpointError, load
     from lafe.data.photo import PhotoError, open_photo
+    from lafe.errors import LafeError
     from lafe.explain.ablation import Flip, Table, factorial, factorials
     from lafe.explain.attribution.methods import Attribution, AttributionError, attribute
     from lafe.explain.controls import Controls
@@ -23,6 +24,7 @@ _HOMES = {
     "lafe.branches": ("BRANCHES", "PRESETS", "STAGES", "Switches"),
     "lafe.checkpoints.store": ("CheckpointError", "load"),
     "lafe.data.photo": ("PhotoError", "open_photo"),
+    "lafe.errors": ("LafeError",),
     "lafe.explain.ablation": ("Flip", "Table", "factorial", "factorials"),
     "lafe.explain.attribution.methods": ("Attribution", "AttributionError", "attribute"),
     "lafe.explain.controls": ("Controls",),

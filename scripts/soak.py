@@ -67,7 +67,7 @@ class Tally:
 def sentences(photo: Prepared, switches: Switches) -> set[str]:
     """What panel A may say."""
     p = photo.logits(switches).softmax(0)
-    name, likeliest = photo.model.card.classes[int(p.argmax())], float(p.max())
+    name, likeliest = photo.card.classes[int(p.argmax())], float(p.max())
     shares = {percent(likeliest + off) for off in (-ROUNDING, 0, ROUNDING)}
     return {f"Five likeliest classes; first {name} with {share}" for share in shares}
 
@@ -93,7 +93,7 @@ class Visitor:
 
     @property
     def checkpoint(self) -> str:
-        return self.photo.model.card.name
+        return self.photo.card.name
 
     async def come(self, address: str, door: asyncio.Semaphore) -> None:
         async with door:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lafe.branches import Switches
-from lafe.model.lafe import LAFE
+from lafe.checkpoints.trained import Trained
 
 TOLERANCE = 1e-3  # of logits, relative to their spread; float32 sums in another order give 1e-5
 
@@ -33,7 +33,7 @@ class Export:
 class _Fixed(nn.Module):
     """The model under one setting.  Shape: (B, 3, S, S) -> (B, K) logits."""
 
-    def __init__(self, model: LAFE, switches: Switches) -> None:
+    def __init__(self, model: Trained, switches: Switches) -> None:
         super().__init__()
         self.model, self.switches = model, switches
 
@@ -41,14 +41,14 @@ class _Fixed(nn.Module):
         return self.model(photo, self.switches)
 
 
-def export(model: LAFE, switches: Switches, file: str | Path) -> Export:
+def export(model: Trained, switches: Switches, file: str | Path) -> Export:
     """Write a setting as ONNX, and run it beside the model on random photos.
 
     The input ``photo`` is (B, 3, S, S) float32, normalised as ``model.preprocess`` does it (mean
     and std are in the metadata); the output ``logits`` is (B, K).  B is free.
 
     Args:
-        model: in eval mode, with a card, as :func:`lafe.load` gives it.
+        model: in eval mode, as :func:`lafe.load` gives it.
         switches: the setting; it cannot be changed afterwards.
         file: where to write to.
 
@@ -87,7 +87,7 @@ def export(model: LAFE, switches: Switches, file: str | Path) -> Export:
     return Export(file, difference)
 
 
-def _difference(session: object, model: LAFE, switches: Switches, photos: Tensor) -> float:
+def _difference(session: object, model: Trained, switches: Switches, photos: Tensor) -> float:
     (found,) = session.run(["logits"], {"photo": photos.numpy()})  # type: ignore[attr-defined]
     with torch.no_grad():
         expected = model(photos, switches).numpy()
@@ -100,7 +100,7 @@ def _difference(session: object, model: LAFE, switches: Switches, photos: Tensor
     return difference
 
 
-def _metadata(model: LAFE, switches: Switches) -> dict[str, str]:
+def _metadata(model: Trained, switches: Switches) -> dict[str, str]:
     card = model.card
     return {
         "name": card.name,

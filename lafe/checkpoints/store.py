@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lafe.checkpoints.card import Card, CardError
-from lafe.data.preprocess import Preprocess
+from lafe.checkpoints.trained import Trained
 from lafe.errors import LafeError
 from lafe.model.backbones import BackboneError
 from lafe.model.lafe import LAFE
@@ -83,8 +83,8 @@ def load_card(name_or_path: str | Path) -> Card:
         raise CheckpointError(f"{file} is no card of a LAFE checkpoint: {error}") from error
 
 
-def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> LAFE:
-    """A trained model in eval mode, with ``model.card`` and ``model.preprocess``.
+def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Trained:
+    """A trained model in eval mode: a LAFE with its card, preprocessing and class means.
 
     Args:
         name_or_path: a folder with ``model.safetensors`` and ``card.json``, or the name of one in
@@ -105,21 +105,13 @@ def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> LAFE:
         raise CheckpointError(f"{file} is not the file that its card describes (sha256 differs).")
     try:
         with torch.random.fork_rng(devices=[]):  # weights drawn only to be overwritten
-            model = LAFE(**card.model)
+            model = Trained(card)
     except (BackboneError, ValueError, TypeError) as error:
         raise CheckpointError(f"{folder / CARD}: {error}") from error
     _fill(model, file)
-    model = describe(model, card).eval().to(device)
     if card.unknown.get("score") == "class_means":
-        model.class_means = _means(folder, card, model).to(device)
-    return model
-
-
-def describe(model: LAFE, card: Card) -> LAFE:
-    """Give a model its card and its preprocessing."""
-    model.card = card
-    model.preprocess = Preprocess(card.resize, card.input_size, tuple(card.mean), tuple(card.std))
-    return model
+        model.class_means = _means(folder, card, model)
+    return model.eval().to(device)
 
 
 def _fill(model: LAFE, file: Path) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 
 from lafe.branches import Switches
 from lafe.checkpoints.card import Card
+from lafe.checkpoints.trained import Trained
 from lafe.data.photo import PhotoError, open_photo
 from lafe.explain.prepare import Prepared, prepare
 from lafe.explain.unknown import looks_unknown
-from lafe.model.lafe import LAFE
 
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -67,7 +67,7 @@ def _plain(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())
 
 
-def prepared(model: LAFE, todo: Sequence[Job]) -> Iterator[tuple[Job, Prepared | PhotoError]]:
+def prepared(model: Trained, todo: Sequence[Job]) -> Iterator[tuple[Job, Prepared | PhotoError]]:
     """Each photo with its features, or with the reason why it cannot be read."""
     device = model.classifier.weight.device
     for job in todo:
@@ -81,7 +81,7 @@ def prepared(model: LAFE, todo: Sequence[Job]) -> Iterator[tuple[Job, Prepared |
 
 def prediction(photo: Prepared, switches: Switches, top: int = 5) -> dict[str, Any]:
     """One photo's top classes under a setting."""
-    logits, card = photo.logits(switches), photo.model.card
+    logits, card = photo.logits(switches), photo.card
     probability, index = logits.softmax(0).topk(min(top, len(logits)))
     return {
         "switches": str(switches),

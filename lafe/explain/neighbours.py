@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lafe.branches import Switches
+from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset
 from lafe.explain.prepare import Prepared
-from lafe.model.lafe import LAFE
 
 COPY = 4.0
 """Mean difference, of 255 levels, below which two pictures of 16 x 16 px are copies.
@@ -48,7 +48,7 @@ class Neighbour:
 @torch.inference_mode(False)
 @torch.no_grad()
 def gallery(
-    model: LAFE,
+    model: Trained,
     dataset: PhotoDataset,
     label: int,
     progress: Callable[[float], None] = lambda _: None,

@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 
 from lafe.branches import ATTRIBUTES, EVERY_BRANCH, STAGES, Switches
+from lafe.checkpoints.card import Card
+from lafe.checkpoints.trained import Trained
+from lafe.errors import LafeError
 from lafe.explain.controls import Controls
 from lafe.model.lafe import LAFE
 
@@ -47,6 +50,13 @@ class Prepared:
     features: tuple[Tensor, Tensor, Tensor]
     gates: Mapping[tuple[int, str], Tensor]
     controls: Controls = Controls()  # noqa: RUF009  (immutable)
+
+    @property
+    def card(self) -> Card:
+        """The card of the model; LafeError if it is no checkpoint's."""
+        if not isinstance(self.model, Trained):
+            raise LafeError("This model has no card: load a checkpoint with lafe.load.")
+        return self.model.card
 
     def under(self, controls: Controls) -> Prepared:
         """The same photo under other controls."""

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lafe.branches import Switches
+from lafe.checkpoints.trained import Trained
 from lafe.explain.prepare import Prepared
 
 KINDS = ("max_probability", "energy", "class_means")
@@ -85,16 +86,17 @@ def best(compared: dict[str, dict[str, Any]], default: str = "class_means") -> s
 
 
 def familiarity(photo: Prepared) -> float | None:
-    """The card's score of a photo; None if the card has none."""
-    unknown = photo.model.card.unknown
-    if not unknown:
+    """The card's score of a photo; None if there is no card, or none in it."""
+    model = photo.model
+    if not isinstance(model, Trained) or not model.card.unknown:
         return None
+    kind = model.card.unknown["score"]
     fused = photo.fused(Switches.all())
     pooled = fused.F5.mean((2, 3))
-    return float(score(unknown["score"], fused.logits[None], pooled, photo.model.class_means)[0])
+    return float(score(kind, fused.logits[None], pooled, model.class_means)[0])
 
 
 def looks_unknown(photo: Prepared) -> bool:
     """Whether a photo falls below the card's threshold; no threshold, no verdict."""
     found = familiarity(photo)
-    return found is not None and found < photo.model.card.unknown["threshold"]
+    return found is not None and found < photo.card.unknown["threshold"]

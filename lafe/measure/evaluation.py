@@ -28,11 +28,11 @@ from lafe.checkpoints.store import (
     write_json,
     write_means,
 )
+from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset, decode, load_benchmark, test_transform
 from lafe.data.slices import slices
 from lafe.explain import unknown
 from lafe.measure.bootstrap import interval
-from lafe.model.lafe import LAFE
 from lafe.train.probe import linear_classifier
 
 FULL, NONE = PRESETS["full"], PRESETS["plain backbone"]
@@ -140,7 +140,7 @@ def linear_probe(train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> f
 
 
 def batches(
-    model: LAFE, dataset: PhotoDataset, batch_size: int = 16
+    model: Trained, dataset: PhotoDataset, batch_size: int = 16
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Preprocessed photos (B, 3, S, S) and their labels (B,), on the model's device."""
     card = model.card
@@ -157,7 +157,7 @@ def batches(
 
 
 @torch.no_grad()
-def run(model: LAFE, dataset: PhotoDataset, presets: dict[str, Switches]) -> Outputs:
+def run(model: Trained, dataset: PhotoDataset, presets: dict[str, Switches]) -> Outputs:
     """The model's outputs on a split, under each preset; the backbone runs once a photo."""
     labels: list[Tensor] = []
     logits: dict[str, list[Tensor]] = {name: [] for name in presets}

@@ -11,17 +11,17 @@ from typing import Any
 import torch
 
 from lafe.branches import BRANCHES, EVERY_BRANCH, STAGES, Switches
+from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset
 from lafe.explain.ablation import factorials
 from lafe.measure.evaluation import batches
-from lafe.model.lafe import LAFE
 
 FULL = Switches.all()
 NAMES = [f"{branch}{stage}" for stage, branch in EVERY_BRANCH]
 WITHOUT = [FULL.without(branch, stages=(stage,)).index for stage, branch in EVERY_BRANCH]
 
 
-def switching(model: LAFE, dataset: PhotoDataset, most: int = 10) -> dict[str, Any]:
+def switching(model: Trained, dataset: PhotoDataset, most: int = 10) -> dict[str, Any]:
     """What the branches do on a split, from the table of all settings of each photo.
 
     Returns:

@@ -15,8 +15,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from lafe.branches import Switches
-from lafe.checkpoints.card import Card
-from lafe.data.preprocess import Preprocess
 from lafe.model.backbones import STRIDES, Backbone
 from lafe.model.fusion import Attribute
 from lafe.model.record import install_hooks
@@ -62,13 +60,6 @@ class LAFE(nn.Module):
         >>> model(x, Switches.all().without("r_con", "c_con"))  # nothing is subtracted
     """
 
-    card: Card
-    """What a checkpoint says of itself; set by :func:`lafe.load`."""
-    preprocess: Preprocess
-    """Photo to input (1, 3, S, S), and the part of a photo that it sees."""
-    class_means: Tensor | None
-    """Pooled ``F_5`` of the training photos, (K, C_5), by which unknown photos are told."""
-
     def __init__(
         self,
         backbone: str,
@@ -97,8 +88,6 @@ class LAFE(nn.Module):
         }
         self.input_size = input_size
         self.backbone = Backbone(backbone, weights)
-        self.class_means = None
-        self.preprocess = Preprocess(input_size, input_size, self.backbone.mean, self.backbone.std)
         channels = self.backbone.channels
         sizes = [input_size // stride for stride in STRIDES]
 

@@ -16,12 +16,12 @@ from PIL import Image
 
 from lafe.branches import ATTRIBUTES, PRESETS, Switches
 from lafe.checkpoints.card import Card
+from lafe.checkpoints.trained import Trained
 from lafe.data.photo import Box, crop
 from lafe.explain.controls import Controls
 from lafe.explain.evidence import Evidence, evidence
 from lafe.explain.prepare import Fused, Prepared, prepare
 from lafe.explain.unknown import looks_unknown
-from lafe.model.lafe import LAFE
 from lafe.render.overlay import RGB, Map, Range, map_of, overlay, value_range
 
 LETTERS = "ABCDEFGH"
@@ -36,7 +36,7 @@ _PICTURE_SIDE = 640  # px: 300 dpi at the width of a column of the figure
 class Setting(NamedTuple):
     """A model, which of its branches are on, and what stands in for learned gates."""
 
-    model: LAFE
+    model: Trained
     switches: Switches
     controls: Controls = Controls()
 
@@ -65,7 +65,7 @@ class Panel:
 
     @property
     def card(self) -> Card:
-        return self.prepared.model.card
+        return self.prepared.card
 
     @property
     def model_title(self) -> str:
@@ -225,7 +225,7 @@ def _order(probabilities: NDArray[np.float32]) -> list[int]:
     return np.argsort(-probabilities, kind="stable").tolist()
 
 
-def _seen(part: Image.Image, model: LAFE) -> Image.Image:
+def _seen(part: Image.Image, model: Trained) -> Image.Image:
     left, top, right, bottom = map(round, model.preprocess.view_box(part.size))
     picture = part.crop((left, top, right, bottom))
     picture.thumbnail((_PICTURE_SIDE, _PICTURE_SIDE))

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from lafe.branches import Switches
 from lafe.checkpoints.store import REPORT, load, locate, measured, write_json
+from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset, load_benchmark
 from lafe.explain.attribution.methods import METHODS, attribute, available
 from lafe.explain.prepare import Prepared, prepare
@@ -121,7 +122,7 @@ def measure(
     return report
 
 
-def _check(model: LAFE, photos: int, methods: Sequence[str], test: PhotoDataset) -> None:
+def _check(model: Trained, photos: int, methods: Sequence[str], test: PhotoDataset) -> None:
     if photos < 1:
         raise ValueError(f"At least one photo is measured, not {photos}.")
     if not 1 <= len(methods) <= 10 or len(set(methods)) < len(methods):
@@ -158,7 +159,7 @@ def _resume(file: Path, settings: Settings) -> list[dict[str, Any]]:
 class Bench:
     """Measures one photo after another."""
 
-    def __init__(self, model: LAFE, settings: Settings) -> None:
+    def __init__(self, model: Trained, settings: Settings) -> None:
         self.model, self.settings = model, settings
         self.random = randomised(model, settings.seed) if settings.stability else {}
 
