@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app import models
-from app.session import Visit
+from app import navigation
+from app.state import models
+from app.state.session import Visit
 from lafe import Switches, load, open_photo
 
 SCRIPT = Path(__file__).parents[1] / "streamlit_app.py"
@@ -38,6 +39,14 @@ def upload(at: AppTest, *files: tuple[str, bytes], at_first: bool = True) -> App
     given = [(name, data, "image/png") for name, data in files]
     key = "upload-first" if at_first else "upload-more"
     next(u for u in at.file_uploader if u.key.startswith(key)).set_value(given)
+    return at.run()
+
+
+def goes_to(at: AppTest, page: str) -> AppTest:
+    """Open another page; AppTest's own ``switch_page`` knows pages that are files only."""
+    pages = at._registered_pages.items()
+    title = navigation.PAGES[page].title
+    at._page_hash = next(key for key, info in pages if info["page_name"] == title)
     return at.run()
 
 

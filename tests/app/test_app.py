@@ -18,6 +18,7 @@ from visiting import (
     BIRDS,
     app,
     bars,
+    goes_to,
     open_controls,
     picture,
     ranges,
@@ -27,9 +28,9 @@ from visiting import (
     visit,
 )
 
-from app import models
-from app.session import Panel, Photo, Visit
-from app.widgets import plain
+from app.state import models
+from app.state.session import Panel, Photo, Visit
+from app.widgets.parts import plain
 from lafe import PRESETS, Switches, evidence, load, open_photo, prepare
 from lafe.checkpoints import store
 from lafe.explain.controls import Controls
@@ -123,9 +124,9 @@ def test_switches_never_pass_through_the_backbone_again() -> None:
     at.selectbox(key="versus").set_value(BIRDS[1]).run()
     open_controls(at, 0).segmented_control(key="control-0").set_value("shuffled").run()
     at.button(key="shuffle-0").click().run()
-    at.switch_page("app/stages.py").run()
+    goes_to(at, "stages")
     assert passes == []
-    at.switch_page("app/compare.py").run()
+    goes_to(at, "compare")
     at.slider(key="crop-0").set_value((20, 80)).run()
     hook.remove()
     assert passes == [1]
@@ -296,12 +297,12 @@ def test_state_survives_changing_the_page() -> None:
     at.segmented_control(key="map").set_value("dis").run()
     at.slider(key="crop-0").set_value((20, 90)).run()
     before = visit(at), bars(at, 0)
-    at.switch_page("app/stages.py").run()
+    goes_to(at, "stages")
     assert not at.exception
     assert "Stage 3" in said(at)
-    at.switch_page("app/about.py").run()
+    goes_to(at, "about")
     assert not at.exception
-    at.switch_page("app/compare.py").run()
+    goes_to(at, "compare")
     assert (visit(at), bars(at, 0)) == before
     assert at.segmented_control(key="switch-0-r_con").value == [3, 5]
     assert at.segmented_control(key="map").value == "dis"
@@ -310,7 +311,7 @@ def test_state_survives_changing_the_page() -> None:
 
 def test_stages_shows_twelve_branches_and_what_they_add_up_to() -> None:
     at = upload(app(a="r_dis345.c_con5"), ("owl.png", picture()))
-    at.switch_page("app/stages.py").run()
+    goes_to(at, "stages")
     grid, fused = (h.value for h in at.html if "<figure>" in h.value)
     assert grid.count("<figure>") == 18  # 3 stages: 4 branches, dis, con
     assert grid.count('class="off"') == (12 - 4) + 2  # con of stages 3 and 4 is off, too
@@ -320,7 +321,7 @@ def test_stages_shows_twelve_branches_and_what_they_add_up_to() -> None:
 def test_ablation_opens_a_setting_as_panel_b() -> None:
     b = "none~uniform:r_dis3@cars"
     at = upload(app(b=b), ("owl.png", picture()))
-    at.switch_page("app/ablation.py").run()
+    goes_to(at, "ablation")
     assert not at.exception
     assert "What was each branch worth" in at.title[0].value
     at.pills(key="ablation-dis").set_value([(3, "r_dis"), (5, "c_dis")]).run()
@@ -335,7 +336,7 @@ def test_ablation_opens_a_setting_as_panel_b() -> None:
 
 def test_stages_without_a_photo_says_what_to_do() -> None:
     at = app()
-    at.switch_page("app/stages.py").run()
+    goes_to(at, "stages")
     assert not at.exception
     assert not at.html or "<figure>" not in said(at)
 

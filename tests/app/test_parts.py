@@ -12,13 +12,12 @@ import torch
 from PIL import Image
 from tiny import photos, tiny_model
 
-from app import address, maps
-from app.controls import MODES, controlled, in_force
-from app.diagram import diagram
-from app.display import question
-from app.maps import Question
-from app.outcome import change, evaluated, outcome
-from app.session import (
+from app.figures import maps
+from app.figures.diagram import diagram
+from app.figures.maps import Question
+from app.state import address
+from app.state.outcome import change, evaluated, outcome
+from app.state.session import (
     AVERAGE,
     LAYERS,
     LIKELIEST,
@@ -30,7 +29,10 @@ from app.session import (
     Photo,
     Visit,
 )
-from app.widgets import plain, setting_name
+from app.widgets.controls import MODES, controlled, in_force
+from app.widgets.display import question
+from app.widgets.parts import plain
+from app.widgets.switchboard import setting_name
 from lafe import PRESETS, Switches, prepare
 from lafe.branches import EVERY_BRANCH
 from lafe.explain.controls import Controls

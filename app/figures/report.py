@@ -1,0 +1,89 @@
+"""Plotly figures of the page "Report"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from lafe.measure.sweep import Row
+from lafe.render.text import number
+
+from .ablation import INK, colour_of, styled
+
+QUIET, GRID = "#9fb0bc", "#eceff1"
+
+
+def reliability(bins: Sequence[dict[str, Any]]) -> go.Figure:
+    """Accuracy against confidence, a marker a bin, its area by the number of photos."""
+    most = max((b["photos"] for b in bins), default=1)
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": QUIET, "dash": "dot"}, hoverinfo="skip"
+    )
+    figure.add_scatter(
+        x=[b["confidence"] for b in bins],
+        y=[b["accuracy"] for b in bins],
+        mode="lines+markers",
+        line={"color": INK, "width": 1},
+        marker={
+            "size": [6 + 22 * (b["photos"] / most) ** 0.5 for b in bins], "color": INK,
+            "opacity": 0.75,
+        },
+        customdata=[b["photos"] for b in bins],
+        hovertemplate="%{customdata} photos<br>%{x:.0%} sure<br>%{y:.0%} right<extra></extra>",
+    )  # fmt: skip
+    axis = {"range": [-0.02, 1.02], "tickformat": ".0%", "fixedrange": True, "gridcolor": GRID}
+    figure.update_xaxes(**axis, title="How sure (mean top probability)")
+    figure.update_yaxes(**axis, title="How often right")
+    figure.update_layout(showlegend=False)
+    return styled(figure, 320)
+
+
+def without_each(top1: dict[str, float], full: float) -> go.Figure:
+    """What top-1 loses without each branch, in points, by name (``r_dis3``)."""
+    points = [100 * (value - full) for value in top1.values()]
+    figure = go.Figure(
+        go.Bar(
+            x=points,
+            y=[f"{name[:-1]} {name[-1]}" for name in top1],
+            orientation="h",
+            marker_color=[colour_of(name[:-1]) for name in top1],
+            text=[number(p, "+.1f") for p in points],
+            textposition="outside",
+            cliponaxis=False,
+            hoverinfo="skip",
+        )
+    )
+    reach = max(map(abs, points), default=0) * 1.4 or 1
+    figure.update_xaxes(
+        range=[-reach, reach], zeroline=True, zerolinecolor=INK, gridcolor=GRID, fixedrange=True,
+        title="points of top-1",
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", fixedrange=True)
+    return styled(figure, 340)
+
+
+def table_four(rows: Sequence[Row], names: dict[str, str]) -> go.Figure:
+    """Top-1 of each trained variant: a dot a seed, a bar at the mean."""
+    figure = go.Figure()
+    for row in rows:
+        figure.add_scatter(
+            x=[100 * v for v in row.top1],
+            y=[names[row.variant]] * len(row.top1),
+            mode="markers",
+            marker={"size": 9, "color": QUIET},
+            hovertemplate="%{x:.1f} %<extra></extra>",
+        )
+    figure.add_scatter(
+        x=[100 * row.mean for row in rows],
+        y=[names[row.variant] for row in rows],
+        mode="markers",
+        marker={"symbol": "line-ns", "size": 22, "line": {"width": 3, "color": INK}},
+        hovertemplate="mean %{x:.1f} %<extra></extra>",
+    )
+    figure.update_xaxes(title="top-1 on test photos, %", gridcolor=GRID, fixedrange=True)
+    figure.update_yaxes(autorange="reversed", fixedrange=True)
+    figure.update_layout(showlegend=False)
+    return styled(figure, 90 + 34 * len(rows))

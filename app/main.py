@@ -1,0 +1,49 @@
+"""What all pages have in common: the menu, the inputs at the side, the address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from . import navigation
+from .state import address, session
+from .state.models import cards
+from .widgets.parts import guarded, show_notices
+from .widgets.sidebar import sidebar
+
+_ASSETS = Path(__file__).parent / "assets"
+
+
+@guarded
+def main() -> None:
+    """Draw the app for a visitor, as it stands now; Streamlit calls this after each click."""
+    st.set_page_config(
+        page_title="LAFE",
+        page_icon=(_ASSETS / "icon.svg").read_text(),  # from here: Streamlit's own come from a CDN
+        layout="wide",
+        initial_sidebar_state=330,
+    )
+    st.logo((_ASSETS / "logo.svg").read_text(), size="large")
+    st.html(_ASSETS / "style.css")
+    page = st.navigation([navigation.to(name) for name in navigation.PAGES], position="top")
+    _arrive()
+    show_notices()
+    sidebar()
+    page.run()
+    address.show(session.visit())
+
+
+def _arrive() -> None:
+    """Take over the settings of the address, once; and a model that is there."""
+    if "visit" not in st.session_state:
+        known = {name: card.classes for name, card in cards().items()}
+        visit, unread = address.read(st.query_params.to_dict(), known)
+        session.keep(visit)
+        if unread:
+            session.notify(
+                f"Part of this page's address could not be read ({', '.join(unread)}): "
+                "the usual settings are shown instead."
+            )
+    if session.visit().checkpoint not in cards():
+        session.change(checkpoint=next(iter(cards()), None))

@@ -1,0 +1,212 @@
+"""The page "Ablation": what every branch is worth for one photo, over all 4,096 settings."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+from streamlit.elements.lib.grid_container import GridContainer
+
+from lafe.branches import ATTRIBUTES, STAGES, Switches
+from lafe.explain.controls import Controls
+from lafe.explain.evidence import evidence
+from lafe.render.text import percent
+
+from .. import navigation
+from ..figures import ablation as figures
+from ..figures import worth
+from ..state import models, session
+from ..state.session import Photo
+from ..widgets.parts import chart, guarded, plain
+
+
+@guarded
+def page() -> None:
+    photo = session.visit().photo
+    st.title("What was each branch worth?")
+    if photo is None:
+        st.markdown(
+            "Upload a photo on the left. This page then evaluates **all 4,096 settings** of the "
+            "twelve switches, exactly, and says which branches made the prediction."
+        )
+        return
+    _of(photo, session.visit().checkpoint or "")
+
+
+def _of(photo: Photo, checkpoint: str) -> None:
+    table = models.table(photo, checkpoint)
+    classes = models.cards()[checkpoint].classes
+    predicted = int(table.predictions()[Switches.all().index])
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        target = st.selectbox(
+            "Class",
+            range(len(classes)),
+            index=predicted,
+            format_func=lambda i: classes[i] + (" (predicted)" if i == predicted else ""),
+            key=f"target-{photo.digest[:8]}-{checkpoint}",
+            persist_state="session",
+            width=330,
+        )
+        output = st.segmented_control(
+            "Measured in",
+            list(worth.UNITS),
+            format_func=lambda name: worth.UNITS[name][0],
+            default="probability",
+            required=True,
+            key="ablation-output",
+            persist_state="session",
+            help="A centred logit is the logit minus its mean over all classes: a raw logit "
+            "carries a part that is common to all.",
+        )
+    _shapley(table, target, output, classes[target])
+    grid = _halves()
+    with grid.cell():
+        _waterfall(photo, checkpoint, target, classes[target])
+    with grid.cell():
+        _flips(table, classes)
+        _pairs(table, target, output)
+    _map(photo, checkpoint, target, classes[target])
+    st.caption(
+        "Switching a branch off at inference is not training without it: a model that never had "
+        "the branch would have learned to do without."
+    )
+
+
+def _halves() -> GridContainer:
+    """Two halves beside each other, or below where there is no room."""
+    return st.grid(2, min_column_width=360, gap="large")
+
+
+def _shapley(table: worth.Table, target: int, output: str, name: str) -> None:
+    values = worth.scaled(table.shapley(target, output), output)
+    unit = worth.UNITS[output][1]
+    total = worth.written(worth.total(table, target, output), unit)
+    st.subheader("Shapley values of the twelve branches", anchor=False)
+    grid = _halves()
+    with grid.cell():
+        chart(
+            figures.shapley_grid(values, unit),
+            f"Shapley values of the twelve branches for {name}, stage by branch",
+            "shapley-grid",
+        )
+        st.caption(
+            f"Green branches speak for {plain(name)}, purple ones against it. The twelve add up to "
+            f"{total} {unit}: full minus plain backbone. They do not say what happens when one "
+            "branch goes alone: that depends on the others."
+        )
+    with grid.cell():
+        chart(
+            figures.shapley_bars(values, unit),
+            "The same Shapley values as bars, the largest first",
+            "shapley-bars",
+        )
+
+
+def _waterfall(photo: Photo, checkpoint: str, target: int, name: str) -> None:
+    st.subheader("How the logit adds up", anchor=False)
+    found = evidence(models.prepared(photo, checkpoint), target=target, versus="mean")
+    chart(
+        figures.waterfall(found.steps),
+        f"The logit of {name}: bias, backbone, discriminative and confusable part, and their sum",
+        "waterfall",
+    )
+    st.caption(
+        f"The centred logit of {plain(name)} under the full setting; its steps add up exactly. A "
+        "step says how much a part adds, not whether the model could do without it."
+    )
+
+
+def _flips(table: worth.Table, classes: list[str]) -> None:
+    st.subheader("Smallest changes that flip the prediction", anchor=False)
+    flips = table.flips()
+    if not flips:
+        st.markdown("No setting changes this prediction.")
+    for flip in flips[:4]:
+        st.markdown(f"- {plain(worth.flip_text(flip, classes))}")
+    if len(flips) > 4:
+        st.caption(f"{len(flips) - 4} more sets of {len(flips[0].off)} do it, too.")
+
+
+def _pairs(table: worth.Table, target: int, output: str) -> None:
+    st.subheader("Strongest interactions", anchor=False)
+    unit = worth.UNITS[output][1]
+    rows = [
+        f"<li>{escape(worth.branch_name(*p.first))} with {escape(worth.branch_name(*p.second))}: "
+        f"<b>{worth.written(p.value, unit)}</b> {unit}</li>"
+        for p in worth.strongest_pairs(table, target, output)
+    ]
+    st.html(f"<ul>{''.join(rows)}</ul>" if rows else "No two branches interact.")
+    st.caption("Above zero, two branches are worth more together than apart; below, they overlap.")
+
+
+def _map(photo: Photo, checkpoint: str, target: int, name: str) -> None:
+    st.subheader("All 4,096 settings", anchor=False)
+    frame = models.frame(photo, checkpoint, target)
+    grid = _halves()
+    picture, fields = grid.cell(), grid.cell()
+    with fields:
+        chosen = _fields()
+        row = frame.loc[chosen.index]
+        answer = f"**{plain(row['class'])}** is predicted with {percent(row['confidence'])}"
+        if row["class"] != name:
+            answer += f"; {plain(name)} has {percent(row['probability'])}"
+        st.markdown(f"{answer}.")
+        if st.button("Open as panel B", type="primary", icon=":material/compare:"):
+            _open(chosen)
+        with st.container(horizontal=True):
+            st.download_button(
+                "Download as CSV",
+                lambda: worth.csv(frame),
+                f"{checkpoint}-settings.csv",
+                "text/csv",
+            )
+            st.download_button(
+                "Download as Parquet",
+                lambda: worth.parquet(frame),
+                f"{checkpoint}-settings.parquet",
+                "application/vnd.apache.parquet",
+            )
+    with picture:
+        event = chart(
+            figures.every_setting(frame, chosen.index),
+            "The probability of the class under all 4,096 settings; two fields below choose one "
+            "from the keyboard",
+            "every-setting",
+            on_select="rerun",
+            selection_mode="points",
+        )
+        st.caption(
+            "Each square is one setting, and brighter is likelier: click one to open it as panel B "
+            "on the page Compare. The 16 columns and rows of a block run through stage 4, then "
+            "stage 3. A sharp edge marks a branch that matters; it does not say why."
+        )
+    points = event["selection"]["points"]
+    if points and "customdata" in points[0]:
+        _open(Switches.from_index(points[0]["customdata"][0]))
+
+
+def _fields() -> Switches:
+    """The setting as two fields, for the keyboard."""
+    chosen = Switches.none()
+    for side, branches in ATTRIBUTES.items():
+        title = {"dis": "Discriminative", "con": "Confusable"}[side]
+        keys = [(stage, branch) for branch in branches for stage in STAGES]
+        on = st.pills(
+            f"{title} branches that are on",
+            keys,
+            selection_mode="multi",
+            default=keys,
+            format_func=lambda key: f"{key[1]} {key[0]}",
+            key=f"ablation-{side}",
+            wrap=True,
+        )
+        for stage, branch in on:
+            chosen = chosen.toggled(stage, branch)
+    return chosen
+
+
+def _open(switches: Switches) -> None:
+    """Make a setting panel B, and go there."""
+    setting = {"switches": switches, "checkpoint": None, "controls": Controls()}
+    session.keep(session.visit().with_panel(1, **setting))
+    st.switch_page(navigation.to("compare"))

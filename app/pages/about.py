@@ -1,0 +1,68 @@
+"""The page "About": the chosen model's card, and how to read what the app shows."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lafe.branches import Switches
+
+from .. import navigation
+from ..state import session
+from ..state.models import cards
+from ..widgets.card import model_card
+from ..widgets.components import live_diagram
+from ..widgets.parts import two_columns
+
+PAPER = "https://doi.org/10.1145/3394171.3413883"
+
+
+def page() -> None:
+    """Method and card."""
+    _method()
+    sides = two_columns()
+    with sides.cell():
+        _reading()
+    with sides.cell():
+        chosen = session.visit().checkpoint
+        if chosen is not None:
+            model_card(chosen, cards()[chosen])
+            st.page_link(
+                navigation.to("report"),
+                label="What was measured of it",
+                icon=navigation.PAGES["report"].icon,
+            )
+
+
+def _method() -> None:
+    """The model in five sentences, and its picture."""
+    st.title("About")
+    st.markdown(
+        f"LAFE was introduced by X. Shi et al. in [*Beyond the Attention: Distinguish the "
+        f"Discriminative and Confusable Features for Fine-grained Image Classification*]({PAPER}) "
+        "(ACM Multimedia 2020). At three stages of a backbone, region attention weighs places and "
+        "channel attention weighs kinds of features. One pair of branches looks for what is "
+        "discriminative (D), one for what is confusable (C). Both are fused over the stages, and "
+        "the class is read from F₅ = f₅ + D \N{MINUS SIGN} C."
+    )
+    live_diagram(Switches.all(), None, key="about-diagram")
+
+
+def _reading() -> None:
+    """What the pictures say, and what they do not."""
+    st.subheader("How to read it", anchor=False)
+    st.markdown(
+        "- A branch that is off gives zero. All twelve off is the plain backbone with the same "
+        "classifier.\n"
+        "- Switching a branch off now is not the same as training without it: the rest of the "
+        "model learned beside it.\n"
+        "- A map is the mean over its channels, shown as it is: never squared, never rescaled but "
+        "for the colours, whose range stands beside it. It shows where features are strong, not "
+        "why a class was chosen.\n"
+        "- Two panels with equal switches and models give the same numbers to the bit."
+    )
+    st.subheader("Your photos", anchor=False)
+    st.markdown(
+        "They stay in the memory of the computer that runs this app while you are here, and are "
+        "not written to disk or logged. What cameras write into photos (place, time, device) is "
+        "dropped on arrival."
+    )

@@ -1,0 +1,249 @@
+"""The page "Attribution": any explanations of a photo side by side, and what each is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from html import escape
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
+
+from lafe.explain.attribution.baselines import BASELINES
+from lafe.explain.attribution.methods import METHODS
+from lafe.measure.faithfulness.curves import Curves
+
+from ..figures import maps
+from ..figures.ablation import CON, DIS, styled
+from ..figures.maps import Layer, Scale
+from ..state import explanations, models, session
+from ..state.explanations import RANDOM, Asked
+from ..state.session import LETTERS, Panel, Photo, Visit
+from ..widgets.components import data_url
+from ..widgets.parts import badge, chart, guarded, legend, plain, two_columns, upload_first
+from ..widgets.switchboard import setting_name
+
+FIRST = ("evidence-dis", "evidence-con", "grad-cam-f5")
+MOST = 6
+_TILE = 360  # px, longest side of a picture here
+_OTHERS = ("#1f3a4d", "#00674f", "#7a5195", "#8a6d00", "#000000")
+_CHANCE = "#7d8a94"
+_GRID = "display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:0.9rem 0.6rem"
+
+
+@guarded
+def page() -> None:
+    photo = session.visit().photo
+    st.title("Attribution")
+    if photo is None:
+        upload_first("Explanations of your photo side by side, and what each of them is worth.")
+    else:
+        _explanations(photo)
+
+
+# No fragment: a click in one waits for its run to end, and Stop must not.
+@guarded
+def _explanations(photo: Photo) -> None:
+    """The choices, the maps under every panel's setting, and their curves."""
+    visit = session.visit()
+    methods = st.multiselect(
+        "Methods",
+        list(METHODS),
+        default=FIRST,
+        format_func=lambda name: METHODS[name].title + (" (slow)" if METHODS[name].slow else ""),
+        max_selections=MOST,
+        key="attribution-methods",
+        persist_state="session",
+    )
+    every = _question(photo, visit)
+    with st.container(horizontal=True):
+        own = st.segmented_control(
+            "Colour scale",
+            (True, False),
+            format_func=lambda own: "Each its own" if own else "One for a panel",
+            required=True,
+            default=True,
+            key="attribution-own",
+            persist_state="session",
+        )
+        chosen = st.segmented_control(
+            "Deletion and insertion, against",
+            ("off", *BASELINES),
+            format_func={"off": "Off", "blur": "Blur", "mean": "Mean colour"}.__getitem__,
+            required=True,
+            default="off",
+            key="attribution-against",
+            persist_state="session",
+            help="In 16 steps the pixels that a map names first give way to a blurred or plain "
+            "photo, or come back: the class should fall, or rise, faster than in random order.",
+        )
+    against = None if chosen == "off" else chosen
+    work = st.container()
+    for place, asked in every.items():
+        st.html(f"{badge(place)} <b>{escape(setting_name(asked.panel.switches))}</b>")
+        _maps(photo, asked, methods, bool(own), visit.display.opacity)
+        if against is not None:
+            _curves(photo, asked, methods, against, place)
+    if any(METHODS[name].family == "grad-cam" for name in methods):
+        st.caption("Grad-CAM is shown signed: nothing is cut off below zero.")
+    with work:
+        _work(explanations.jobs(photo, list(every.values()), methods, against))
+
+
+def _question(photo: Photo, visit: Visit) -> dict[int, Asked]:
+    """What is asked of every panel whose model knows the class."""
+    first = visit.checkpoint_of(visit.panels[0])
+    classes = list(models.cards()[first].classes)
+    best = classes[int(models.evaluated(photo, first, visit.panels[0]).logits.argmax())]
+    with st.container(horizontal=True):
+        target = st.selectbox(
+            "Why",
+            classes,
+            index=classes.index(best),
+            key=f"attribution-target-{photo.digest[:8]}-{first}",
+            persist_state="session",
+            width=330,
+        )
+        versus = st.selectbox(
+            "and not",
+            [name for name in classes if name != target],
+            index=None,
+            placeholder="any other class",
+            key=f"attribution-versus-{first}",
+            persist_state="session",
+            width=330,
+        )
+    return {
+        place: asked
+        for place, panel in enumerate(visit.panels)
+        if (asked := _asked(visit.checkpoint_of(panel), panel, target, versus)) is not None
+    }
+
+
+def _asked(checkpoint: str, panel: Panel, target: str, versus: str | None) -> Asked | None:
+    classes = list(models.cards()[checkpoint].classes)
+    if target not in classes or (versus is not None and versus not in classes):
+        st.caption(f"The model “{plain(checkpoint)}” of a panel does not know these classes.")
+        return None
+    other = None if versus is None else classes.index(versus)
+    return Asked(checkpoint, panel, classes.index(target), other)
+
+
+def _maps(photo: Photo, asked: Asked, methods: Sequence[str], own: bool, opacity: float) -> None:
+    layers = [explanations.layer(photo, asked, method) for method in methods]
+    picture = models.seen(photo, asked.checkpoint).copy()
+    picture.thumbnail((_TILE, _TILE))
+    shared = None if own else maps.scale(layers)
+    tiles = "".join(_tile(picture, layer, shared, opacity) for layer in layers)
+    st.html(f'<div style="{_GRID}">{tiles}</div>')
+    if shared is not None:
+        st.html(f'<div style="max-width:16rem">{legend(shared)}</div>')
+
+
+def _tile(picture: Image.Image, layer: Layer, shared: Scale | None, opacity: float) -> str:
+    scale = shared or maps.scale([layer])
+    painted = maps.painted(picture, layer, scale, opacity)
+    if painted is None:
+        ratio = f"{picture.width} / {picture.height}"
+        note = escape(layer.note)
+        body = f'<div class="off" style="aspect-ratio:{ratio};padding:0.6rem">{note}</div>'
+    else:
+        body = (
+            f'<img alt="The photo under {layer.name}" style="width:100%;border-radius:4px" '
+            f'src="{data_url(Image.fromarray(painted), _TILE)}">'
+        )
+    below = ""
+    if painted is not None and scale is not None:
+        below = (legend(scale) if shared is None else "") + f"<small>{layer.note}</small>"
+    return f'<figure style="margin:0">{body}<figcaption>{layer.name}</figcaption>{below}</figure>'
+
+
+def _curves(photo: Photo, asked: Asked, methods: Sequence[str], against: str, place: int) -> None:
+    found = {
+        name: curve
+        for name in (*methods, RANDOM)
+        if (curve := explanations.measured(photo, asked, name, against)) is not None
+    }
+    if not found:
+        return
+    sides = two_columns()
+    for kind in ("deletion", "insertion"):
+        with sides.cell():
+            st.markdown(f"**{kind.capitalize()}** of panel {LETTERS[place]}")
+            figure = _figure(found, kind)
+            chart(
+                figure,
+                f"{kind.capitalize()}: the class's probability by the share of the photo, a curve "
+                "for each map; the areas stand in the table",
+                f"curves-{kind}-{place}",
+            )
+    areas = {
+        _title(name): {"Area, deletion": c.deletion_area, "Area, insertion": c.insertion_area}
+        for name, c in found.items()
+    }
+    st.table(pd.DataFrame(areas).T.map("{:.3f}".format))
+    st.caption("A map that names what matters has a small area of deletion, a large of insertion.")
+
+
+def _figure(found: dict[str, Curves], kind: str) -> go.Figure:
+    """The probability of the class over the share of pixels that have changed."""
+    figure = go.Figure()
+    for name, curve in found.items():
+        scores = getattr(curve, kind)
+        figure.add_scatter(
+            x=[step / (len(scores) - 1) for step in range(len(scores))],
+            y=scores,
+            name=_title(name),
+            line={"color": _colour(name), "dash": "dot" if name == RANDOM else "solid"},
+        )
+    figure.update_xaxes(range=[0, 1], tickformat=".0%", fixedrange=True)
+    figure.update_yaxes(range=[0, 1.02], tickformat=".0%", fixedrange=True)
+    figure.update_layout(legend={"orientation": "h", "y": -0.15})
+    return styled(figure, 320)
+
+
+def _title(name: str) -> str:
+    return METHODS[name].title if name in METHODS else name
+
+
+def _colour(name: str) -> str:
+    """Blue is discriminative and vermilion confusable, as everywhere; the same in all panels."""
+    if name == RANDOM:
+        return _CHANCE
+    if name == "D" or "dis" in name:
+        return DIS
+    if name == "C" or "con" in name:
+        return CON
+    return _OTHERS[list(METHODS).index(name) % len(_OTHERS)]
+
+
+def _work(jobs: Sequence[explanations.Job]) -> None:
+    """Start and stop what is slow.  A click on Stop ends the run at its next sign of progress."""
+    if not jobs:
+        return
+    if not st.session_state.get("attribution-running"):
+        st.button(
+            f"Compute what is missing ({len(jobs)})",
+            icon=":material/play_arrow:",
+            type="primary",
+            on_click=_run,
+            args=(True,),
+        )
+        return
+    st.button("Stop", icon=":material/stop:", on_click=_run, args=(False,))
+    for job in jobs:
+        bar = st.progress(0.0, job.title)
+        job.run(partial(_tell, bar, job.title))
+    _run(False)
+    st.rerun()
+
+
+def _tell(bar: DeltaGenerator, title: str, done: float) -> None:
+    bar.progress(done, title)
+
+
+def _run(running: bool) -> None:
+    st.session_state["attribution-running"] = running

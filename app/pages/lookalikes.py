@@ -1,0 +1,121 @@
+"""The page "Look-alikes": why this class and not the next, and training photos of both."""
+
+from __future__ import annotations
+
+import streamlit as st
+from PIL import Image
+
+from lafe.branches import Switches
+from lafe.explain.evidence import Evidence, evidence
+from lafe.explain.neighbours import copies
+from lafe.render.text import percent
+
+from ..figures import ablation as figures
+from ..figures import maps
+from ..state import gallery, models, session
+from ..state.session import Photo
+from ..widgets.components import data_url
+from ..widgets.parts import chart, guarded, legend, plain, two_columns, upload_first
+
+
+@guarded
+def page() -> None:
+    photo = session.visit().photo
+    st.title("Look-alikes")
+    if photo is None:
+        upload_first("Which class is your photo taken for, and which one is it nearly taken for?")
+        return
+    _of(photo, session.visit().checkpoint or "")
+
+
+def _of(photo: Photo, checkpoint: str) -> None:
+    prepared = models.prepared(photo, checkpoint)
+    classes = prepared.card.classes
+    probabilities = prepared.logits(Switches.all()).softmax(0)
+    order = probabilities.argsort(descending=True).tolist()
+
+    def shown(i: int) -> str:
+        return f"{classes[i]} ({percent(float(probabilities[i]))})"
+
+    with st.container(horizontal=True):
+        key = f"{photo.digest[:8]}-{checkpoint}"
+        a = st.selectbox(
+            "Why",
+            order,
+            index=0,
+            format_func=shown,
+            key=f"a-{key}",
+            width=330,
+            persist_state="session",
+        )
+        b = st.selectbox(
+            "rather than", order, index=min(1, len(order) - 1), format_func=shown, key=f"b-{key}",
+            width=330, persist_state="session",
+        )  # fmt: skip
+    if a == b:
+        st.info("Choose two classes.")
+        return
+    _why(photo, checkpoint, evidence(prepared, target=a, versus=b), classes[a], classes[b])
+    _photos(photo, checkpoint, {a: classes[a], b: classes[b]})
+
+
+def _why(photo: Photo, checkpoint: str, found: Evidence, a: str, b: str) -> None:
+    heat = (found.backbone + found.dis + found.con).cpu().numpy()
+    note = "logit of the one minus that of the other, by place"
+    total = maps.Layer("Evidence", heat, note, signed=True)
+    scale = maps.scale([total])
+    sides = two_columns()
+    with sides.cell():
+        painted = maps.painted(models.seen(photo, checkpoint), total, scale, 0.6)
+        if painted is not None and scale is not None:
+            st.image(
+                data_url(Image.fromarray(painted), models.VIEW_SIDE),
+                width="stretch",
+                alt=f"Where the photo speaks for {a} against {b}",
+            )
+            st.html(legend(scale, total.note))
+    with sides.cell():
+        chart(
+            figures.waterfall(found.steps, "Difference"),
+            f"The logit of {a} minus that of {b}, part by part, and the sum",
+            "why",
+        )
+        st.caption(
+            f"The logit of {plain(a)} minus that of {plain(b)}, part by part; the parts add up "
+            "exactly. Green places and bars to the right speak for the first. It says where the "
+            "difference comes from, not what in nature tells the two apart."
+        )
+
+
+def _photos(photo: Photo, checkpoint: str, pair: dict[int, str]) -> None:
+    st.subheader("Nearest training photos", anchor=False)
+    dataset = gallery.training(checkpoint)
+    if dataset is None:
+        st.markdown(
+            "They are shown where the data set is: start the app with `LAFE_DATA` naming its "
+            "folder. No photo comes with this app."
+        )
+        return
+    found = {label: gallery.nearest(photo, checkpoint, label) for label in pair}
+    small = {each: gallery.thumbnail(each.path) for near in found.values() for each in near}
+    for label, near in found.items():
+        if any(copies(photo.image, small[each]) for each in near):
+            st.info(
+                f"Your photo is among the training photos of {plain(pair[label])}: the model was "
+                "shown the answer, so what it says here is no test of it."
+            )
+    sides = two_columns()
+    for label, near in found.items():
+        with sides.cell():
+            st.markdown(f"**{plain(pair[label])}**")
+            tiles = st.columns(4, gap="small")
+            for neighbour, tile in zip(near, tiles, strict=False):
+                tile.image(
+                    data_url(small[neighbour], gallery.SIDE),
+                    caption=f"{neighbour.cosine:.2f}",
+                    width="stretch",
+                )
+    st.caption(
+        "Nearest to the full model: the cosine of its pooled features stands below each photo. "
+        "What it takes for alike need not look alike to people."
+    )

@@ -1,0 +1,238 @@
+"""The page "Report": what was measured of a checkpoint.  Every figure comes from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+import torch
+
+from lafe.checkpoints.store import REPORT
+from lafe.measure import sweep
+from lafe.measure.faithfulness import words
+from lafe.render.text import percent, with_interval
+
+from ..figures import ablation as ablation_figures
+from ..figures import report as report_figures
+from ..state import models, session
+from ..widgets.card import model_card
+from ..widgets.parts import chart, guarded, plain, two_columns
+
+
+@guarded
+def page() -> None:
+    st.title("What was measured")
+    known = models.cards()
+    if not known:
+        st.markdown("No model is installed here.")
+        return
+    names = list(known)
+    now = session.visit().checkpoint
+    name = st.selectbox(
+        "Model",
+        names,
+        index=names.index(now) if now in names else 0,
+        format_func=lambda n: models.title(n, known[n]),
+        key="report-model",
+        width=330,
+    )
+    report = models.report(name)
+    sides = two_columns()
+    with sides.cell():
+        model_card(name, known[name])
+    with sides.cell():
+        if "presets" in report:
+            _accuracy(report)
+        else:
+            st.info("Nothing was measured of this model yet: run `lafe evaluate` on it.")
+    if "presets" in report:
+        _branches(report, name, known[name].classes)
+        _mistakes(report)
+        _source(name, report)
+    if "faithfulness" in report:
+        _faithfulness(name, report["faithfulness"])
+    _table_four(known[name].data.get("name", ""))
+
+
+def _source(name: str, measured: dict[str, Any]) -> None:
+    """Where the figures above come from."""
+    st.caption(
+        f"From `checkpoints/{name}/{REPORT}`, written by `{measured['command']}` on "
+        f"{measured['date']}."
+    )
+
+
+def _accuracy(report: dict[str, Any]) -> None:
+    st.subheader("On test photos", anchor=False)
+    full = report["presets"]["full"]
+    with st.container(horizontal=True, gap="large"):
+        st.metric(
+            "Top-1", percent(full["top1"]), help="Its 95 % interval stands below.", width="content"
+        )
+        st.metric("Top-5", percent(full["top5"]), width="content")
+        st.metric(
+            "Calibration error",
+            percent(full["ece"]),
+            help="How far, on average, “how sure” lies from “how often right”.",
+            width="content",
+        )
+    against = report.get("against_plain")
+    lines = [
+        f"{report['photos']:,} photos, {report['classes']} classes; 95 % interval of top-1 over "
+        f"photos: {with_interval(report['top1_interval'])} %."
+    ]
+    if against:
+        lines.append(
+            f"A plain backbone, trained apart, reaches {percent(against['plain_top1'])}: the full "
+            f"model differs by {with_interval(against['difference'], sign=True)} points."
+        )
+    st.markdown("  \n".join(lines))
+    chart(
+        report_figures.reliability(report["reliability"]),
+        "How often the model is right, by how sure it is",
+        "reliability",
+    )
+    st.caption("On the dotted line the model is as often right as it is sure; below, too sure.")
+
+
+def _branches(report: dict[str, Any], name: str, classes: Sequence[str]) -> None:
+    st.subheader("Branches switched off at inference", anchor=False)
+    switching = report.get("switching")
+    sides = two_columns()
+    with sides.cell():
+        rows = report["presets"].items()
+        st.table(
+            {
+                "Setting": [plain(name.capitalize()) for name, _ in rows],
+                "Top-1": [percent(p["top1"]) for _, p in rows],
+                "Top-5": [percent(p["top5"]) for _, p in rows],
+                "Calibration error": [percent(p["ece"]) for _, p in rows],
+            }
+        )
+        st.caption(
+            "One trained model. Its “plain backbone” is all twelve branches off, not a trained "
+            "plain backbone."
+        )
+        if switching:
+            _worth(switching["shapley"], name, classes)
+    if not switching:
+        return
+    with sides.cell():
+        chart(
+            report_figures.without_each(
+                {name: f["top1"] for name, f in switching["branch_off"].items()},
+                report["presets"]["full"]["top1"],
+            ),
+            "What top-1 changes without each of the twelve branches",
+            "without-each",
+        )
+        st.caption("What top-1 changes when one branch alone is off: left, the branch helped.")
+
+
+def _worth(shapley: dict[str, Any], name: str, classes: Sequence[str]) -> None:
+    """Mean Shapley values of the branches, over all test photos or those of one class."""
+    chosen = st.selectbox(
+        "Worth of the branches for",
+        [None, *range(len(classes))],
+        format_func=lambda i: "All classes" if i is None else classes[i],
+        key=f"worth-{name}",
+        width=330,
+    )
+    means = shapley["mean"] if chosen is None else shapley["by_class"][chosen]
+    chart(
+        ablation_figures.shapley_grid(100 * torch.tensor(means), "points"),
+        "Mean Shapley values of the twelve branches, stage by branch",
+        "mean-shapley",
+    )
+    st.caption(
+        "Mean exact Shapley values, in points of the true class's probability, over "
+        + (
+            "all test photos. "
+            if chosen is None
+            else f"the test photos of {plain(classes[chosen])}. "
+        )
+        + "Green helps, purple harms."
+    )
+
+
+def _mistakes(report: dict[str, Any]) -> None:
+    sides = two_columns()
+    switching = report.get("switching")
+    with sides.cell():
+        st.subheader("Mixed up most often", anchor=False)
+        pairs = (switching or report)["confused"]
+        columns = {
+            "True class": [plain(p["true"]) for p in pairs],
+            "Predicted": [plain(p["predicted"]) for p in pairs],
+            "Photos": [p["photos"] for p in pairs],
+        }
+        if switching:
+            columns["Mended without"] = [
+                f"{p['branch'][:-1]} {p['branch'][-1]} ({p['mended']})" if p["branch"] else "none"
+                for p in pairs
+            ]
+        st.table(columns)
+        if switching:
+            st.caption(
+                "The last column: the branch without which the most of these photos come right, "
+                "and how many. It was chosen on these photos, so it will mend fewer others."
+            )
+    with sides.cell():
+        _slices(report.get("slices", []))
+
+
+def _slices(found: Sequence[dict[str, Any]]) -> None:
+    st.subheader("Harder photos", anchor=False)
+    if not found:
+        st.markdown("No subset was told apart.")
+        return
+    st.table(
+        {
+            "Subset": [plain(s["name"].capitalize()) for s in found],
+            "Photos": [s["photos"] for s in found],
+            "Top-1, % (interval)": [with_interval(s) for s in found],
+        }
+    )
+
+
+def _faithfulness(name: str, measured: dict[str, Any]) -> None:
+    st.subheader("What the maps are worth", anchor=False)
+    answers = [f"**{question}** {plain(answer)}" for question, answer in words.answers(measured)]
+    st.markdown("\n\n".join(answers))
+    columns = words.table(measured)
+    for heads in ([h for h in columns if h not in words.PLACES], ["Map", *words.PLACES]):
+        st.dataframe(
+            {head: columns[head] for head in heads},
+            hide_index=True,
+            column_config={"Map": st.column_config.TextColumn(pinned=True)},
+            height="content",
+        )
+    st.caption(
+        f"{words.EXPLAINED} {measured['photos']:,} test photos, {measured['stability_photos']} for "
+        f"random weights and noise; {measured['hours']:.1f} hours."
+    )
+    _source(name, measured)
+
+
+def _table_four(data: str) -> None:
+    """The sweeps on the data set that the model was trained on."""
+    sweeps = {
+        name: runs for name, runs in models.sweeps().items() if runs[0]["recipe"]["data"] == data
+    }
+    for name, runs in sweeps.items():
+        st.subheader("Table 4: branches left out in training", anchor=False)
+        recipe, rows = runs[0]["recipe"], sweep.table(runs)
+        chart(
+            report_figures.table_four(rows, sweep.ROWS),
+            "Top-1 of each trained variant, by seed, with the means",
+            f"sweep-{name}",
+        )
+        st.markdown(sweep.verdict(rows))
+        st.caption(
+            f"A dot is a seed, a bar their mean. Unlike in the paper: {recipe['backbone']} at "
+            f"{recipe['input_size']} px, {runs[0]['classes']} classes, {recipe['epochs']} epochs. "
+            f"{sum(row.hours for row in rows):.1f} hours of training. "
+            f"From {len(runs)} files `checkpoints/results/{name}-*.json`, written by "
+            f"`lafe sweep {name} --data DIR`."
+        )

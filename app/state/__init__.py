@@ -1,0 +1,1 @@
+"""What a visitor chose, and what was computed for it."""

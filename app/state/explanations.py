@@ -1,0 +1,155 @@
+"""The explanations of the page "Attribution": what is known, and what has still to be computed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from lafe.explain.attribution.methods import METHODS, Attribution, Progress, attribute, available
+from lafe.explain.prepare import Prepared
+from lafe.measure.faithfulness.curves import Curves, curves, probability, random_map
+
+from ..figures.maps import Layer
+from . import models
+from .session import Panel, Photo
+
+RANDOM = "Random order"
+MAX_KEPT = 200  # results of one visitor; a map has at most a few hundred kB
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of one panel: why the class ``target``, or why rather than ``versus``?"""
+
+    checkpoint: str
+    panel: Panel
+    target: int
+    versus: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something slow that is still to be done; ``run`` tells a progress and keeps the result."""
+
+    title: str
+    run: Callable[[Progress], None]
+
+
+def layer(photo: Photo, asked: Asked, method: str) -> Layer:
+    """A method's map; without one where it is left out or was not computed yet."""
+    chosen = METHODS[method]
+    reason = reason_of(asked, method)
+    if reason:
+        return Layer(chosen.title, None, f"Left out: {reason}")
+    found = explanation(photo, asked, method)
+    if found is None:
+        return Layer(chosen.title, None, "Not computed yet.")
+    note = ""
+    if found.gap is not None and found.change is not None:
+        note = f"Adds up to {found.change:+.3g}, of which it misses {found.gap:+.2g}."
+    return Layer(chosen.title, found.map, note, found.signed)
+
+
+def reason_of(asked: Asked, method: str) -> str | None:
+    """Why a method is left out here, or None."""
+    model = models.model(asked.checkpoint)
+    return available(model, asked.panel.switches, asked.panel.controls)[method]
+
+
+def explanation(photo: Photo, asked: Asked, method: str) -> Attribution | None:
+    """A method's result; None while a slow one was not computed."""
+    key = _key(photo, asked, method)
+    if key not in _kept() and not METHODS[method].slow:
+        _keep(key, _explain(photo, asked, method, None))
+    return _kept().get(key)
+
+
+def measured(photo: Photo, asked: Asked, method: str, against: str) -> Curves | None:
+    """Deletion and insertion of a method's map or of ``RANDOM``; None while not computed."""
+    return _kept().get(_key(photo, asked, method, against))
+
+
+def jobs(
+    photo: Photo, every: Sequence[Asked], methods: Sequence[str], against: str | None
+) -> list[Job]:
+    """What is missing: the maps of slow methods, then the curves if ``against`` is a baseline."""
+    found = []
+    for asked in every:
+        shown = [method for method in methods if reason_of(asked, method) is None]
+        for method in shown:
+            if explanation(photo, asked, method) is None:
+                found.append(Job(METHODS[method].title, _map_job(photo, asked, method)))
+        missing = against is not None and [
+            name for name in (*shown, RANDOM) if measured(photo, asked, name, against) is None
+        ]
+        if against is not None and missing:
+            run = _curves_job(photo, asked, missing, against)
+            found.append(Job("Deletion and insertion", run))
+    return found
+
+
+def _map_job(photo: Photo, asked: Asked, method: str) -> Callable[[Progress], None]:
+    def run(progress: Progress) -> None:
+        _keep(_key(photo, asked, method), _explain(photo, asked, method, progress))
+
+    return run
+
+
+def _curves_job(
+    photo: Photo, asked: Asked, names: Sequence[str], against: str
+) -> Callable[[Progress], None]:
+    def run(progress: Progress) -> None:
+        ready = _prepared(photo, asked)
+        heats = {
+            name: random_map(ready.features[-1].shape[-1])
+            if name == RANDOM
+            else _explained(photo, asked, name).map
+            for name in names
+        }
+        score = probability(ready.model, asked.target, asked.panel.switches)
+        found = curves(score, ready.x, heats, against=against, progress=progress)
+        for name, curve in found.items():
+            _keep(_key(photo, asked, name, against), curve)
+
+    return run
+
+
+def _explained(photo: Photo, asked: Asked, method: str) -> Attribution:
+    found = explanation(photo, asked, method)
+    return _explain(photo, asked, method, None) if found is None else found
+
+
+def _explain(photo: Photo, asked: Asked, method: str, progress: Progress | None) -> Attribution:
+    return attribute(
+        _prepared(photo, asked),
+        None,
+        method,
+        asked.target,
+        asked.panel.switches,
+        versus=asked.versus,
+        progress=progress,
+    )
+
+
+def _prepared(photo: Photo, asked: Asked) -> Prepared:
+    return models.prepared(photo, asked.checkpoint, asked.panel.controls)
+
+
+def _key(photo: Photo, asked: Asked, *more: str) -> Hashable:
+    weights = models.cards()[asked.checkpoint].sha256
+    return photo.digest, photo.crop, weights, asked, more
+
+
+def _kept() -> OrderedDict[Hashable, Any]:
+    return st.session_state.setdefault("explained", OrderedDict())
+
+
+def _keep(key: Hashable, value: Any) -> None:
+    kept = _kept()
+    kept[key] = value
+    while len(kept) > MAX_KEPT:
+        kept.popitem(last=False)

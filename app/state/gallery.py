@@ -1,0 +1,64 @@
+"""Training photos, where the operator has them: ``LAFE_DATA`` names the folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import streamlit as st
+from PIL import Image
+
+from lafe.data import DataError, PhotoDataset, load_benchmark
+from lafe.explain.neighbours import Gallery, Neighbour, gallery
+from lafe.explain.neighbours import nearest as nearest_of
+
+from . import models
+from .session import Photo
+
+MAX_GALLERIES = 400  # classes; a few hundred kB each
+SIDE = 240  # px, of a thumbnail
+
+log = logging.getLogger(__name__)
+
+
+def training(checkpoint: str) -> PhotoDataset | None:
+    """The training split that a checkpoint's card names; None where it is not at hand."""
+    root = os.environ.get("LAFE_DATA")
+    kind = models.cards()[checkpoint].data.get("name")
+    return _training(root, str(kind)) if root and kind else None
+
+
+def nearest(photo: Photo, checkpoint: str, label: int) -> list[Neighbour]:
+    """The photos of a class that look most like this one to the model; none if none are here."""
+    dataset = training(checkpoint)
+    if dataset is None:
+        return []
+    card = models.cards()[checkpoint]
+    if dataset.classes != card.classes:  # another version of the data set, or a part of it
+        return []
+    return nearest_of(
+        models.prepared(photo, checkpoint), _gallery(card.sha256, label, checkpoint, dataset)
+    )
+
+
+def thumbnail(path: Path) -> Image.Image:
+    """A small copy."""
+    with Image.open(path) as image:
+        small = image.convert("RGB")
+    small.thumbnail((SIDE, SIDE))
+    return small
+
+
+@st.cache_resource(max_entries=10, show_spinner=False)
+def _training(root: str, kind: str) -> PhotoDataset | None:
+    try:
+        return load_benchmark(kind, root, "trainval")
+    except DataError as error:
+        log.error("LAFE_DATA: %s", error)
+        return None
+
+
+@st.cache_resource(max_entries=MAX_GALLERIES, show_spinner="Looking at training photos")
+def _gallery(sha256: str, label: int, _checkpoint: str, _dataset: PhotoDataset) -> Gallery:
+    return gallery(models.model(_checkpoint), _dataset, label)

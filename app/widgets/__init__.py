@@ -1,0 +1,1 @@
+"""Pieces that the pages are made of, and that visitors use."""

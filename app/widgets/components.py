@@ -1,0 +1,75 @@
+"""Streamlit components of our own: the crop box, and the diagram with its switches."""
+
+from __future__ import annotations
+
+import base64
+import functools
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import streamlit as st
+from PIL import Image
+from streamlit.components.v2.types import ComponentRenderer
+
+from lafe.branches import Switches
+from lafe.data.photo import MIN_SIDE, Box
+
+from ..figures.diagram import diagram
+from ..state.session import Photo
+
+_ASSETS = Path(__file__).parents[1] / "assets"
+
+
+def _component(name: str) -> ComponentRenderer:
+    """Registered in every run: Streamlit's registry belongs to its runtime, not to the module."""
+    html, css, js = (_text(f"{name}.{kind}") for kind in ("html", "css", "js"))
+    return st.components.v2.component(f"lafe_{name}", html=html, css=css, js=js)
+
+
+@functools.cache
+def _text(file: str) -> str:
+    return (_ASSETS / file).read_text(encoding="utf-8")
+
+
+def data_url(picture: Image.Image, side: int) -> str:
+    """A small JPEG copy of a picture, to be put into a page."""
+    small = picture.copy()
+    small.thumbnail((side, side))
+    out = BytesIO()
+    small.save(out, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def cropper(photo: Photo, on_change: Callable[[Box], None]) -> None:
+    """Show the photo with its crop; ``on_change`` gets the new box when a drag ends."""
+    key = f"cropper-{photo.digest}"
+
+    def changed() -> None:
+        box = st.session_state[key].get("box")
+        if box is not None:
+            left, top, right, bottom = (float(edge) for edge in box)
+            on_change((left, top, right, bottom))
+
+    _component("cropper")(
+        key=key,
+        data={
+            "src": data_url(photo.image, 640),
+            "box": list(photo.crop),
+            "min": [min(1, MIN_SIDE / side) for side in photo.image.size],
+        },
+        on_box_change=changed,
+    )
+
+
+def live_diagram(
+    switches: Switches, on_switch: Callable[[Switches], None] | None, *, key: str
+) -> None:
+    """Show how the model is built; a click on a branch gives ``on_switch`` the new setting."""
+
+    def switched() -> None:
+        text = st.session_state[key].get("switch")
+        if text is not None and on_switch is not None:
+            on_switch(switches.toggled(int(text[-1]), text[:-1]))
+
+    _component("diagram")(key=key, data=diagram(switches), on_switch_change=switched)

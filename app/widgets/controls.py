@@ -1,0 +1,129 @@
+"""The controls of a panel: does *where* a branch looks matter, or only how much it adds?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from lafe.branches import ATTRIBUTES, STAGES, Switches
+from lafe.explain.controls import Controls
+
+from ..state import session
+from ..state.session import MAX_SEED, Panel
+from .switchboard import SIDES
+
+MODES = ("learned", "uniform", "shuffled")
+
+
+def controlled(controls: Controls, branches: Switches, mode: str) -> Controls:
+    """The same controls with these branches in another mode."""
+    masks = {
+        each: getattr(controls, each).index & ~branches.index
+        | (branches.index if each == mode else 0)
+        for each in ("uniform", "shuffled")
+    }
+    return Controls(
+        **{each: Switches(mask) for each, mask in masks.items()},
+        seed=controls.seed if masks["shuffled"] else 0,
+    )
+
+
+def in_force(panel: Panel) -> str:
+    """The controls that matter, for people; a branch that is off has no gate to replace."""
+    parts = []
+    for mode in MODES[1:]:
+        on = Switches(getattr(panel.controls, mode).index & panel.switches.index)
+        if len(on):
+            parts.append(f"{mode} {on}")
+    return ", ".join(parts)
+
+
+def controls_board(place: int, panel: Panel) -> None:
+    """What is in force; and a drawer with one choice for all branches that are on, and twelve."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        drawer = st.popover(
+            "Controls",
+            icon=":material/tune:",
+            type="tertiary",
+            on_change="rerun",
+            key=f"controls-{place}",
+        )
+        if controls := in_force(panel):
+            st.html(f'<div class="controlled">Not as learned: {controls}</div>')
+    with drawer:
+        if drawer.open:
+            _board(place, panel)
+
+
+def _board(place: int, panel: Panel) -> None:
+    st.caption(
+        "Does *where* a branch looks matter, or only how much it adds? **Uniform** replaces its "
+        "gate by the gate's mean; **shuffled** puts the gate's values in random places."
+    )
+    key = f"control-{place}"
+    modes = {panel.controls[branch] for branch in panel.switches}
+    st.session_state[key] = modes.pop() if len(modes) == 1 else None
+    st.segmented_control(
+        "All branches that are on",
+        MODES,
+        format_func=str.capitalize,
+        key=key,
+        on_change=lambda: _set(place, panel.switches, st.session_state[key] or "learned"),
+        disabled=not len(panel.switches),
+    )
+    with st.container(gap="xxsmall", key=f"modes-{place}"):
+        for column, stage in zip(_row()[1:], STAGES, strict=True):
+            column.caption(f"Stage {stage}")
+        for side, branches in ATTRIBUTES.items():
+            for branch in branches:
+                name, *choices = _row()
+                name.html(f'<div class="side {side}" title="{SIDES[side][0]}">{branch}</div>')
+                for column, stage in zip(choices, STAGES, strict=True):
+                    with column:
+                        _mode(place, panel, stage, branch)
+    if len(panel.controls.shuffled):
+        st.button(
+            "Shuffle again",
+            icon=":material/shuffle:",
+            key=f"shuffle-{place}",
+            help=f"This is shuffle {panel.controls.seed}.",
+            on_click=_shuffle,
+            args=(place,),
+        )
+
+
+def _row() -> list[DeltaGenerator]:
+    return st.columns([1, 2, 2, 2], vertical_alignment="center", gap="xxsmall")
+
+
+def _mode(place: int, panel: Panel, stage: int, branch: str) -> None:
+    key = f"control-{place}-{branch}{stage}"
+    st.session_state[key] = panel.controls[stage, branch]
+    st.selectbox(
+        f"{branch} at stage {stage}",
+        MODES,
+        key=key,
+        on_change=lambda: _set(
+            place, Switches.only(branch, stages=(stage,)), st.session_state[key]
+        ),
+        disabled=not panel.switches[stage, branch],
+        label_visibility="collapsed",
+        filter_mode=None,
+    )
+
+
+def _set(place: int, branches: Switches, mode: str) -> None:
+    """Callback: these branches of a panel in a mode."""
+    visit = session.visit()
+    changed = controlled(visit.panels[place].controls, branches, mode)
+    session.keep(visit.with_panel(place, controls=changed))
+
+
+def _shuffle(place: int) -> None:
+    """Callback: another shuffle."""
+    visit = session.visit()
+    old = visit.panels[place].controls
+    new = replace(old, seed=(old.seed + 1) % (MAX_SEED + 1))
+    session.keep(visit.with_panel(place, controls=new))

@@ -1,0 +1,107 @@
+"""The twelve switches of a panel, and the presets that set them all."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from lafe.branches import ATTRIBUTES, BRANCHES, PRESETS, STAGES, Switches
+
+from ..figures.maps import KINDS
+from ..state import session
+from ..state.session import LETTERS, Panel
+
+SIDES = {
+    "dis": ("Discriminative", "+", "What sets a class apart. Its features D are added."),
+    "con": (
+        "Confusable",
+        "\N{MINUS SIGN}",
+        "What a class shares with its look-alikes. Its features C are subtracted.",
+    ),
+}
+
+
+def switchboard(place: int, panel: Panel) -> None:
+    """The twelve switches of one panel: two sides, two kinds of attention, three stages."""
+    board = st.grid(2, min_column_width=215, gap=("xxsmall", "small"), key=f"board-{place}")
+    for side, branches in ATTRIBUTES.items():
+        name, sign, meaning = SIDES[side]
+        with board.cell(), st.container(key=f"side-{place}-{side}", gap="xxsmall"):
+            st.html(
+                f'<div class="side {side}" title="{meaning}"><b>{sign}</b> {name}</div>',
+            )
+            for branch in branches:
+                _switches_of(place, panel, side, branch)
+
+
+def _switches_of(place: int, panel: Panel, side: str, branch: str) -> None:
+    key, on = _row(place, branch), _on(panel, branch)
+    # What is set here goes to the browser, and would undo a next click that is on its way.
+    if sorted(st.session_state.get(key, ())) != on:  # the browser gives them as they were clicked
+        st.session_state[key] = on
+
+    def switch() -> None:
+        switches = session.visit().panels[place].switches
+        for stage in STAGES:
+            if switches[stage, branch] != (stage in st.session_state[key]):
+                switches = switches.toggled(stage, branch)
+        set_switches(place, switches)
+
+    st.segmented_control(
+        f"Panel {LETTERS[place]}: {KINDS[branch[0]]} attention, {SIDES[side][0].lower()}",
+        STAGES,
+        selection_mode="multi",
+        format_func=lambda stage: f"Stage {stage}",
+        key=key,
+        on_change=switch,
+        label_visibility="collapsed",  # style.css shows the kind
+        width="stretch",
+    )
+
+
+def _row(place: int, branch: str) -> str:
+    """The key of a branch's three switches."""
+    return f"switch-{place}-{branch}"
+
+
+def _on(panel: Panel, branch: str) -> list[int]:
+    """The stages at which a branch is on."""
+    return [stage for stage in STAGES if panel.switches[stage, branch]]
+
+
+def setting_name(switches: Switches) -> str:
+    """A preset's name, or what is on or, if that is shorter, off."""
+    for name, preset in PRESETS.items():
+        if preset == switches:
+            return name.capitalize()
+    off = Switches.all()
+    for stage, branch in switches:
+        off = off.toggled(stage, branch)
+    return str(switches) if len(switches) <= len(off) else f"All but {off}"
+
+
+def preset_picker(place: int, panel: Panel) -> None:
+    """Presets, and the setting itself where it is none of them."""
+    key = f"preset-{place}"
+    options = list(dict.fromkeys([*PRESETS.values(), panel.switches]))
+    st.session_state[key] = panel.switches
+
+    def pick() -> None:
+        # A quick click on a switch brings what stood here before the last one: that is no choice.
+        rows = {branch: st.session_state[_row(place, branch)] for branch in BRANCHES}
+        if all(sorted(on) == _on(panel, branch) for branch, on in rows.items()):
+            set_switches(place, st.session_state[key])
+
+    st.selectbox(
+        f"Setting of panel {LETTERS[place]}",
+        options,
+        format_func=setting_name,
+        key=key,
+        on_change=pick,
+        label_visibility="collapsed",
+        filter_mode=None,
+    )
+
+
+def set_switches(place: int, switches: Switches) -> None:
+    """Callback: one panel's setting."""
+    session.keep(session.visit().with_panel(place, switches=switches))

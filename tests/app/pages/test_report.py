@@ -1,0 +1,112 @@
+"""The page "Report": its figures are those of the files."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+from tiny import tiny_model
+from visiting import goes_to
+
+from app.figures import report as report_figures
+from app.state import models
+from lafe.checkpoints import store
+from lafe.explain.ablation import EVERY_BRANCH
+from lafe.measure import sweep
+from lafe.measure.faithfulness import words
+from lafe.render.text import with_interval
+
+ROOT = Path(__file__).parents[3]
+REPORTS = sorted((ROOT / "checkpoints").glob("*/report.json"))
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.chdir(ROOT)
+    at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120).run()
+    return goes_to(at, "report")
+
+
+@pytest.mark.skipif(not REPORTS, reason="no checkpoint was measured yet")
+def test_every_checkpoint_has_its_figures(page: AppTest) -> None:
+    for file in REPORTS:
+        report = json.loads(file.read_text())
+        page.selectbox(key="report-model").set_value(file.parent.name).run()
+        assert not page.exception
+        assert page.metric[0].value == f"{report['presets']['full']['top1']:.1%}"
+        text = " ".join([m.value for m in page.markdown] + [c.value for c in page.caption])
+        assert with_interval(report["top1_interval"]) in text
+        assert f"`checkpoints/{file.parent.name}/report.json`" in text
+        assert report["command"] in text
+        if "faithfulness" in report:
+            assert report["faithfulness"]["command"] in text
+            shown = {name: list(d.value[name]) for d in page.dataframe for name in d.value}
+            assert shown == words.table(report["faithfulness"])
+        if "against_plain" in report:
+            difference = report["against_plain"]["difference"]
+            assert with_interval(difference, sign=True) in text
+
+
+@pytest.mark.skipif(not REPORTS, reason="no checkpoint was measured yet")
+def test_the_worth_of_branches_class_by_class(page: AppTest) -> None:
+    for file in REPORTS:
+        shapley = json.loads(file.read_text())["switching"]["shapley"]
+        classes = store.load_card(file.parent).classes
+        name = file.parent.name
+        page.selectbox(key="report-model").set_value(name).run()
+
+        def grid() -> list[list[float]]:
+            charts = [c.proto for c in page.get("plotly_chart")]
+            (one,) = (c.spec for c in charts if c.alt.startswith("Mean Shapley"))
+            return json.loads(one)["data"][0]["z"]
+
+        def points(values: list[list[float]]) -> list[Any]:
+            return [pytest.approx([100 * v for v in row], abs=1e-4) for row in values]
+
+        assert grid() == points(shapley["mean"])
+        page.selectbox(key=f"worth-{name}").set_value(len(classes) - 1).run()
+        assert grid() == points(shapley["by_class"][-1])
+        assert classes[-1] in " ".join(c.value for c in page.caption)
+
+
+def test_figures_of_other_weights_are_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "folders", lambda: [tmp_path])
+    store.save(tiny_model(), tmp_path / "mine", [str(k) for k in range(5)])
+    known = {"sha256": store.load_card(tmp_path / "mine").sha256}
+    for found, shown in ((known, known), ({"sha256": "0" * 64}, {})):
+        file = tmp_path / "mine" / "report.json"
+        file.write_text(json.dumps(found))
+        os.utime(file, ns=(0, len(shown)))  # two files of one moment are one to the cache
+        assert models.report("mine") == shown
+
+
+def test_what_is_lost_without_a_branch_is_a_difference() -> None:
+    names = [f"{branch}{stage}" for stage, branch in EVERY_BRANCH]
+    top1 = {name: 0.5 + i / 100 for i, name in enumerate(names)}
+    bars = report_figures.without_each(top1, 0.55).data[0]
+    assert bars.x == pytest.approx([i - 5 for i in range(12)])
+    assert bars.y[0] == f"{names[0][:-1]} {names[0][-1]}"
+
+
+def test_table_4_shows_every_seed_and_the_mean() -> None:
+    rows = [sweep.Row("lafe", (0.6, 0.7), (0, 1), 1.0), sweep.Row("plain", (0.5,), (0,), 0.5)]
+    *seeds, means = report_figures.table_four(rows, sweep.ROWS).data
+    assert [list(s.x) for s in seeds] == [pytest.approx([60, 70]), pytest.approx([50])]
+    assert list(means.x) == pytest.approx([65, 50])
+    assert list(means.y) == ["LAFE", "plain backbone"]
+
+
+def test_bins_are_placed_by_confidence_and_accuracy() -> None:
+    bins = [
+        {"photos": 4, "confidence": 0.2, "accuracy": 0.25},
+        {"photos": 16, "confidence": 0.9, "accuracy": 0.5},
+    ]
+    dots = report_figures.reliability(bins).data[1]
+    assert (list(dots.x), list(dots.y)) == ([0.2, 0.9], [0.25, 0.5])
+    areas = torch.tensor(dots.marker.size) - 6
+    assert float(areas[1] / areas[0]) == pytest.approx(2)  # four times the photos
