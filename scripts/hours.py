@@ -13,7 +13,7 @@ import torch
 
 from lafe import LAFE
 from lafe.model.losses import ConLoss
-from lafe.train.objectives import paper_objective
+from lafe.train.objectives import draw, loss_parts
 from lafe.train.recipe import load_recipe
 
 STEPS = 3
@@ -36,7 +36,7 @@ def main(names: list[str]) -> None:
         for _ in range(STEPS + 1):
             start = time.perf_counter()
             sgd.zero_grad()
-            parts = paper_objective(model, con, recipe, x, labels)
+            parts = loss_parts(model, con, recipe, x, labels, draw(recipe, 0, len(x) // 2))
             torch.stack(list(parts.values())).sum().backward()
             sgd.step()
             seconds.append(time.perf_counter() - start)

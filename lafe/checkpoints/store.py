@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ from torch import Tensor
 from lafe.checkpoints.card import Card, CardError
 from lafe.checkpoints.trained import Trained
 from lafe.errors import LafeError
+from lafe.model.attention import ChannelGate, RegionGate
 from lafe.model.backbones import BackboneError
 from lafe.model.lafe import LAFE
 
@@ -173,7 +175,10 @@ def write_means(folder: Path, means: Tensor) -> str:
 
 
 def save(model: LAFE, folder: str | Path, classes: Sequence[str], **card: Any) -> Path:
-    """Write ``model.safetensors`` (float16) and ``card.json``; returns the folder.
+    """Write ``model.safetensors`` and ``card.json``; returns the folder.
+
+    Weights are float16; the first FC of each gate, and statistics that float16 cannot hold, are
+    float32.  Gates are folded first.
 
     Args:
         classes: names in label order.
@@ -186,12 +191,7 @@ def save(model: LAFE, folder: str | Path, classes: Sequence[str], **card: Any) -
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors: dict[str, Tensor] = {}
-    for key, tensor in model.state_dict().items():
-        value = tensor.detach().cpu().contiguous()
-        tensors[key] = value.half() if value.is_floating_point() else value
-        if not torch.isfinite(tensors[key]).all():
-            raise CheckpointError(f"{key!r} holds numbers that float16 cannot.")
+    tensors = {key: _stored(key, value) for key, value in folded(model).state_dict().items()}
     file = folder / WEIGHTS
     save_file(tensors, file)
     file.chmod(0o644)  # safetensors leaves it to its owner alone
@@ -210,6 +210,29 @@ def save(model: LAFE, folder: str | Path, classes: Sequence[str], **card: Any) -
     }
     write_card(folder, Card.from_dict(fields))
     return folder
+
+
+def folded(model: LAFE) -> LAFE:
+    """A copy whose gates are Eq. 5 and 6 as printed: what training put before them is folded in."""
+    model = copy.deepcopy(model)
+    for module in model.modules():
+        if isinstance(module, (RegionGate, ChannelGate)):
+            module.fold()
+    return model
+
+
+def _stored(key: str, value: Tensor) -> Tensor:
+    """float16, but for what it would ruin: folded FCs, which cancel, and wide statistics."""
+    value = value.detach().cpu().contiguous()
+    if not value.is_floating_point():
+        return value
+    if not torch.isfinite(value).all():
+        raise CheckpointError(f"{key!r} holds numbers that are not finite.")
+    half = value.half()
+    wide = not torch.isfinite(half).all()
+    if wide and not key.endswith((".running_mean", ".running_var")):
+        raise CheckpointError(f"{key!r} holds numbers that float16 cannot.")
+    return value.float() if wide or ".gate.reduce." in key else half
 
 
 def write_card(folder: Path, card: Card) -> None:

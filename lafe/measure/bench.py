@@ -31,7 +31,7 @@ from lafe.explain.evidence import evidence
 from lafe.explain.prepare import prepare
 from lafe.model.lafe import LAFE
 from lafe.model.losses import ConLoss
-from lafe.train.objectives import paper_objective
+from lafe.train.objectives import draw, loss_parts
 from lafe.train.recipe import Recipe
 
 CLASSES = 200
@@ -229,7 +229,9 @@ def _training_step(model: LAFE, **options: bool) -> Side:
     """One step of the paper's objective for a fresh model of this kind."""
     size = min(TRAIN_SIZE, model.input_size)
     config = model.config | {"input_size": size} | options
-    recipe = Recipe("bench", "folder", config["backbone"], size, size, epochs=1, lr=0.01)
+    recipe = Recipe(
+        "bench", "folder", config["backbone"], size, size, epochs=1, lr=0.01, objective="paper"
+    )
     fresh = LAFE(**config).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     con = ConLoss(fresh.backbone.channels[-1], config["num_classes"])
     parameters = [*fresh.parameters(), *con.parameters()]
@@ -239,7 +241,7 @@ def _training_step(model: LAFE, **options: bool) -> Side:
 
     def step() -> None:
         optimizer.zero_grad()
-        parts = paper_objective(fresh, con, recipe, x, labels)
+        parts = loss_parts(fresh, con, recipe, x, labels, draw(recipe, 0, len(x) // 2))
         torch.stack(list(parts.values())).sum().backward()
         optimizer.step()
 

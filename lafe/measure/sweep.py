@@ -30,9 +30,11 @@ ROWS = {
     "no-losses": "without L_dis and L_con",
     "no-con-loss": "without L_con",
     "plain": "plain backbone",
+    "constant-gates": "constant gates",
     "switched": "LAFE, objective “switched”",
+    "attentive": "LAFE, objective “attentive”",
 }
-"""The six rows of Table 4 in its words, and one more: our objective."""
+"""The six rows of Table 4 in its words, and three more: constant gates and our objectives."""
 
 
 @dataclass(frozen=True)

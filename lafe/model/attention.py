@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import torch
 from torch import Tensor, nn
 
 REGION_REDUCTION = 7
@@ -10,7 +14,86 @@ CHANNEL_REDUCTION = 16
 """SENet's r (Hu et al., 2018)."""
 
 
-class RegionGate(nn.Module):
+class _Gate(nn.Module):
+    """Squeeze, FC, ReLU, FC, outer activation: one weight per region or channel, n of them.
+
+    Squeeze and FCs are computed in float32 whatever the precision of the rest, and ``half()`` or
+    ``bfloat16()`` on a model leave their weights alone: what tells two photos apart is a hundredth
+    of what is squeezed, and folded weights are large and cancel.
+    """
+
+    def __init__(self, weights: int, reduction: int, outer: nn.Module) -> None:
+        super().__init__()
+        self.standard: nn.BatchNorm1d | None = None
+        self.reduce = nn.Linear(weights, max(1, weights // reduction))
+        self.act = nn.ReLU()
+        self.expand = nn.Linear(self.reduce.out_features, weights)
+        self.outer = outer
+
+    def squeeze(self, f: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, n), at least float32."""
+        raise NotImplementedError
+
+    def spread(self, s: Tensor, f: Tensor) -> Tensor:
+        """(B, n) -> what multiplies ``f``."""
+        raise NotImplementedError
+
+    def forward(self, f: Tensor) -> Tensor:
+        with _as_is(f):
+            z = self.squeeze(f)
+            if self.standard is not None:
+                z = self.standard(z)
+            s = self.outer(self.expand(self.act(self.reduce(z))))
+        return self.spread(s.to(f.dtype), f)
+
+    def standardise(self, gain: float = 4.0) -> None:
+        """For training: give the first FC a squeezed vector of mean 0 and deviation 1 over photos.
+
+        What is squeezed varies over photos by a hundredth of its mean: a new gate is a constant.
+        A batch norm without affine (per region, per channel) takes the mean off; outer weights that
+        are ``gain`` times larger let the gate follow the photo from the start.  :meth:`fold` takes
+        both back into Eq. 5 and 6.
+        """
+        self.standard = nn.BatchNorm1d(self.reduce.in_features, affine=False)
+        with torch.no_grad():
+            self.expand.weight.mul_(gain)
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Fold the standardisation, a fixed affine map at inference, into the first FC.
+
+        ``W (z - m) / s + b = (W / s) z + (b - (W / s) m)``: the gate is as printed again.
+        """
+        if self.standard is None:
+            return
+        mean, variance = self.standard.running_mean, self.standard.running_var
+        assert mean is not None
+        assert variance is not None
+        weight = self.reduce.weight.double() / (variance.double() + self.standard.eps).sqrt()
+        self.reduce.bias.sub_(weight @ mean.double())
+        self.reduce.weight.copy_(weight)
+        self.standard = None
+
+    @torch.no_grad()
+    def hold(self) -> None:
+        """Make the gate a constant to be learned: one weight per region or channel for all photos.
+
+        The outer FC reads nothing, and only its bias is trained.
+        """
+        self.expand.weight.zero_()
+        self.requires_grad_(False)
+        self.expand.bias.requires_grad_(True)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+        def keep(t: Tensor) -> Tensor:
+            moved = fn(t)
+            rounded = t.is_floating_point() and moved.dtype.itemsize < 4
+            return t.to(moved.device) if rounded else moved
+
+        return super()._apply(keep, recurse)
+
+
+class RegionGate(_Gate):
     """One weight per region: mean over channels, FC HW -> HW/7, ReLU, FC, ReLU (Eq. 5, 6).
 
     Args:
@@ -21,39 +104,33 @@ class RegionGate(nn.Module):
     """
 
     def __init__(self, height: int, width: int, gate: str = "relu") -> None:
-        super().__init__()
-        regions = height * width
-        self.reduce = nn.Linear(regions, max(1, regions // REGION_REDUCTION))
-        self.act = nn.ReLU()
-        self.expand = nn.Linear(self.reduce.out_features, regions)
-        self.outer: nn.Module = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}[gate]()
+        outer: nn.Module = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}[gate]()
+        super().__init__(height * width, REGION_REDUCTION, outer)
         if gate == "relu":
             # A sigmoid starts half open.  So does this one: at a bias of zero half of the regions
             # would start shut, and a ReLU that is shut for every photo never opens again.
             nn.init.constant_(self.expand.bias, 0.5)
 
-    def forward(self, f: Tensor) -> Tensor:
-        z = f.mean(1).flatten(1)  # (B, HW), Eq. 5
-        s = self.outer(self.expand(self.act(self.reduce(z))))  # (B, HW), Eq. 6
+    def squeeze(self, f: Tensor) -> Tensor:
+        return f.mean(1, dtype=_at_least_float32(f)).flatten(1)  # (B, HW), Eq. 5
+
+    def spread(self, s: Tensor, f: Tensor) -> Tensor:
         return s.unflatten(1, (1, *f.shape[2:]))  # (B, 1, H, W)
 
 
-class ChannelGate(nn.Module):
+class ChannelGate(_Gate):
     """One weight per channel: squeeze and excitation (SENet).
 
     Shape: (B, C, H, W) -> (B, C, 1, 1).
     """
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.reduce = nn.Linear(channels, max(1, channels // CHANNEL_REDUCTION))
-        self.act = nn.ReLU()
-        self.expand = nn.Linear(self.reduce.out_features, channels)
-        self.outer = nn.Sigmoid()
+        super().__init__(channels, CHANNEL_REDUCTION, nn.Sigmoid())
 
-    def forward(self, f: Tensor) -> Tensor:
-        z = f.mean((2, 3))  # (B, C)
-        s = self.outer(self.expand(self.act(self.reduce(z))))  # (B, C)
+    def squeeze(self, f: Tensor) -> Tensor:
+        return f.mean((2, 3), dtype=_at_least_float32(f))  # (B, C)
+
+    def spread(self, s: Tensor, f: Tensor) -> Tensor:
         return s[:, :, None, None]
 
 
@@ -69,3 +146,14 @@ class Branch(nn.Module):
 
     def forward(self, f: Tensor) -> Tensor:
         return self.gate(f) * f
+
+
+def _at_least_float32(f: Tensor) -> torch.dtype:
+    return torch.promote_types(f.dtype, torch.float32)
+
+
+def _as_is(f: Tensor) -> torch.autocast | nullcontext[None]:
+    """No autocast inside; nothing at all, which exporters like best, where there is none."""
+    kind = f.device.type
+    running = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    return torch.autocast(kind, enabled=False) if running else nullcontext()

@@ -9,7 +9,12 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import (
+    LearningRateMonitor,
+    ModelCheckpoint,
+    TQDMProgressBar,
+    WeightAveraging,
+)
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
@@ -26,15 +31,16 @@ from lafe.data import (
     test_transform,
     train_transform,
 )
+from lafe.model.attention import ChannelGate, RegionGate
 from lafe.model.lafe import LAFE
 from lafe.model.losses import ConLoss
-from lafe.train.objectives import draw_settings, paper_objective, switched_objective
+from lafe.train.objectives import draw, loss_parts
 from lafe.train.probe import probe_first
 from lafe.train.recipe import Recipe, RecipeError
 
 
 class TrainingModule(L.LightningModule):
-    """LAFE under an objective, with SGD.
+    """LAFE under an objective.
 
     Each epoch logs ``val/top1`` (all branches on), which chooses the best one, and
     ``val/top1_none`` (the backbone alone, with the same classifier).
@@ -53,6 +59,12 @@ class TrainingModule(L.LightningModule):
             region_gate=recipe.region_gate,
             weights=recipe.weights,
         ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.gates = [m for m in self.model.modules() if isinstance(m, (RegionGate, ChannelGate))]
+        for gate in self.gates:
+            if recipe.gates == "standardised":
+                gate.standardise(recipe.gate_gain)
+            elif recipe.gates == "constant":
+                gate.hold()
         self.con = ConLoss(self.model.backbone.channels[-1], num_classes)
         try:
             self.frozen = [self.model.backbone.body.get_submodule(m) for m in recipe.freeze]
@@ -73,13 +85,8 @@ class TrainingModule(L.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         x, labels = batch
         x = x.contiguous(memory_format=torch.channels_last)
-        common = (self.model, self.con, self.recipe, x, labels)
-        if self.recipe.objective == "switched" and self.recipe.attention:
-            pairs = (len(labels) + 1) // 2
-            settings = draw_settings(self.recipe.seed, self.global_step, pairs)
-            parts = switched_objective(*common, settings)
-        else:
-            parts = paper_objective(*common)
+        drawn = draw(self.recipe, self.global_step, (len(labels) + 1) // 2)
+        parts = loss_parts(self.model, self.con, self.recipe, x, labels, drawn)
         loss = torch.stack(list(parts.values())).sum()
         self.log("train/loss", loss, prog_bar=True, on_step=False, on_epoch=True)
         for name, value in parts.items():
@@ -96,31 +103,45 @@ class TrainingModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         r = self.recipe
-        started: list[nn.Module] = [self.model.backbone]  # what does not begin at random
-        if r.probe:
-            started.append(self.model.classifier)
-        old = [p for m in started for p in m.parameters() if p.requires_grad]
-        known = {id(p) for m in started for p in m.parameters()}
-        new = [p for p in self.parameters() if id(p) not in known]
-        optimizer = torch.optim.SGD(
-            [{"params": old, "lr": r.lr}, {"params": new, "lr": r.lr * r.new_lr}],
-            lr=r.lr,
-            momentum=r.momentum,
-            weight_decay=r.weight_decay,
-        )
+        groups = self._groups()
+        optimizer: torch.optim.Optimizer
+        if r.optimizer == "adamw":
+            optimizer = torch.optim.AdamW(groups, lr=r.lr, weight_decay=r.weight_decay)
+        else:
+            optimizer = torch.optim.SGD(
+                groups, lr=r.lr, momentum=r.momentum, weight_decay=r.weight_decay
+            )
         if r.schedule == "step":
             step = torch.optim.lr_scheduler.StepLR(optimizer, r.step_epochs, gamma=0.1)
             return {"optimizer": optimizer, "lr_scheduler": step}
         cycle = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
-            max_lr=[r.lr, r.lr * r.new_lr],
+            max_lr=[group["lr"] for group in groups],
             total_steps=int(self.trainer.estimated_stepping_batches),
+            pct_start=r.warmup,
             cycle_momentum=False,
         )
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": cycle, "interval": "step"},
         }
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Parameters that are trained, by learning rate: started, new, gates."""
+        r = self.recipe
+        started: list[nn.Module] = [self.model.backbone]  # what does not begin at random
+        if r.probe:
+            started.append(self.model.classifier)
+        old, gates = (
+            {id(p): p for m in modules for p in m.parameters()} for modules in (started, self.gates)
+        )
+        new = {id(p): p for p in self.parameters() if id(p) not in old | gates}
+        rates = ((old, r.lr), (new, r.lr * r.new_lr), (gates, r.lr * r.new_lr * r.gate_lr))
+        groups = [
+            {"params": [p for p in group.values() if p.requires_grad], "lr": rate}
+            for group, rate in rates
+        ]
+        return [group for group in groups if group["params"]]
 
 
 class EpochLoader(DataLoader[Any]):
@@ -254,6 +275,21 @@ class HoursCallback(L.Callback):
         self.seconds = state["seconds"]
 
 
+class MovingAverage(WeightAveraging):
+    """An exponential moving average of weights and statistics: validated and kept.
+
+    It warms up, so that a short run is not dominated by where it began.
+    """
+
+    def __init__(self, decay: float) -> None:
+        def average(mean: Tensor, value: Tensor, count: Tensor | int) -> Tensor:
+            n = float(count)
+            kept = min(decay, (1 + n) / (10 + n))
+            return mean.lerp(value, 1 - kept) if mean.is_floating_point() else value
+
+        super().__init__(avg_fn=average)
+
+
 class BestCheckpoint(ModelCheckpoint):
     """Keeps the best epoch; of equals, which are common on few photos, the one trained longest."""
 
@@ -324,13 +360,21 @@ def train(
             module.model.backbone.mean,
             module.model.backbone.std,
         )
-        probe_first(module.model, photos.photos["train"], photos.splits["train"].labels, transform)
+        probe_first(
+            module.model,
+            photos.photos["train"],
+            photos.splits["train"].labels,
+            transform,
+            decay=recipe.probe_decay,
+            gain=recipe.probe_gain,
+        )
     best = BestCheckpoint(
         folder, "best", monitor="val/top1", mode="max", enable_version_counter=False
     )
     # On its own: save_last writes only when the best one is written.
     every = ModelCheckpoint(folder, "last", enable_version_counter=False)
     hours = HoursCallback()
+    average = [MovingAverage(recipe.average)] if recipe.average else []
     trainer_options = {"devices": 1} | trainer_options
     if trainer_options["devices"] != 1 or trainer_options.get("num_nodes", 1) != 1:
         # A draw of the switches may leave fusions out.
@@ -342,7 +386,8 @@ def train(
             CSVLogger(folder, name="csv"),  # a version for each cut: it deletes what is there
             TensorBoardLogger(folder, name="", version="tensorboard"),
         ],
-        callbacks=[best, every, hours, LearningRateMonitor("epoch"), TQDMProgressBar(10)],
+        callbacks=[*average, best, every, hours, LearningRateMonitor("epoch"), TQDMProgressBar(10)],
+        gradient_clip_val=recipe.clip or None,
         plugins=AtomicCheckpointIO(),
         use_distributed_sampler=False,  # the pair sampler shards by rank itself
         num_sanity_val_steps=0,

@@ -7,13 +7,17 @@ in training as at inference.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lafe.branches import BRANCHES, STAGES, Switches
 from lafe.model.fusion import Attribute, Fusion
+
+Gates = Mapping[tuple[int, str], Tensor]
+"""The gates of one side by stage and kind: ``[5, "r"]`` is (B, 1, H_5, W_5)."""
 
 
 def mask_of(settings: Sequence[Switches]) -> Tensor:
@@ -21,32 +25,86 @@ def mask_of(settings: Sequence[Switches]) -> Tensor:
     return torch.tensor([[[s[stage, b] for b in BRANCHES] for stage in STAGES] for s in settings])
 
 
-def mixed_attribute(attribute: Attribute, features: Sequence[Tensor], mask: Tensor) -> Tensor:
+def gates_of(attribute: Attribute, features: Sequence[Tensor]) -> Gates:
+    """The learned gates of a batch, of every branch that the model has."""
+    branches = {(s, kind): attribute.branch(s, kind) for s in attribute.stages for kind in "rc"}
+    return {
+        (stage, kind): branch.gate(features[STAGES.index(stage)])
+        for (stage, kind), branch in branches.items()
+        if branch is not None
+    }
+
+
+def swapped(gates: Gates, order: Tensor, stages: Sequence[int] = STAGES) -> Gates:
+    """The gates of other photos of the batch, each scaled to the mean of the photo's own.
+
+    Scale alone then does not count: only which places and channels a gate prefers.
+
+    Args:
+        order: (B,) whose gates each photo gets.
+        stages: where gates are swapped.
+    """
+
+    def swap(own: Tensor) -> Tensor:
+        other = own[order]
+        means = (g.flatten(1).mean(1)[:, None, None, None] for g in (own, other))
+        return other * (next(means) / next(means).clamp(min=1e-4))
+
+    return {key: swap(gate) if key[0] in stages else gate for key, gate in gates.items()}
+
+
+def mixed_attribute(
+    attribute: Attribute, features: Sequence[Tensor], mask: Tensor, gates: Gates | None = None
+) -> Tensor:
     """``D`` or ``C`` where each photo has its own branches on; zeros where all are off.
 
     In eval mode each row equals ``attribute(features, switches)`` of its photo alone.
 
-    Shape: f_3, f_4, f_5 and mask (B, 3, 4) -> (B, C_5, H_5, W_5).
+    Args:
+        features: f_3, f_4, f_5.
+        mask: (B, 3, 4) bool, see :func:`mask_of`.
+        gates: what multiplies the features; the learned gates unless given.
+
+    Shape: -> (B, C_5, H_5, W_5).
     """
+    gates = gates_of(attribute, features) if gates is None else gates
     fused: Tensor | None = None
     alive = torch.zeros(len(mask), dtype=torch.bool, device=mask.device)
     for stage in attribute.stages:
         f = features[STAGES.index(stage)]
         here = mask[:, STAGES.index(stage)]
-        gates = []
+        parts = []
         for kind in "rc":
-            branch = attribute.branch(stage, kind)
-            if branch is not None:
+            if (stage, kind) in gates:
                 on = here[:, BRANCHES.index(f"{kind}_{attribute.name}")]
-                gates.append(branch.gate(f) * on[:, None, None, None])
+                parts.append(gates[stage, kind] * on[:, None, None, None])
                 alive = alive | on
-        total = sum(gates[1:], gates[0]) * f  # the same as the sum of the maps
+        total = sum(parts[1:], parts[0]) * f  # the same as the sum of the maps
         if str(stage) in attribute.fusions:
             assert fused is not None
             total = _fuse_rows(attribute.fusions[str(stage)], fused, total, alive)  # type: ignore[arg-type]
         fused = total
     assert fused is not None
     return fused
+
+
+@contextmanager
+def frozen_statistics(*modules: nn.Module) -> Iterator[None]:
+    """Let batch norms use the batch's statistics inside, and remember nothing of them."""
+    norms = [
+        m
+        for module in modules
+        for m in module.modules()
+        if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats
+    ]
+    kept = [m.momentum for m in norms]
+    for m in norms:
+        m.momentum = 0.0
+    try:
+        yield
+    finally:
+        for m, momentum in zip(norms, kept, strict=True):
+            m.momentum = momentum
 
 
 def _fuse_rows(fusion: Fusion, low: Tensor, high: Tensor, alive: Tensor) -> Tensor:

@@ -1,46 +1,110 @@
-"""The two objectives: the paper's (Eq. 11), and one under which every setting is trained."""
+"""The objectives: the paper's (Eq. 11), one that trains every setting, one for live attention."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from lafe.branches import PRESETS, Switches
+from lafe.branches import PRESETS, STAGES, Switches
+from lafe.model.fusion import Attribute
 from lafe.model.lafe import LAFE
 from lafe.model.losses import ConLoss, cls_loss, dis_loss
-from lafe.train.mixed import mask_of, mixed_attribute
+from lafe.train.mixed import (
+    Gates,
+    frozen_statistics,
+    gates_of,
+    mask_of,
+    mixed_attribute,
+    swapped,
+)
 from lafe.train.recipe import Recipe
 
 _PRESETS = tuple(s for name, s in PRESETS.items() if name not in ("full", "plain backbone"))
 
 
-def draw_settings(seed: int, step: int, count: int) -> list[Switches]:
-    """The settings of the pairs of one step of ``switched``: the same on every rank.
+@dataclass(frozen=True)
+class Draw:
+    """All that is random in a step: decided by seed and step alone, and the same on every rank.
 
-    All on a third of the time, none a sixth, a preset a quarter, else twelve coin flips: so every
-    setting that a visitor can choose was seen in training.
+    Attributes:
+        settings: of the pairs of the batch.
+        shift: in [0, 1): how far the pair stands in the batch whose gates a pair gets.
+        first: the first stage at which gates are swapped.
     """
-    g = torch.Generator().manual_seed(seed * 1_000_003 + step)
 
-    def draw() -> Switches:
-        u = torch.rand(1, generator=g).item()
-        if u < 1 / 3:
-            return Switches.all()
-        if u < 1 / 2:
-            return Switches.none()
-        if u < 3 / 4:
-            return _PRESETS[int(torch.randint(len(_PRESETS), (1,), generator=g))]
-        return Switches.from_index(int(torch.randint(4096, (1,), generator=g)))
-
-    return [draw() for _ in range(count)]
+    settings: tuple[Switches, ...]
+    shift: float
+    first: int
 
 
-def paper_objective(
-    model: LAFE, con: ConLoss, recipe: Recipe, x: Tensor, labels: Tensor
+def draw(recipe: Recipe, step: int, pairs: int) -> Draw:
+    """What a step of an objective draws."""
+    g = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
+    # Before the settings: ranks may have batches of other sizes.
+    shift = torch.rand(1, generator=g).item()
+    first = STAGES[int(torch.randint(len(STAGES), (1,), generator=g))]
+    if recipe.objective == "switched":
+        settings = tuple(_any_setting(g) for _ in range(pairs))
+    else:
+        settings = tuple(_mild_setting(g, recipe.switch_share) for _ in range(pairs))
+    return Draw(settings, shift, first)
+
+
+def _any_setting(g: torch.Generator) -> Switches:
+    """All on a third of the time, none a sixth, a preset a quarter, else twelve coin flips."""
+    u = torch.rand(1, generator=g).item()
+    if u < 1 / 3:
+        return Switches.all()
+    if u < 1 / 2:
+        return Switches.none()
+    if u < 3 / 4:
+        return _PRESETS[int(torch.randint(len(_PRESETS), (1,), generator=g))]
+    return Switches.from_index(int(torch.randint(4096, (1,), generator=g)))
+
+
+def _mild_setting(g: torch.Generator, share: float) -> Switches:
+    """All on, but for a share: no D, no C, neither, or twelve coin flips, each equally often."""
+    if torch.rand(1, generator=g).item() >= share:
+        return Switches.all()
+    flips = Switches.from_index(int(torch.randint(4096, (1,), generator=g)))
+    off = (
+        Switches.all().without("r_dis", "c_dis"),
+        Switches.all().without("r_con", "c_con"),
+        Switches.none(),
+        flips,
+    )
+    return off[int(torch.randint(len(off), (1,), generator=g))]
+
+
+Objective = Callable[[LAFE, ConLoss, Recipe, Tensor, Tensor, Draw], dict[str, Tensor]]
+"""Model, FC of Eq. 9, recipe, photos (B, 3, S, S), labels (B,), draw -> weighted parts by name."""
+
+OBJECTIVES: dict[str, Objective] = {}
+"""Every objective by the name that recipes give it."""
+
+
+def _register(objective: Objective) -> Objective:
+    OBJECTIVES[objective.__name__] = objective
+    return objective
+
+
+def loss_parts(
+    model: LAFE, con: ConLoss, recipe: Recipe, x: Tensor, labels: Tensor, drawn: Draw
+) -> dict[str, Tensor]:
+    """The parts of a recipe's objective; a plain backbone has the cross-entropy alone."""
+    objective = OBJECTIVES[recipe.objective] if recipe.attention else paper
+    return objective(model, con, recipe, x, labels, drawn)
+
+
+@_register
+def paper(
+    model: LAFE, con: ConLoss, recipe: Recipe, x: Tensor, labels: Tensor, drawn: Draw
 ) -> dict[str, Tensor]:
     """``L = L_cls + L_dis + L_con`` (Eq. 11), its parts weighted and by name.
 
@@ -58,36 +122,168 @@ def paper_objective(
     return parts
 
 
-def switched_objective(
-    model: LAFE,
-    con: ConLoss,
-    recipe: Recipe,
-    x: Tensor,
-    labels: Tensor,
-    settings: Sequence[Switches],
+@_register
+def switched(
+    model: LAFE, con: ConLoss, recipe: Recipe, x: Tensor, labels: Tensor, drawn: Draw
 ) -> dict[str, Tensor]:
     """The paper's losses, each pair under a setting of its own, and one that gives D a task.
 
-    Random settings keep every branch alive: each has steps in which the prediction hangs on it.
     The classifier on D alone should name the class (``alone``).
 
     Shape: x (B, 3, S, S), labels (B,), a setting per pair of neighbours -> scalars.
     """
+    features = model.backbone(x)
+    mask = _mask(drawn, x)
+    D, C = _maps(model, recipe, features, mask, _gates(model, features))
+    parts = {"cls": _cls(model, model.final(features[-1], D, C), labels, recipe)}
+    parts |= _feature_losses(con, recipe, D, C, labels)
+    parts |= _alone(model, recipe, D, labels)
+    return parts
+
+
+@_register
+def attentive(
+    model: LAFE, con: ConLoss, recipe: Recipe, x: Tensor, labels: Tensor, drawn: Draw
+) -> dict[str, Tensor]:
+    """``switched``, and losses that dead attention cannot meet.
+
+    ``counterfactual``: the gates of another photo must cost the prediction.  ``overlap`` and
+    ``correlation``: D and C look at different places and channels.  ``subtraction``: taking C away
+    helps by itself.
+
+    Shape: x (B, 3, S, S), labels (B,), a setting per pair of neighbours -> scalars.
+    """
+    features = model.backbone(x)
+    mask = _mask(drawn, x)
+    gates = _gates(model, features)
+    D, C = _maps(model, recipe, features, mask, gates)
+    parts = {"cls": _cls(model, model.final(features[-1], D, C), labels, recipe)}
+    parts |= _feature_losses(con, recipe, D, C, labels)
+    parts |= _alone(model, recipe, D, labels)
+    if recipe.counterfactual_loss:
+        order = _other_pair(len(x), drawn.shift).to(x.device)
+        stages = [s for s in STAGES if s >= drawn.first]
+        others = {side: swapped(own, order, stages) for side, own in gates.items()}
+        with frozen_statistics(model):
+            D_other, C_other = _maps(model, recipe, features, mask, others)
+        gained = counterfactual_loss(model, D, C, D_other, C_other, labels)
+        parts["counterfactual"] = recipe.counterfactual_loss * gained
+    if recipe.overlap_loss:
+        parts["overlap"] = recipe.overlap_loss * overlap_loss(gates["dis"], gates["con"])
+    if recipe.correlation_loss:
+        parts["correlation"] = recipe.correlation_loss * correlation_loss(D, C)
+    if recipe.subtraction_loss:
+        helped = subtraction_loss(model, features[-1], C, labels, recipe.rivals)
+        parts["subtraction"] = recipe.subtraction_loss * helped
+    return parts
+
+
+def counterfactual_loss(
+    model: LAFE, D: Tensor, C: Tensor, D_other: Tensor, C_other: Tensor, labels: Tensor
+) -> Tensor:
+    """Cross-entropy of ``W GAP(D - C - D' + C')``: what these gates say and another photo's do not.
+
+    Over the photos that have anything on.
+
+    Source: Rao et al., *Counterfactual Attention Learning for Fine-Grained Visual Categorization
+    and Re-identification*, ICCV 2021.
+
+    Shape: four maps (B, C_5, H_5, W_5), labels (B,) -> scalar.
+    """
+    effect = _pooled(D) - _pooled(C) - _pooled(D_other) + _pooled(C_other)
+    on = _on(D) | _on(C)
+    return _mean_over(
+        on, F.cross_entropy(effect @ model.classifier.weight.T, labels, reduction="none")
+    )
+
+
+def overlap_loss(dis: Gates, con: Gates) -> Tensor:
+    """How much the two sides weight the same places and channels, averaged over the stages.
+
+    Regions: the mean over places of ``g_dis g_con``, each divided by its own mean (1 where one of
+    the two is uniform).  Channels: four times the mean product (1 at a half).
+
+    Shape: gates of a batch -> scalar.
+    """
+    losses = []
+    for stage, kind in dis:
+        a, b = (side[stage, kind].float().flatten(1) for side in (dis, con))
+        if kind == "r":
+            a, b = (g / (g.mean(1, keepdim=True) + 1e-3) for g in (a, b))
+            losses.append((a * b).mean())
+        else:
+            losses.append(4 * (a * b).mean())
+    return torch.stack(losses).sum() / len({stage for stage, _ in dis})
+
+
+def correlation_loss(D: Tensor, C: Tensor) -> Tensor:
+    """The correlation over places of D's and C's channel means, where it is above zero.
+
+    Shape: (B, C_5, H_5, W_5) each -> scalar.
+    """
+
+    def standard(m: Tensor) -> Tensor:
+        places = m.mean(1).flatten(1)
+        return F.normalize(places - places.mean(1, keepdim=True), dim=1, eps=1e-4)
+
+    return (standard(D) * standard(C)).sum(1).relu().mean()
+
+
+def subtraction_loss(model: LAFE, f5: Tensor, C: Tensor, labels: Tensor, rivals: int = 0) -> Tensor:
+    """Cross-entropy after C is taken away: the one task that C has for itself.
+
+    Of ``W GAP(f_5 - C) + b``; or, with rivals, of ``-W GAP(C)`` among the true class and so many
+    wrong ones, those that ``f_5`` alone takes for the likeliest.  W, b and f_5 learn nothing here.
+
+    Shape: (B, C_5, H_5, W_5) each, labels (B,) -> scalar.
+    """
+    W, b = model.classifier.weight.detach(), model.classifier.bias.detach()
+    plain = _pooled(f5.detach().float()) @ W.T + b
+    taken = _pooled(C) @ W.T
+    if not rivals:
+        losses = F.cross_entropy(plain - taken, labels, reduction="none")
+    else:
+        true = labels[:, None]
+        wrong = plain.scatter(1, true, -torch.inf).topk(min(rivals, len(b) - 1), 1).indices
+        among = -taken.gather(1, torch.cat([true, wrong], 1))
+        losses = F.cross_entropy(among, torch.zeros_like(labels), reduction="none")
+    return _mean_over(_on(C), losses)
+
+
+def _gates(model: LAFE, features: tuple[Tensor, ...]) -> Mapping[str, Gates]:
+    return {side: gates_of(a, features) for side, a in _sides(model).items()}
+
+
+def _maps(
+    model: LAFE,
+    recipe: Recipe,
+    features: tuple[Tensor, ...],
+    mask: Tensor,
+    gates: Mapping[str, Gates],
+) -> tuple[Tensor, Tensor]:
+    """``D`` and ``C`` in float32, each photo under its own setting."""
+    with _head_precision(recipe, features[-1]):
+        D, C = (
+            mixed_attribute(a, features, mask, gates[side]) for side, a in _sides(model).items()
+        )
+    return D.float(), C.float()
+
+
+def _sides(model: LAFE) -> dict[str, Attribute]:
     assert model.discriminative is not None
     assert model.confusable is not None
-    features = model.backbone(x)
-    mask = mask_of(settings).repeat_interleave(2, 0)[: len(x)].to(x.device)
-    with _head_precision(recipe, x):
-        D = mixed_attribute(model.discriminative, features, mask)
-        C = mixed_attribute(model.confusable, features, mask)
-    D, C = D.float(), C.float()
-    logits = model.classify(model.final(features[-1], D, C))
-    parts = {"cls": cls_loss(logits, labels, recipe.smoothing)}
-    parts |= _feature_losses(con, recipe, D, C, labels)
-    alone = D.flatten(1).any(1)  # photos that have a D
-    if recipe.alone_loss and alone.any():
-        parts["alone"] = recipe.alone_loss * _cls(model, D[alone], labels[alone], recipe)
-    return parts
+    return {"dis": model.discriminative, "con": model.confusable}
+
+
+def _mask(drawn: Draw, x: Tensor) -> Tensor:
+    return mask_of(drawn.settings).repeat_interleave(2, 0)[: len(x)].to(x.device)
+
+
+def _other_pair(photos: int, shift: float) -> Tensor:
+    """For each photo of a batch, one of another pair: the batch turned by some pairs."""
+    pairs = photos // 2
+    turn = 2 * (1 + int(shift * (pairs - 1))) if pairs > 1 else photos // 2
+    return torch.arange(photos).roll(turn)
 
 
 def _head_precision(recipe: Recipe, x: Tensor) -> AbstractContextManager[Any]:
@@ -95,8 +291,29 @@ def _head_precision(recipe: Recipe, x: Tensor) -> AbstractContextManager[Any]:
     return torch.autocast(x.device.type, torch.bfloat16) if recipe.head_bf16 else nullcontext()
 
 
+def _pooled(m: Tensor) -> Tensor:
+    return m.mean((2, 3))
+
+
+def _on(m: Tensor) -> Tensor:
+    """Which photos have a map at all: (B,) bool."""
+    return m.detach().flatten(1).any(1)
+
+
+def _mean_over(chosen: Tensor, losses: Tensor) -> Tensor:
+    """The mean of the chosen photos' losses; zero, with a gradient, where none is."""
+    return (losses * chosen).sum() / chosen.sum().clamp(min=1)
+
+
 def _cls(model: LAFE, features: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
     return cls_loss(model.classify(features), labels, recipe.smoothing)
+
+
+def _alone(model: LAFE, recipe: Recipe, D: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    on = _on(D)
+    if not recipe.alone_loss or not on.any():
+        return {}
+    return {"alone": recipe.alone_loss * _cls(model, D[on], labels[on], recipe)}
 
 
 def _feature_losses(

@@ -14,9 +14,6 @@ from lafe.data.transforms import Transform
 from lafe.model.fusion import Fusion
 from lafe.model.lafe import LAFE
 
-GAIN = 0.1
-"""Of the last batch norms of D and C, where training starts from a probe."""
-
 
 def linear_classifier(
     x: Tensor, y: Tensor, classes: int, decay: float = 1e-2
@@ -47,12 +44,22 @@ def linear_classifier(
 
 @torch.no_grad()
 def probe_first(
-    model: LAFE, photos: Tensor, labels: list[int], transform: Transform, batch_size: int = 16
+    model: LAFE,
+    photos: Tensor,
+    labels: list[int],
+    transform: Transform,
+    *,
+    decay: float = 1e-2,
+    gain: float = 0.1,
+    batch_size: int = 16,
 ) -> None:
     """Fit a new model's classifier to its backbone's GAP(f_5): fine-tuning then starts well.
 
     From a random classifier the first steps distort features that ImageNet taught.  ``D`` and ``C``
-    begin small (a gain of 0.1 in their last batch norm), or their noise would do the same.
+    begin small (``gain``, of their last batch norms), or their noise would do the same.
+
+    Args:
+        decay: see :func:`linear_classifier`.
 
     Source: Kumar et al., *Fine-tuning can distort pretrained features*, ICLR 2022.
 
@@ -65,12 +72,12 @@ def probe_first(
         x = transform(photos[i : i + batch_size]).contiguous(memory_format=torch.channels_last)
         pooled.append(model.backbone(x)[-1].mean((2, 3)))
     weight, bias = linear_classifier(
-        torch.cat(pooled), torch.tensor(labels), model.classifier.out_features
+        torch.cat(pooled), torch.tensor(labels), model.classifier.out_features, decay
     )
     model.classifier.weight.copy_(weight)
     model.classifier.bias.copy_(bias)
     for attribute in (model.discriminative, model.confusable):
         if attribute is not None and attribute.fusions:
             last = cast(Fusion, attribute.fusions[str(STAGES[-1])])
-            last.bn.weight.fill_(GAIN)
+            last.bn.weight.fill_(gain)
     model.train(training)

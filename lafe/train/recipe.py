@@ -11,7 +11,8 @@ import yaml
 
 from lafe.errors import LafeError
 
-OBJECTIVES = ("paper", "switched")
+OBJECTIVES = ("paper", "switched", "attentive")
+GATES = ("plain", "standardised", "constant")
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "lafe": {},
@@ -20,9 +21,20 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no-losses": {"dis_loss": 0.0, "con_loss": 0.0},
     "no-con-loss": {"con_loss": 0.0},
     "plain": {"attention": False},
+    "constant-gates": {"gates": "constant"},
     "switched": {"objective": "switched"},
+    "attentive": {
+        "objective": "attentive",
+        "gates": "standardised",
+        "con_loss": 0.0,
+        "counterfactual_loss": 1.0,
+        "overlap_loss": 1.0,
+        "correlation_loss": 1.0,
+        "subtraction_loss": 0.5,
+        "rivals": 5,
+    },
 }
-"""The trained variants of Table 4 and our objective, as changes to a recipe."""
+"""The trained variants of Table 4, constant gates and our objectives, as changes to a recipe."""
 
 
 class RecipeError(LafeError):
@@ -40,19 +52,31 @@ class Recipe:
         init: name or folder of a checkpoint to start from, instead of ImageNet weights.  Its
             classifier comes along if the classes are the same.
         probe: fit the classifier to the backbone's features first (linear probing), then train; it
-            then no longer counts as a new layer.
+            then no longer counts as a new layer.  probe_decay: L2 of the fit; probe_gain: of the
+            last batch norms of D and C, which begin small.
         input_size: S in px; resize: side in px that photos are squashed to before the crop.
-        objective: ``paper`` (Eq. 11) or ``switched`` (random switches each step, and the
-            classifier also trained on D alone).
+        gates: ``plain`` as printed, ``standardised`` in training (see
+            :meth:`lafe.model.attention.RegionGate.standardise`) or ``constant``, one learned weight
+            per region or channel for all photos; gate_gain: of standardised gates' outer weights.
+        objective: ``paper`` (Eq. 11), ``switched`` (random switches each step, and the classifier
+            also trained on D alone) or ``attentive`` (losses that dead attention cannot meet).
         dis_loss, con_loss: weights of Eq. 8 and 9 (1 as printed, 0 leaves one out).
-        alone_loss: weight of the cross-entropy of the classifier on GAP(D) alone (``switched``).
+        alone_loss: weight of the cross-entropy of the classifier on GAP(D) alone (``switched`` and
+            ``attentive``).
+        counterfactual_loss, overlap_loss, correlation_loss, subtraction_loss: weights of the parts
+            of ``attentive``; rivals: wrong classes among which ``subtraction_loss`` chooses, 0 for
+            all classes; switch_share: of the pairs of ``attentive`` that have anything off.
         rotation: in degrees; flip; scale: range of area shares for a random resized crop, else a
             plain random crop; jitter; erase: see :func:`lafe.data.train_transform`.
         smoothing: of the labels.
-        epochs, batch_size, lr, momentum, weight_decay: of SGD.  The batch size is that of all
-            processes together.
-        new_lr: factor on ``lr`` for the layers that begin at random.
-        schedule: ``step`` (divide by 10 every ``step_epochs``) or ``onecycle``.
+        optimizer: ``sgd`` or ``adamw``; epochs, batch_size, lr, momentum (of SGD), weight_decay:
+            its.  The batch size is that of all processes together.
+        new_lr: factor on ``lr`` for the layers that begin at random; gate_lr: a further one for
+            the gates.
+        schedule: ``step`` (divide by 10 every ``step_epochs``) or ``onecycle``, which rises for the
+            share ``warmup``.
+        clip: largest norm of a step's gradient; 0 for any.
+        average: decay of the moving average of the weights that is validated and kept; 0 for none.
         freeze: modules of the backbone that stay as they are, with their batch norms.
         head_bf16: run the branches and fusions, not the backbone, in bfloat16.
         val_fraction: share of each class's training photos held out to choose the epoch.
@@ -72,14 +96,24 @@ class Recipe:
     weights: str | None = "hub"
     init: str | None = None
     probe: bool = False
+    probe_decay: float = 1e-2
+    probe_gain: float = 0.1
     region: bool = True
     fusion: bool = True
     attention: bool = True
     region_gate: str = "relu"
+    gates: str = "plain"
+    gate_gain: float = 4.0
     objective: str = "switched"
     dis_loss: float = 1.0
     con_loss: float = 1.0
     alone_loss: float = 0.5
+    counterfactual_loss: float = 0.0
+    overlap_loss: float = 0.0
+    correlation_loss: float = 0.0
+    subtraction_loss: float = 0.0
+    rivals: int = 0
+    switch_share: float = 0.0
     rotation: float = 0.0
     flip: bool = True
     scale: tuple[float, float] | None = None
@@ -87,11 +121,16 @@ class Recipe:
     erase: float = 0.0
     smoothing: float = 0.0
     batch_size: int = 16
+    optimizer: str = "sgd"
     momentum: float = 0.9
     weight_decay: float = 5e-4
     new_lr: float = 1.0
+    gate_lr: float = 1.0
     schedule: str = "step"
     step_epochs: int = 40
+    warmup: float = 0.3
+    clip: float = 0.0
+    average: float = 0.0
     freeze: tuple[str, ...] = ()
     head_bf16: bool = False
     val_fraction: float = 0.1
@@ -109,10 +148,15 @@ class Recipe:
             if numbers and (isinstance(value, bool) or not isinstance(value, numbers)):
                 # YAML reads 1e-3 as text: it wants 1.0e-3.
                 raise RecipeError(f"{f.name} is {value!r}, not a number of type {f.type}.")
-        if self.objective not in OBJECTIVES:
-            raise RecipeError(f"objective is {self.objective!r}, not one of {OBJECTIVES}.")
-        if self.schedule not in ("step", "onecycle"):
-            raise RecipeError(f"schedule is {self.schedule!r}, not 'step' or 'onecycle'.")
+        choices = {
+            "objective": OBJECTIVES,
+            "gates": GATES,
+            "optimizer": ("sgd", "adamw"),
+            "schedule": ("step", "onecycle"),
+        }
+        for name, known in choices.items():
+            if (value := getattr(self, name)) not in known:
+                raise RecipeError(f"{name} is {value!r}, not one of {', '.join(known)}.")
         if self.input_size % 32 or self.input_size > self.resize:
             raise RecipeError("input_size must be a multiple of 32 and at most resize.")
         if min(self.epochs, self.step_epochs, self.batch_size) < 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
@@ -98,3 +100,102 @@ def test_gradients_are_those_of_finite_differences(branch: Branch) -> None:
         return torch.func.functional_call(branch, dict(zip(names, weights, strict=True)), (f,))
 
     assert torch.autograd.gradcheck(of_weights, values)
+
+
+GATES = [RegionGate(6, 6), RegionGate(6, 6, "sigmoid"), ChannelGate(36)]
+KINDS = pytest.mark.parametrize("gate", GATES, ids=["region relu", "region sigmoid", "channel"])
+
+
+def photos_alike(count: int = 40) -> torch.Tensor:
+    """Features that vary over photos by a hundredth of their mean, as a backbone's do."""
+    g = torch.Generator().manual_seed(2)
+    common = torch.rand(1, 36, 6, 6, generator=g) + 0.5
+    return common * (1 + 0.01 * torch.randn(count, 36, 6, 6, generator=g))
+
+
+@KINDS
+def test_a_standardised_gate_follows_the_photo_where_a_plain_one_is_a_constant(
+    gate: RegionGate | ChannelGate,
+) -> None:
+    f = photos_alike()
+    plain = copy.deepcopy(gate)(f).flatten(1)
+    gate = copy.deepcopy(gate)
+    gate.standardise()
+    live = gate.train()(f).flatten(1)
+    assert plain.std(0).mean() < 0.01 * plain.mean()
+    assert live.std(0).mean() > 0.1 * live.mean()
+
+
+@KINDS
+def test_folding_leaves_equation_6_with_the_same_outputs(gate: RegionGate | ChannelGate) -> None:
+    gate = copy.deepcopy(gate)
+    keys = set(gate.state_dict())
+    gate.standardise()
+    f = photos_alike()
+    for _ in range(100):  # until the running statistics are those of the photos
+        gate.train()(f)
+    gate.eval()
+    before, hidden = gate(f), gate.reduce.weight.clone()
+    assert gate.standard is not None
+    # By hand, in double precision: what the first FC reads, from the running statistics.
+    z = (f.double().mean(1) if isinstance(gate, RegionGate) else f.double().mean((2, 3))).flatten(1)
+    z = (z - gate.standard.running_mean) / (gate.standard.running_var + 1e-5).sqrt()
+    read = z @ hidden.double().T + gate.reduce.bias
+    gate.fold()
+    assert set(gate.state_dict()) == keys
+    after = gate(f)
+    assert torch.allclose(after, before, atol=1e-4)
+    assert (before - before.mean(0)).abs().max() > 0.1  # something was to be kept
+    z = (f.double().mean(1) if isinstance(gate, RegionGate) else f.double().mean((2, 3))).flatten(1)
+    folded = z @ gate.reduce.weight.double().T + gate.reduce.bias.double()
+    assert torch.allclose(folded, read, atol=1e-4)
+    gate.fold()  # nothing is left to fold
+    assert torch.equal(gate(f), after)
+
+
+@KINDS
+@pytest.mark.parametrize("low", [torch.float16, torch.bfloat16])
+def test_a_gate_is_computed_in_float32_whatever_the_rest_is(
+    gate: RegionGate | ChannelGate, low: torch.dtype
+) -> None:
+    """bfloat16 holds two digits of what is squeezed: photos that differ in the third are alike."""
+    gate = copy.deepcopy(gate).eval()
+    with torch.no_grad():  # as folding makes it: large and cancelling
+        gate.reduce.weight.mul_(300)
+        gate.reduce.bias.sub_(gate.reduce.weight.sum(1))
+    f = photos_alike(8).to(low)
+    exact = copy.deepcopy(gate).double()(f.double())
+    with torch.autocast("cpu", torch.bfloat16):
+        autocast = gate(f)
+    whole = copy.deepcopy(gate).to(low)(f)
+    for found in (autocast, whole):
+        assert found.dtype == low
+        assert (found.double() - exact).abs().max() < 0.01 * exact.abs().max()
+    assert (exact - exact.mean(0)).abs().max() > 0.04 * exact.abs().max()
+
+
+def test_a_model_in_half_precision_keeps_its_gates_weights() -> None:
+    branch = torch.nn.Sequential(torch.nn.Conv2d(4, 4, 1), Branch(ChannelGate(4)))
+    kept = copy.deepcopy(branch[1].state_dict())
+    branch.half()
+    assert branch[0].weight.dtype == torch.float16
+    for key, value in branch[1].state_dict().items():
+        assert torch.equal(value, kept[key])
+        assert value.dtype == torch.float32
+    assert branch.double()[1].gate.reduce.weight.dtype == torch.float64
+    assert branch.to("meta")[1].gate.reduce.weight.device.type == "meta"
+
+
+@KINDS
+def test_a_constant_gate_learns_one_weight_a_place_and_is_the_same_for_all_photos(
+    gate: RegionGate | ChannelGate,
+) -> None:
+    gate = copy.deepcopy(gate)
+    gate.hold()
+    out = gate(features(5, 36, 6, 6).float()).flatten(1)
+    assert torch.allclose(out, out[:1].expand_as(out), atol=1e-6)
+    out.sum().backward()
+    trained = {name for name, p in gate.named_parameters() if p.requires_grad}
+    assert trained == {"expand.bias"}
+    assert gate.expand.bias.grad is not None
+    assert gate.expand.bias.grad.shape == (36,)

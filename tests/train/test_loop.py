@@ -96,7 +96,7 @@ class Spy:
             TrainingModule.training_step,
             TrainingModule.validation_step,
         )
-        draw = training.draw_settings
+        draw = training.draw
 
         def spied_get(self: DecodedDataset, index: int) -> Any:
             if len(self) == TRAINED:
@@ -104,9 +104,9 @@ class Spy:
             return get(self, index)
 
         def spied_draw(*args: Any) -> Any:
-            settings = draw(*args)
-            drawn[:] = map(str, settings)
-            return settings
+            found = draw(*args)
+            drawn[:] = map(str, found.settings)
+            return found
 
         def log(**event: Any) -> None:
             with file.open("a") as f:
@@ -128,7 +128,7 @@ class Spy:
                 validate(self, batch, index)
 
         patch.setattr(DecodedDataset, "__getitem__", spied_get)
-        patch.setattr(training, "draw_settings", spied_draw)
+        patch.setattr(training, "draw", spied_draw)
         patch.setattr(TrainingModule, "training_step", spied_step)
         patch.setattr(TrainingModule, "validation_step", spied_validation)
 
@@ -258,9 +258,8 @@ def test_the_checkpoint_is_the_best_epoch(
     weights = checkpoint(folder / "best.ckpt")["state_dict"]
     for key, value in model.state_dict().items():
         expected = weights[f"model.{key}"]
-        assert torch.equal(
-            value, expected.half().float() if value.is_floating_point() else expected
-        )
+        half = value.is_floating_point() and ".gate.reduce." not in key
+        assert torch.equal(value, expected.half().float() if half else expected)
     held = load_benchmark("folder", data, "val", val_fraction=HELD / EACH)
     with torch.no_grad():
         x = torch.cat([model.preprocess(held.photo(i)) for i in range(len(held))])
@@ -438,7 +437,7 @@ def test_the_papers_optimizer() -> None:
         optimizer.step()
         schedule.step()
     for epoch in (0, 39, 40, 79, 80, 120, 199):
-        assert rates[epoch] == pytest.approx([0.0015 * 0.1 ** (epoch // 40)] * 2)
+        assert rates[epoch] == pytest.approx([0.0015 * 0.1 ** (epoch // 40)] * 3)
     for group in optimizer.param_groups:
         assert (group["momentum"], group["weight_decay"]) == (0.9, 5e-4)
     trained = [p for g in optimizer.param_groups for p in g["params"]]
@@ -452,7 +451,26 @@ def test_the_optimizer_has_nothing_that_is_frozen(recipe: Recipe) -> None:
     body = module.model.backbone.body
     kept = [p for n, p in body.named_parameters() if not n.startswith(recipe.freeze)]
     assert [id(p) for p in groups[0]["params"]] == [id(p) for p in kept]
-    assert groups[1]["lr"] == 2 * groups[0]["lr"]
+    assert groups[1]["lr"] == groups[2]["lr"] == 2 * groups[0]["lr"]
+    gates = [p for n, p in module.model.named_parameters() if ".gate." in n]
+    assert {id(p) for p in groups[2]["params"]} == {id(p) for p in gates}
+
+
+def test_adamw_and_a_rate_of_the_gates_own(recipe: Recipe) -> None:
+    changes = {"optimizer": "adamw", "schedule": "step", "weight_decay": 0.02, "gate_lr": 3.0}
+    optimizer = TrainingModule(recipe.with_changes(**changes), 3).configure_optimizers()[
+        "optimizer"
+    ]
+    assert isinstance(optimizer, torch.optim.AdamW)
+    assert [g["lr"] for g in optimizer.param_groups] == pytest.approx([0.01, 0.02, 0.06])
+    assert {g["weight_decay"] for g in optimizer.param_groups} == {0.02}
+
+
+def test_constant_gates_train_their_biases_alone(recipe: Recipe) -> None:
+    module = TrainingModule(recipe.with_changes(gates="constant"), 3)
+    trained = {n for n, p in module.named_parameters() if p.requires_grad and ".gate." in n}
+    assert len(trained) == 12
+    assert all(n.endswith(".gate.expand.bias") for n in trained)
 
 
 def test_freezing_what_is_not_there_is_refused(recipe: Recipe) -> None:
@@ -488,3 +506,57 @@ def test_a_data_set_that_is_not_there_is_said_before_anything_is_written(
     with pytest.raises(lafe.data.DataError, match="is missing"):
         train(recipe, tmp_path / "nowhere", tmp_path / "runs", accelerator="cpu")
     assert not (tmp_path / "runs").exists()
+
+
+LIVE = {
+    "objective": "attentive", "gates": "standardised", "counterfactual_loss": 1.0,
+    "overlap_loss": 1.0, "correlation_loss": 1.0, "subtraction_loss": 0.5, "rivals": 2,
+    "switch_share": 0.3, "optimizer": "adamw", "average": 0.9, "clip": 5.0, "warmup": 0.2,
+    "head_bf16": True, "probe": True, "probe_gain": 0.3, "name": "live",
+}  # fmt: skip
+
+
+def test_a_run_under_our_objective_is_folded_when_it_is_written(
+    data: Path, recipe: Recipe, tmp_path: Path
+) -> None:
+    """The average of the weights is what is validated, kept, folded and saved."""
+    own = recipe.with_changes(**LIVE)
+    folder = train(own, data, tmp_path, accelerator="cpu")
+    model = lafe.load(folder)
+    assert not [k for k in model.state_dict() if "standard" in k]
+    trained = TrainingModule(own.with_changes(weights=None), 3)
+    state = checkpoint(folder / "best.ckpt")
+    trained.load_state_dict(state["state_dict"])
+    assert any(
+        not torch.equal(v, state["current_model_state"][k]) for k, v in state["state_dict"].items()
+    )
+    held = load_benchmark("folder", data, "val", val_fraction=HELD / EACH)
+    x = torch.cat([model.preprocess(held.photo(i)) for i in range(len(held))])
+    with torch.no_grad():
+        found, expected = model(x), trained.model.eval()(x)
+    assert (found - expected).abs().max() < 0.002 * (expected.max() - expected.min())
+    top1 = max(column(folder, "val/top1").values())
+    assert model.card.training["val_top1"] == pytest.approx(top1)
+    names = {"cls", "dis", "con", "alone", "counterfactual", "overlap", "correlation"}
+    for name in names | {"subtraction"}:
+        assert sorted(column(folder, f"train/{name}")) == [0, 1, 2]
+
+
+def test_a_cut_run_of_averages_ends_as_if_it_had_never_been_cut(
+    data: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = recipe.with_changes(**LIVE)
+    whole = train(own, data, tmp_path / "whole", accelerator="cpu")
+
+    def end(epoch: int, batch: int) -> None:
+        if (epoch, batch) == (1, 2):
+            raise InterruptedError
+
+    with monkeypatch.context() as patch:
+        Spy(tmp_path / "spy.jsonl", patch, end=end)
+        with pytest.raises(InterruptedError):
+            train(own, data, tmp_path / "cut", accelerator="cpu")
+    cut = train(own, data, tmp_path / "cut", accelerator="cpu")
+    one, two = (checkpoint(f / "last.ckpt") for f in (whole, cut))
+    for key, value in one["state_dict"].items():
+        assert torch.allclose(two["state_dict"][key], value, rtol=1e-4, atol=1e-5), key

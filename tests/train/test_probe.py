@@ -58,16 +58,16 @@ def test_the_classifier_starts_fitted_and_nothing_else_moves() -> None:
 
 @pytest.mark.parametrize("probe", [False, True])
 def test_a_probed_classifier_is_no_new_layer(probe: bool) -> None:
-    training = pytest.importorskip("lafe.training", reason="Training needs the extra 'train'.")
+    training = pytest.importorskip("lafe.train.loop", reason="Training needs the extra 'train'.")
     recipe = Recipe(
         "tiny", "folder", "test_resnet", 64, 64, epochs=1, lr=0.01, new_lr=5.0, weights=None,
         probe=probe,
     )  # fmt: skip
     module = training.TrainingModule(recipe, 3)
-    old, new = module.configure_optimizers()["optimizer"].param_groups
-    assert (old["lr"], new["lr"]) == (0.01, 0.05)
+    old, new, gates = module.configure_optimizers()["optimizer"].param_groups
+    assert (old["lr"], new["lr"], gates["lr"]) == (0.01, 0.05, 0.05)
     classifier = module.model.classifier.weight
     assert any(p is classifier for p in old["params"]) == probe
     assert any(p is classifier for p in new["params"]) != probe
     total = sum(p.numel() for p in module.parameters())
-    assert sum(p.numel() for group in (old, new) for p in group["params"]) == total
+    assert sum(p.numel() for group in (old, new, gates) for p in group["params"]) == total

@@ -44,7 +44,8 @@ def test_the_papers_recipes_are_the_paper_to_the_letter(data: str, backbone: str
         "jitter": 0, "erase": 0, "smoothing": 0, "momentum": 0.9, "weight_decay": 5e-4,
         "batch_size": 16, "lr": 0.0015, "new_lr": 1, "schedule": "step", "step_epochs": 40,
         "epochs": 200, "objective": "paper", "dis_loss": 1, "con_loss": 1, "region": True,
-        "fusion": True, "attention": True, "region_gate": "relu", "freeze": (),
+        "fusion": True, "attention": True, "region_gate": "relu", "gates": "plain", "freeze": (),
+        "optimizer": "sgd", "average": 0, "clip": 0, "gate_lr": 1,
         "head_bf16": False,
     }  # fmt: skip
     assert {field: getattr(recipe, field) for field in paper} == paper
@@ -55,7 +56,13 @@ def test_the_variants_are_the_rows_of_table_4() -> None:
     changes = {
         "lafe": {}, "no-region": {"region": False}, "no-fusion": {"fusion": False},
         "no-losses": {"dis_loss": 0, "con_loss": 0}, "no-con-loss": {"con_loss": 0},
-        "plain": {"attention": False}, "switched": {"objective": "switched"},
+        "plain": {"attention": False}, "constant-gates": {"gates": "constant"},
+        "switched": {"objective": "switched"},
+        "attentive": {
+            "objective": "attentive", "gates": "standardised", "con_loss": 0,
+            "counterfactual_loss": 1, "overlap_loss": 1, "correlation_loss": 1,
+            "subtraction_loss": 0.5, "rivals": 5,
+        },
     }  # fmt: skip
     assert set(VARIANTS) == set(changes)
     for name, fields in changes.items():
