@@ -12,7 +12,7 @@ from PIL import Image
 
 from lafe import LAFE, Switches
 from lafe.checkpoints.store import available, save
-from lafe.cli.main import _parser
+from lafe.cli.main import parser
 from lafe.train.recipe import recipe_from, shipped
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,7 +60,7 @@ def test_commands_are_ones_that_lafe_has(document: Path) -> None:
     commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("lafe ")]
     assert commands
     for command in commands:
-        args = _parser().parse_args(command)
+        args = parser().parse_args(command)
         recipe = getattr(args, "recipe", "birds")
         assert recipe.endswith(".yaml") or recipe in shipped()
 

@@ -12,8 +12,13 @@ from torch import Tensor, nn
 
 from lafe.branches import Switches
 from lafe.checkpoints.trained import Trained
+from lafe.errors import LafeError, needs
 
 TOLERANCE = 1e-3  # of logits, relative to their spread; float32 sums in another order give 1e-5
+
+
+class ExportError(LafeError):
+    """The file would not give the model's numbers."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +58,13 @@ def export(model: Trained, switches: Switches, file: str | Path) -> Export:
         file: where to write to.
 
     Raises:
-        ValueError: a package is missing, or ONNX Runtime does not agree with the model.
+        lafe.errors.MissingPackageError: the extra ``export`` is not installed.
+        ExportError: ONNX Runtime does not agree with the model.
     """
-    try:
+    with needs("export"):
         import onnx
         import onnxruntime
         import onnxscript  # noqa: F401  (torch's exporter needs it)
-    except ImportError as error:
-        raise ValueError(
-            f"The export needs more packages: pip install 'lafe[export]' ({error})."
-        ) from error
     file, size = Path(file), model.input_size
     photos = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
     program = torch.onnx.export(
@@ -93,7 +95,7 @@ def _difference(session: object, model: Trained, switches: Switches, photos: Ten
         expected = model(photos, switches).numpy()
     difference = float(np.abs(found - expected).max())
     if not difference <= TOLERANCE * max(1.0, float(np.ptp(expected))):
-        raise ValueError(
+        raise ExportError(
             f"ONNX Runtime's logits differ by {difference:.2g} from the model's: nothing was "
             "written.  Try other versions of torch and onnxruntime."
         )

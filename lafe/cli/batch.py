@@ -36,7 +36,7 @@ def jobs(paths: Sequence[str | Path], card: Card) -> list[Job]:
     for spaces) has that class as its label.
 
     Raises:
-        FileNotFoundError: a path that does not exist, or folders without a photo.
+        lafe.PhotoError: a path that does not exist, or folders without a photo.
     """
     labels = {_plain(name): i for i, name in enumerate(card.classes)}
     found: list[Job] = []
@@ -45,7 +45,7 @@ def jobs(paths: Sequence[str | Path], card: Card) -> list[Job]:
             found.append(Job(path))
             continue
         if not path.is_dir():
-            raise FileNotFoundError(f"There is no photo or folder {path}.")
+            raise PhotoError(f"There is no photo or folder {path}.")
         for folder, subfolders, files in os.walk(path):
             subfolders.sort()
             found += [
@@ -54,7 +54,7 @@ def jobs(paths: Sequence[str | Path], card: Card) -> list[Job]:
                 if name.lower().endswith(PHOTO_ENDINGS)
             ]
     if not found:
-        raise FileNotFoundError(
+        raise PhotoError(
             f"No photo ({', '.join(PHOTO_ENDINGS)}) is in {', '.join(map(str, paths))}."
         )
     return found

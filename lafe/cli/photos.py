@@ -1,166 +1,104 @@
-"""Commands that read photos: ``lafe predict`` and ``lafe ablate``."""
+"""Commands that look at photos: ``lafe predict``, ``ablate``, ``explain``."""
 
 from __future__ import annotations
 
 import argparse
-import csv
-import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TextIO
+from pathlib import Path
 
-from tqdm import tqdm
-
-from lafe.branches import BRANCHES, STAGES, Switches
-from lafe.checkpoints.store import load
-from lafe.cli import batch
-from lafe.explain.ablation import factorial
-from lafe.explain.prepare import Prepared
-
-Row = dict[str, Any]
+from lafe.branches import Switches
+from lafe.cli.arguments import CHECKPOINT, add_device, switches
 
 
-def predict(args: argparse.Namespace) -> int:
-    """One row a photo: the class under setting A and, if given, B."""
+def add(commands: argparse._SubParsersAction) -> None:
+    """The commands of this file."""
+    for command in (_predict, _explain, _ablate):
+        command(commands)
+
+
+def _photos(commands: argparse._SubParsersAction, name: str, about: str) -> argparse.ArgumentParser:
+    p = commands.add_parser(name, help=about)
+    p.add_argument("photos", nargs="+", help="photos, and folders of them")
+    p.add_argument("--checkpoint", required=True, help=CHECKPOINT)
+    add_device(p)
+    return p
+
+
+def _rows_to(command: argparse.ArgumentParser, *kinds: str) -> None:
+    """Where rows go, unless people read them."""
+    group = command.add_mutually_exclusive_group()
+    about = {"json": "JSON lines, to stdout or a file", "csv": "CSV, to stdout or a file"}
+    for kind in kinds:
+        group.add_argument(f"--{kind}", nargs="?", const="-", metavar="FILE", help=about[kind])
+
+
+def _predict(commands: argparse._SubParsersAction) -> None:
+    p = _photos(commands, "predict", "classify photos, under one setting of the switches or two")
+    p.add_argument(
+        "--switches",
+        type=switches,
+        default=Switches.all(),
+        help="setting A: all, none, a preset, or branches like r_dis345.c_dis5",
+    )
+    p.add_argument("--versus", type=switches, help="setting B, to compare with A")
+    _rows_to(p, "json", "csv")
+    p.set_defaults(run=_run_predict)
+
+
+def _run_predict(args: argparse.Namespace) -> int:
+    from lafe.cli.rows import predict
+
+    return predict(args)
+
+
+def _ablate(commands: argparse._SubParsersAction) -> None:
+    p = _photos(commands, "ablate", "what each branch is worth: exact Shapley values, and flips")
+    p.add_argument("--output", choices=("probability", "logit", "centred"), default="probability")
+    _rows_to(p, "json")
+    p.set_defaults(run=_run_ablate)
+
+
+def _run_ablate(args: argparse.Namespace) -> int:
+    from lafe.cli.rows import ablate
+
+    return ablate(args)
+
+
+def _explain(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("explain", help="figure, page, numbers and maps of one photo")
+    p.add_argument("photo", help="a JPEG, PNG or WebP")
+    p.add_argument("--checkpoint", required=True, help=CHECKPOINT)
+    p.add_argument(
+        "--switches",
+        type=switches,
+        nargs="+",
+        default=[Switches.all(), Switches.none()],
+        metavar="TEXT",
+        help="settings to compare (default: all none), written as in predict",
+    )
+    p.add_argument(
+        "--crop",
+        type=float,
+        nargs=4,
+        default=(0.0, 0.0, 1.0, 1.0),
+        metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"),
+        help="the part to look at, as fractions of the photo's sides",
+    )
+    p.add_argument("--out", type=Path, required=True, help="folder of the files")
+    add_device(p)
+    p.set_defaults(run=_run_explain)
+
+
+def _run_explain(args: argparse.Namespace) -> int:
+    from lafe.checkpoints.store import load
+    from lafe.data.photo import open_photo
+    from lafe.render.bundle import files
+    from lafe.render.comparison import Setting, compare
+
+    photo = open_photo(args.photo)
     model = load(args.checkpoint, args.device)
-    tally = batch.Tally()
-
-    def row(photo: Prepared, label: str | None) -> Row:
-        found = {"A": batch.prediction(photo, args.switches)}
-        if args.versus is not None:
-            found["B"] = batch.prediction(photo, args.versus)
-        tally.add(label, found["A"]["class"], found["B"]["class"] if "B" in found else None)
-        return {"true": label} | found
-
-    def line(row: Row) -> str:
-        text = " | ".join(_prediction_text(row[k]) for k in ("A", "B") if k in row)
-        return f"{row['photo']}: {text}"
-
-    status = _each(model, args, row, line)
-    for text in tally.lines(args.versus is not None):
-        print(text, file=sys.stderr if "-" in (args.json, args.csv) else sys.stdout)
-    return status
-
-
-def _prediction_text(p: Row) -> str:
-    doubt = "" if p["familiar"] else " (looks like nothing this model knows)"
-    return f"{p['class']} {100 * p['probability']:.1f} %{doubt}"
-
-
-def ablate(args: argparse.Namespace) -> int:
-    """One row a photo: Shapley values of the branches, and the smallest flips."""
-    model = load(args.checkpoint, args.device)
-    classes = model.card.classes
-
-    def row(photo: Prepared, label: str | None) -> Row:
-        table = factorial(photo)
-        target = int(table.predictions()[-1])
-        values = table.shapley(target, args.output).tolist()
-        return {
-            "true": label,
-            "class": classes[target],
-            "output": args.output,
-            "full": float(table.values(target, args.output)[Switches.all().index]),
-            "none": float(table.values(target, args.output)[Switches.none().index]),
-            "shapley": {
-                f"{branch}{stage}": values[i][j]
-                for i, stage in enumerate(STAGES)
-                for j, branch in enumerate(BRANCHES)
-            },
-            "flips": [
-                {
-                    "without": str(flip.off),
-                    "becomes": classes[flip.prediction],
-                    "probability": flip.probability,
-                }
-                for flip in table.flips()[:5]
-            ],
-        }
-
-    def line(row: Row) -> str:
-        most = sorted(row["shapley"].items(), key=lambda item: -abs(item[1]))[:3]
-        worth = ", ".join(f"{name} {value:+.3f}" for name, value in most)
-        flips = row["flips"]
-        flip = (
-            f"without {flips[0]['without']} it becomes {flips[0]['becomes']}"
-            if flips
-            else "no setting changes it"
-        )
-        return f"{row['photo']}: {row['class']} ({row['output']}): {worth}; {flip}"
-
-    return _each(model, args, row, line)
-
-
-def _each(
-    model: Any,
-    args: argparse.Namespace,
-    row: Callable[[Prepared, str | None], Row],
-    line: Callable[[Row], str],
-) -> int:
-    """Do every photo, write each row at once; 1 if any photo could not be read."""
-    todo = batch.jobs(args.photos, model.card)
-    failed = 0
-    with _writer(args, line) as write:
-        bar = tqdm(batch.prepared(model, todo), total=len(todo), unit="photo", disable=None)
-        for job, photo in bar:
-            if not isinstance(photo, Prepared):
-                failed += 1
-                tqdm.write(f"lafe: {job.path}: {photo}", file=sys.stderr)
-                continue
-            label = None if job.label is None else model.card.classes[job.label]
-            write({"photo": str(job.path), **row(photo, label)})
-    if failed:
-        print(f"lafe: {failed} of {len(todo)} photos could not be read.", file=sys.stderr)
-    return 1 if failed else 0
-
-
-@contextmanager
-def _writer(
-    args: argparse.Namespace, line: Callable[[Row], str]
-) -> Iterator[Callable[[Row], None]]:
-    """Where rows go: JSON lines, CSV, or sentences.  Each is flushed: a cut keeps what was done."""
-    name = args.json or getattr(args, "csv", None)
-    with (
-        open(name, "w", encoding="utf-8", newline="") if name not in (None, "-") else _stdout() as f
-    ):
-        if args.json:
-
-            def write(row: Row) -> None:
-                f.write(json.dumps(row, ensure_ascii=False) + "\n")
-                f.flush()
-
-        elif getattr(args, "csv", None):
-            table = csv.writer(f)
-            header: list[str] = []
-
-            def write(row: Row) -> None:
-                flat = _flat(row)
-                if not header:
-                    header.extend(flat)
-                    table.writerow(header)
-                table.writerow([flat.get(key) for key in header])
-                f.flush()
-
-        else:
-
-            def write(row: Row) -> None:
-                tqdm.write(line(row), file=f)
-
-        yield write
-
-
-@contextmanager
-def _stdout() -> Iterator[TextIO]:
-    yield sys.stdout
-
-
-def _flat(row: Row) -> Row:
-    """One level of columns; lists are left to JSON."""
-    flat: Row = {}
-    for key, value in row.items():
-        if isinstance(value, dict):
-            flat |= {f"{key}_{k}": v for k, v in value.items() if not isinstance(v, list)}
-        elif not isinstance(value, list):
-            flat[key] = value
-    return flat
+    found = compare(photo, [Setting(model, on) for on in args.switches], tuple(args.crop))
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name, data in files(found).items():
+        (args.out / name).write_bytes(data)
+    print(f"{len(found.panels)} settings of {args.photo}: {args.out / 'report.html'}")
+    return 0

@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from lafe.branches import EVERY_BRANCH, Switches
 from lafe.checkpoints.store import available, load, write_json
+from lafe.errors import needs
 from lafe.explain.ablation import factorial
 from lafe.explain.evidence import evidence
 from lafe.explain.prepare import prepare
@@ -200,13 +201,9 @@ def _grad_cam(model: LAFE, x: Tensor) -> Iterator[tuple[str, Side]]:
 
     Up to TorchCAM 0.4 its backward pass runs through the whole model, since 0.5 to those layers.
     """
-    try:
+    with needs("bench"):
         from torchcam import __version__
         from torchcam.methods import GradCAM
-    except ImportError as error:
-        raise ValueError(
-            f"The bench needs TorchCAM: pip install 'lafe[bench]' ({error})."
-        ) from error
     nodes = model.backbone.body.graph.nodes  # the stages themselves are no calls in torch.fx
     last = [node.target for node in nodes if node.op == "call_module"][-1]
     layers: list[Any] = [f"backbone.body.{last}"]

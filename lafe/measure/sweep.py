@@ -19,8 +19,10 @@ from lafe import __version__
 from lafe.branches import PRESETS
 from lafe.checkpoints.store import load, write_json
 from lafe.data import load_benchmark
+from lafe.errors import needs
 from lafe.measure.evaluation import accuracy, run
 from lafe.render.text import number
+from lafe.train.accelerator import accelerator
 from lafe.train.recipe import VARIANTS, Recipe, RecipeError
 
 ROWS = {
@@ -95,7 +97,8 @@ def sweep(
     Raises:
         RecipeError: no such variant; or a result file that another recipe wrote.
     """
-    from lafe.train.loop import train
+    with needs("train"):
+        from lafe.train.loop import train
 
     unknown = sorted(set(variants) - set(VARIANTS))
     if unknown:
@@ -108,8 +111,7 @@ def sweep(
     Path(results).mkdir(parents=True, exist_ok=True)
     for (variant, each), file in zip(todo, files, strict=True):
         if not file.is_file():
-            accelerator = {"cuda": "gpu"}.get(device, device)
-            folder = train(each, data, out, accelerator=accelerator)
+            folder = train(each, data, out, **accelerator(device))
             write_json(file, _measure(folder, each, variant, recipe.name, data, device))
         print(f"{each.name}: top-1 {json.loads(file.read_text())['test']['top1']:.3f}", flush=True)
     return files

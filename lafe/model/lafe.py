@@ -15,9 +15,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from lafe.branches import Switches
+from lafe.errors import LafeError
 from lafe.model.backbones import STRIDES, Backbone
 from lafe.model.fusion import Attribute
 from lafe.model.record import install_hooks
+
+
+class ModelError(LafeError):
+    """A model that cannot be built, or a photo of another size than its own."""
 
 
 class Final(nn.Module):
@@ -50,7 +55,7 @@ class LAFE(nn.Module):
     Shape: (B, 3, S, S) -> (B, K) logits.
 
     Raises:
-        ValueError: an input size that is no multiple of 32, or a photo of another size.
+        ModelError: an input size that is no multiple of 32, or a photo of another size.
         lafe.model.backbones.BackboneError: a backbone that does not fit.
 
     Example:
@@ -74,9 +79,9 @@ class LAFE(nn.Module):
     ) -> None:
         super().__init__()
         if input_size < 32 or input_size % 32:
-            raise ValueError(f"The input size must be a multiple of 32 px, not {input_size}.")
+            raise ModelError(f"The input size must be a multiple of 32 px, not {input_size}.")
         if region_gate not in ("relu", "sigmoid"):
-            raise ValueError(f"A region gate is 'relu' or 'sigmoid', not {region_gate!r}.")
+            raise ModelError(f"A region gate is 'relu' or 'sigmoid', not {region_gate!r}.")
         self.config: dict[str, Any] = {
             "backbone": backbone,
             "num_classes": num_classes,
@@ -110,9 +115,9 @@ class LAFE(nn.Module):
         return self.head(self.features(x), switches)
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """f_3, f_4, f_5 of photos (B, 3, S, S); ValueError for photos of another size."""
+        """f_3, f_4, f_5 of photos (B, 3, S, S); ModelError for photos of another size."""
         if x.shape[-2:] != (self.input_size, self.input_size):
-            raise ValueError(
+            raise ModelError(
                 f"This model reads photos of {self.input_size} x {self.input_size} px, not "
                 f"{x.shape[-2]} x {x.shape[-1]}: its region branches belong to one size."
             )

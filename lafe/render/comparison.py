@@ -18,6 +18,7 @@ from lafe.branches import ATTRIBUTES, PRESETS, Switches
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.trained import Trained
 from lafe.data.photo import Box, crop
+from lafe.errors import LafeError
 from lafe.explain.controls import Controls
 from lafe.explain.evidence import Evidence, evidence
 from lafe.explain.prepare import Fused, Prepared, prepare
@@ -31,6 +32,10 @@ MAPS = {"final": "Final F₅", "dis": "Discriminative D", "con": "Confusable C"}
 """The three maps of Figure 5, in its order."""
 
 _PICTURE_SIDE = 640  # px: 300 dpi at the width of a column of the figure
+
+
+class ComparisonError(LafeError):
+    """Too many settings for one figure, or none."""
 
 
 class Setting(NamedTuple):
@@ -192,11 +197,11 @@ def compare(photo: Image.Image, settings: Sequence[Setting], box: Box = WHOLE) -
         box: the part to look at: left, top, right, bottom as fractions.
 
     Raises:
-        ValueError: no setting, or more than eight.
+        ComparisonError: no setting, or more than eight.
         lafe.PhotoError: a box that is no part of the photo.
     """
     if not 1 <= len(settings) <= len(LETTERS):
-        raise ValueError(f"One to {len(LETTERS)} settings are compared, not {len(settings)}.")
+        raise ComparisonError(f"One to {len(LETTERS)} settings are compared, not {len(settings)}.")
     part = crop(photo, box)
     prepared: dict[int, Prepared] = {}
     panels = []

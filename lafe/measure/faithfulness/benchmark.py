@@ -20,6 +20,7 @@ from lafe.branches import Switches
 from lafe.checkpoints.store import REPORT, load, locate, measured, write_json
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset, load_benchmark
+from lafe.errors import LafeError
 from lafe.explain.attribution.methods import METHODS, attribute, available
 from lafe.explain.prepare import Prepared, prepare
 from lafe.measure.faithfulness import summary
@@ -37,6 +38,10 @@ DEFAULT = (
 
 FINENESS = {"integrated-gradients": 8, "gradient-shap": 8, "occlusion": 7, "superpixels": 36}
 """Steps of the slow methods: less than on the page, for hundreds of photos."""
+
+
+class FaithfulnessError(LafeError):
+    """Maps that cannot be measured, or figures that do not belong together."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,8 @@ def measure(
 
     Raises:
         lafe.CheckpointError, lafe.data.DataError: with what to do.
-        ValueError: methods that this model does not have; figures of other settings in ``runs``.
+        FaithfulnessError: methods that this model does not have, or figures of other settings in
+            ``runs``.
     """
     folder = locate(checkpoint)
     model = load(folder, device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -124,16 +130,18 @@ def measure(
 
 def _check(model: Trained, photos: int, methods: Sequence[str], test: PhotoDataset) -> None:
     if photos < 1:
-        raise ValueError(f"At least one photo is measured, not {photos}.")
+        raise FaithfulnessError(f"At least one photo is measured, not {photos}.")
     if not 1 <= len(methods) <= 10 or len(set(methods)) < len(methods):
-        raise ValueError("Choose one to ten different methods.")
+        raise FaithfulnessError("Choose one to ten different methods.")
     if unknown := [name for name in methods if name not in METHODS]:
-        raise ValueError(f"There is no method {unknown[0]!r}: choose among {', '.join(METHODS)}.")
+        raise FaithfulnessError(
+            f"There is no method {unknown[0]!r}: choose among {', '.join(METHODS)}."
+        )
     reasons = available(model)
     if missing := [name for name in methods if reasons[name]]:
-        raise ValueError(f"{METHODS[missing[0]].title} is left out: {reasons[missing[0]]}")
+        raise FaithfulnessError(f"{METHODS[missing[0]].title} is left out: {reasons[missing[0]]}")
     if test.boxes is None or test.parts is None or model.card.classes != test.classes:
-        raise ValueError(
+        raise FaithfulnessError(
             f"The model {model.card.name!r} does not know the birds of this data set: boxes and "
             "parts are there for CUB-200-2011 only."
         )
@@ -146,7 +154,7 @@ def _resume(file: Path, settings: Settings) -> list[dict[str, Any]]:
     if file.is_file():
         first, *lines = file.read_text(encoding="utf-8").split("\n")
         if first != head:
-            raise ValueError(
+            raise FaithfulnessError(
                 f"{file} holds figures of other settings: remove it, or give another --runs."
             )
         rows = [json.loads(line) for line in lines[:-1]]  # what follows the last newline was cut

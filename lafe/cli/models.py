@@ -1,0 +1,203 @@
+"""Commands that make models and measure them: ``lafe train``, ``evaluate``, ``sweep``, ..."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from lafe.cli.arguments import CHECKPOINT, DATA, add_device, count, whole
+from lafe.cli.device import trainer_devices
+from lafe.errors import needs
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true")
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """The commands of this file."""
+    for command in (_train, _evaluate, _faithfulness, _sweep, _recipes, _results):
+        command(commands)
+
+
+def _train(commands: argparse._SubParsersAction) -> None:
+    from lafe.train.recipe import VARIANTS
+
+    p = commands.add_parser("train", help="train a recipe, or go on where a run was cut")
+    p.add_argument("recipe", help="name of a shipped recipe, or the path of a YAML file")
+    p.add_argument("--data", required=True, help=DATA)
+    p.add_argument("--out", default="runs", help="folder of the runs (default: %(default)s)")
+    p.add_argument(
+        "--variant", choices=VARIANTS, default="lafe", help="a row of the paper's Table 4"
+    )
+    p.add_argument("--objective", choices=("paper", "switched"), help="instead of the recipe's")
+    p.add_argument("--weights", help="hub, package, none, or a file, instead of the recipe's")
+    p.add_argument("--epochs", type=int, help="instead of the recipe's")
+    p.add_argument("--seed", type=int, help="instead of the recipe's")
+    p.add_argument("--fresh", action="store_true", help="start over instead of resuming")
+    p.add_argument("--workers", type=whole, default=0, help="processes that augment photos")
+    add_device(p)
+    p.add_argument("--devices", type=count, help="how many on each node (default: 1)")
+    p.add_argument("--nodes", type=count, default=1, help="how many machines")
+    p.add_argument(
+        "--precision", choices=PRECISIONS, default="32-true", help="Lightning's (%(default)s)"
+    )
+    p.set_defaults(run=_run_train)
+
+
+def _run_train(args: argparse.Namespace) -> int:
+    from lafe.train.recipe import load_recipe
+
+    with needs("train"):
+        from lafe.train.loop import train
+    recipe = load_recipe(args.recipe).variant(args.variant)
+    names = ("objective", "weights", "epochs", "seed")
+    changes = {n: v for n in names if (v := getattr(args, n)) is not None}
+    if changes.get("weights") == "none":
+        changes["weights"] = None
+    folder = train(
+        recipe.with_changes(**changes),
+        args.data,
+        args.out,
+        fresh=args.fresh,
+        workers=args.workers,
+        **trainer_devices(args.device, args.devices),
+        num_nodes=args.nodes,
+        precision=args.precision,
+    )
+    print(f"The best epoch is in {folder}: lafe evaluate {folder} --data {args.data}")
+    return 0
+
+
+def _evaluate(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("evaluate", help="measure a checkpoint on the test split")
+    p.add_argument("checkpoint", help=CHECKPOINT)
+    p.add_argument("--data", required=True, help=DATA)
+    p.add_argument("--against", help="a plain backbone trained by the same recipe")
+    p.add_argument(
+        "--branches", action="store_true", help="also each branch off alone, and Shapley values"
+    )
+    p.add_argument(
+        "--foreign",
+        nargs="+",
+        choices=("cub", "cars", "aircraft"),
+        default=[],
+        help="data sets in the same folder whose photos the model should find unknown",
+    )
+    p.add_argument("--out", type=Path, help="folder of what is written (default: the checkpoint's)")
+    add_device(p)
+    p.set_defaults(run=_run_evaluate)
+
+
+def _run_evaluate(args: argparse.Namespace) -> int:
+    from lafe.measure.evaluation import evaluate
+
+    report = evaluate(
+        args.checkpoint,
+        args.data,
+        against=args.against,
+        branches=args.branches,
+        foreign=args.foreign,
+        device=args.device,
+        out=args.out,
+    )
+    print(f"{'setting':20} {'top-1':>7} {'top-5':>7} {'ECE':>7}   ({report['photos']} test photos)")
+    for name, row in report["presets"].items():
+        print(f"{name:20} {row['top1']:7.3f} {row['top5']:7.3f} {row['ece']:7.3f}")
+    if "against_plain" in report:
+        d = report["against_plain"]["difference"]
+        print(
+            f"full - trained plain backbone: {100 * d['mean']:+.1f} points "
+            f"(95 % interval {100 * d['low']:+.1f} to {100 * d['high']:+.1f})"
+        )
+    return 0
+
+
+def _sweep(commands: argparse._SubParsersAction) -> None:
+    from lafe.measure.sweep import ROWS
+
+    p = commands.add_parser("sweep", help="train and test the rows of Table 4; resumes")
+    p.add_argument("recipe", help="name of a shipped recipe, or the path of a YAML file")
+    p.add_argument("--data", required=True, help=DATA)
+    p.add_argument("--variants", nargs="+", choices=ROWS, default=list(ROWS), help="default: all")
+    p.add_argument("--seeds", nargs="+", type=int, default=[0], help="default: 0")
+    p.add_argument("--out", default="runs", help="folder of the runs (default: %(default)s)")
+    p.add_argument("--results", default="checkpoints/results", help="default: %(default)s")
+    add_device(p)
+    p.set_defaults(run=_run_sweep)
+
+
+def _run_sweep(args: argparse.Namespace) -> int:
+    from lafe.measure.sweep import sweep
+    from lafe.train.recipe import load_recipe
+
+    sweep(
+        load_recipe(args.recipe),
+        args.data,
+        variants=args.variants,
+        seeds=args.seeds,
+        out=args.out,
+        results=args.results,
+        device=args.device,
+    )
+    return 0
+
+
+def _faithfulness(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("faithfulness", help="measure what a bird model's maps are worth")
+    p.add_argument("checkpoint", help=CHECKPOINT)
+    p.add_argument("--data", required=True, help="folder of CUB-200-2011, or its parent")
+    p.add_argument("--photos", type=count, default=300, help="test photos (default: %(default)s)")
+    p.add_argument("--methods", nargs="+", metavar="METHOD", help="at most ten")
+    p.add_argument("--runs", default="runs", help="folder of the figures of each photo")
+    p.add_argument("--out", type=Path, help="folder of the summary (default: the checkpoint's)")
+    p.add_argument("--float32", action="store_true", help="curves in full precision: slower")
+    add_device(p)
+    p.set_defaults(run=_run_faithfulness)
+
+
+def _run_faithfulness(args: argparse.Namespace) -> int:
+    from lafe.measure.faithfulness.benchmark import DEFAULT, measure
+
+    report = measure(
+        args.checkpoint,
+        args.data,
+        photos=args.photos,
+        methods=args.methods or DEFAULT,
+        runs=args.runs,
+        out=args.out,
+        device=args.device,
+        bfloat16=not args.float32,
+    )
+    columns = ("deletion", "insertion", "pointing in box", "energy in box")
+    print(f"{'map':22}" + "".join(f"{c:>17}" for c in columns) + f"   ({report['photos']} photos)")
+    for name, found in report["maps"].items():
+        values = ("-" if found[c] is None else f"{found[c]['mean']:.3f}" for c in columns)
+        print(f"{name:22}" + "".join(f"{v:>17}" for v in values))
+    return 0
+
+
+def _recipes(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("recipes", help="list the recipes that come with the package")
+    p.set_defaults(run=_run_recipes)
+
+
+def _run_recipes(_: argparse.Namespace) -> int:
+    from lafe.train.recipe import load_recipe, shipped
+
+    for name in shipped():
+        recipe = load_recipe(name)
+        print(f"{name:22} {recipe.about}" + (f" {recipe.hours}" if recipe.hours else ""))
+    return 0
+
+
+def _results(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("results", help="write the tables of the docs from the reports")
+    p.add_argument("root", nargs="?", type=Path, default=Path(), help="the checkout (default: .)")
+    p.set_defaults(run=_run_results)
+
+
+def _run_results(args: argparse.Namespace) -> int:
+    from lafe.measure.tables import write
+
+    for file in write(args.root):
+        print(f"wrote {file}")
+    return 0
