@@ -19,7 +19,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def _train(commands: argparse._SubParsersAction) -> None:
-    from lafe.train.recipe import VARIANTS
+    from lafe.train.recipe import OBJECTIVES, VARIANTS
 
     p = commands.add_parser("train", help="train a recipe, or go on where a run was cut")
     p.add_argument("recipe", help="name of a shipped recipe, or the path of a YAML file")
@@ -28,7 +28,7 @@ def _train(commands: argparse._SubParsersAction) -> None:
     p.add_argument(
         "--variant", choices=VARIANTS, default="lafe", help="a row of the paper's Table 4"
     )
-    p.add_argument("--objective", choices=("paper", "switched"), help="instead of the recipe's")
+    p.add_argument("--objective", choices=OBJECTIVES, help="instead of the recipe's")
     p.add_argument("--weights", help="hub, package, none, or a file, instead of the recipe's")
     p.add_argument("--epochs", type=int, help="instead of the recipe's")
     p.add_argument("--seed", type=int, help="instead of the recipe's")
