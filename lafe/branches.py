@@ -123,8 +123,10 @@ class Switches:
 EVERY_BRANCH = tuple((stage, branch) for stage in STAGES for branch in BRANCHES)
 """The twelve (stage, branch) pairs, in the order of the bits of ``Switches.index``."""
 
+FULL = Switches.all()
+
 PRESETS: dict[str, Switches] = {
-    "full": Switches.all(),
+    "full": FULL,
     "no confusable": Switches.all().without("r_con", "c_con"),
     "no discriminative": Switches.all().without("r_dis", "c_dis"),
     "no region": Switches.all().without("r_dis", "r_con"),

@@ -154,7 +154,7 @@ async def memory_of(
         page = await context.new_page()
         await arrive(page, address, UPLOAD_TO, *seeds)
         for place, seed in enumerate(seeds, 1):
-            photo = prepare(model, model.preprocess(open_photo(drawing(seed))))
+            photo = prepare(model, open_photo(drawing(seed)))
             await page.get_by_role("button", name=re.compile(rf"^Photo {place}(, shown)?$")).click()
             said = "|".join(map(re.escape, sentences(photo, Switches.all())))
             await page.get_by_role("figure", name=re.compile(f"^({said})$")).first.wait_for()
@@ -196,7 +196,7 @@ async def soak(visitors: int, seconds: float, uploads: int) -> dict[str, Any]:
     photos = []
     for seed in range(visitors):
         model = models[seed % len(models)]
-        photos.append(prepare(model, model.preprocess(open_photo(drawing(seed)))))
+        photos.append(prepare(model, open_photo(drawing(seed))))
     with running_process() as (address, pid):
         async with async_playwright() as playwright:
             browser = await launch_async(playwright)

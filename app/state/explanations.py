@@ -126,10 +126,9 @@ def _explained(photo: Photo, asked: Asked, method: str) -> Attribution:
 def _explain(photo: Photo, asked: Asked, method: str, progress: Progress | None) -> Attribution:
     return attribute(
         _prepared(photo, asked),
-        None,
-        method,
-        asked.target,
-        asked.panel.switches,
+        method=method,
+        target=asked.target,
+        switches=asked.panel.switches,
         versus=asked.versus,
         progress=progress,
     )

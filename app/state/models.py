@@ -11,9 +11,8 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 import streamlit as st
 from PIL import Image
-from torch import Tensor
 
-from lafe.branches import ATTRIBUTES, Switches
+from lafe.branches import Switches
 from lafe.checkpoints import store
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.trained import Trained
@@ -31,7 +30,6 @@ from .session import Panel, Photo
 
 MAX_MODELS = 8
 MAX_PREPARED = 48
-MAX_ATTRIBUTES = 100  # half a MB each
 MAX_EVALUATED = 5000  # a few kB each
 KEEP_SECONDS = 1800
 LOOK_AGAIN_SECONDS = 10  # for checkpoints that were added
@@ -54,8 +52,6 @@ class Source(NamedTuple):
 
 
 Setting = tuple[int, Controls]  # of a panel, as a key
-
-_OF = {side: Switches.only(*branches) for side, branches in ATTRIBUTES.items()}
 
 
 def cards() -> dict[str, Card]:
@@ -200,27 +196,14 @@ def _model(source: Source) -> Trained:
 
 @st.cache_resource(max_entries=MAX_PREPARED, ttl=KEEP_SECONDS, show_spinner="Looking at the photo")
 def _prepared(digest: str, box: Box, source: Source, _model: Trained, _photo: Photo) -> Prepared:
-    return prepare(_model, _model.preprocess(crop(_photo.image, box)))
+    return prepare(_model, crop(_photo.image, box))
 
 
 @st.cache_resource(max_entries=MAX_EVALUATED, ttl=KEEP_SECONDS, show_spinner=False)
 def _evaluated(
     digest: str, box: Box, source: Source, setting: Setting, _prepared: Prepared
 ) -> Evaluated:
-    mask, controls = setting
-    D, C = (
-        _attribute(digest, box, source, side, (mask & _OF[side].index, controls), _prepared)
-        for side in ATTRIBUTES
-    )
-    return outcome.evaluated(_prepared.final(D, C))
-
-
-@st.cache_resource(max_entries=MAX_ATTRIBUTES, ttl=KEEP_SECONDS, show_spinner=False)
-def _attribute(
-    digest: str, box: Box, source: Source, side: str, setting: Setting, _prepared: Prepared
-) -> Tensor:
-    """A click changes one side of a setting; the other is here."""
-    return _prepared.attribute(side, Switches.from_index(setting[0]))
+    return outcome.evaluated(_prepared.fused(Switches.from_index(setting[0])))
 
 
 @st.cache_resource(max_entries=MAX_EVALUATED, ttl=KEEP_SECONDS, show_spinner=False)

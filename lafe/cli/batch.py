@@ -69,14 +69,13 @@ def _plain(name: str) -> str:
 
 def prepared(model: Trained, todo: Sequence[Job]) -> Iterator[tuple[Job, Prepared | PhotoError]]:
     """Each photo with its features, or with the reason why it cannot be read."""
-    device = model.classifier.weight.device
     for job in todo:
         try:
             photo = open_photo(job.path)
         except PhotoError as error:
             yield job, error
         else:
-            yield job, prepare(model, model.preprocess(photo).to(device))
+            yield job, prepare(model, photo)
 
 
 def prediction(photo: Prepared, switches: Switches, top: int = 5) -> dict[str, Any]:

@@ -8,7 +8,7 @@ not every pair.  Within a fusion (Eq. 4) only two steps are not linear: the sett
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 import pandas as pd
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lafe.branches import ATTRIBUTES, BRANCHES, EVERY_BRANCH, STAGES, Switches
 from lafe.explain.controls import Controls
-from lafe.explain.prepare import Prepared, prepare
+from lafe.explain.prepare import Prepared, prepare, refuse_training
 from lafe.model.fusion import Attribute, Fusion
 from lafe.model.lafe import LAFE
 
@@ -206,26 +206,17 @@ def _dividends(values: Tensor) -> tuple[Tensor, Tensor]:
 
 @torch.inference_mode(False)
 @torch.no_grad()
-def factorial(
-    model: LAFE | Prepared, x: Tensor | None = None, controls: Controls | None = None
-) -> Table:
+def factorial(photo: Prepared) -> Table:
     """The logits of all 4,096 settings of a photo.
 
-    Args:
-        model: with ``x`` (1, 3, S, S); or a prepared photo, without ``x``.
-        controls: what stands in for learned gates.
-
     Raises:
-        ValueError: what :func:`lafe.prepare` refuses.
+        LafeError: the model is in training mode by now.
 
     Example:
-        >>> table = factorial(model, x)
+        >>> table = factorial(lafe.prepare(model, picture))
         >>> table.shapley(target=7)  # what each branch is worth for class 7
     """
-    photo = prepare(model, x, controls)
-    # Max pooling is several times faster on channels last.
-    f3, f4, f5 = (f.contiguous(memory_format=torch.channels_last) for f in photo.features)
-    photo = replace(photo, features=(f3, f4, f5))
+    refuse_training(photo.model)
     weight = photo.model.classifier.weight.double()
     plain = photo.logits(Switches.none()).double()
     sides = {"dis": photo.model.discriminative, "con": photo.model.confusable}
@@ -243,10 +234,10 @@ def factorial(
     )
 
 
-def factorials(model: LAFE, batch: Tensor, controls: Controls | None = None) -> Iterator[Table]:
+def factorials(model: LAFE, batch: Tensor) -> Iterator[Table]:
     """The tables of a batch of photos (B, 3, S, S), one after the other."""
     for x in batch:
-        yield factorial(model, x[None], controls)
+        yield factorial(prepare(model, x[None]))
 
 
 def _keys(side: str) -> list[tuple[int, str]]:
@@ -278,7 +269,9 @@ def _pooled(photo: Prepared, attribute: Attribute | None) -> Tensor:
         settings: list[Tensor | None] = [None]
         for branch in ATTRIBUTES[attribute.name]:
             if (stage, branch) in photo.gates:
-                part = linear(photo.branch_map(stage, branch))
+                # Max pooling is several times faster on channels last.
+                m = photo.branch_map(stage, branch)
+                part = linear(m.contiguous(memory_format=torch.channels_last))
                 settings += [_add(s, part) for s in settings]
         return settings
 

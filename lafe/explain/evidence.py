@@ -14,11 +14,9 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from lafe.branches import ATTRIBUTES, Switches
-from lafe.explain.controls import Controls
-from lafe.explain.prepare import Prepared, prepare
+from lafe.branches import ATTRIBUTES, FULL, Switches
+from lafe.explain.prepare import Prepared, refuse_training
 from lafe.model.fusion import Attribute
-from lafe.model.lafe import LAFE
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,33 +64,31 @@ class BranchEvidence:
 @torch.inference_mode(False)
 @torch.no_grad()
 def evidence(
-    model: LAFE | Prepared,
-    x: Tensor | None = None,
-    target: int | None = None,
-    switches: Switches | None = None,
+    photo: Prepared,
     *,
+    target: int | None = None,
+    switches: Switches = FULL,
     versus: int | str | None = None,
-    controls: Controls | None = None,
 ) -> Evidence:
     """Exact maps of the evidence for a class, or for one class rather than another.
 
     Args:
-        model: with ``x`` (1, 3, S, S); or a prepared photo, without ``x``.
+        photo: as :func:`lafe.prepare` gives it.
         target: index of the class; the predicted one by default.
         switches: the setting; all on by default.
         versus: the class to subtract (why A and not B), or ``"mean"`` for the mean over all
             classes: what is common to all of them says nothing about one.
-        controls: what stands in for learned gates.
 
     Raises:
-        ValueError: no such class; and what :func:`lafe.prepare` refuses.
+        ValueError: no such class.
+        LafeError: the model is in training mode by now.
 
     Example:
-        >>> e = evidence(model, x, target=7)
+        >>> photo = lafe.prepare(model, picture)
+        >>> e = evidence(photo, target=7)
         >>> (e.backbone + e.dis + e.con).sum() + e.bias  # the logit of class 7
     """
-    photo = prepare(model, x, controls)
-    fused = photo.fused(Switches.all() if switches is None else switches)
+    fused = photo.fused(switches)
     direction = class_direction(fused.logits, target, versus)
     classifier = photo.model.classifier
     w = direction @ classifier.weight.float()  # (C_5,)
@@ -110,13 +106,11 @@ def evidence(
 
 
 def branch_evidence(
-    model: LAFE | Prepared,
-    x: Tensor | None = None,
-    target: int | None = None,
-    switches: Switches | None = None,
+    photo: Prepared,
     *,
+    target: int | None = None,
+    switches: Switches = FULL,
     versus: int | str | None = None,
-    controls: Controls | None = None,
     steps: int = 32,
 ) -> BranchEvidence:
     """What single branches add to a logit: integrated gradients over the maps of all that are on.
@@ -131,8 +125,7 @@ def branch_evidence(
     """
     from captum.attr import IntegratedGradients
 
-    photo = prepare(model, x, controls)
-    switches = Switches.all() if switches is None else switches
+    refuse_training(photo.model)
     keys = tuple(key for key in switches if key in photo.gates)
     with torch.inference_mode(False), torch.no_grad():
         logits, plain = photo.logits(switches), photo.logits(Switches.none())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from lafe.branches import ATTRIBUTES, EVERY_BRANCH, STAGES, Switches
@@ -14,7 +15,13 @@ from lafe.checkpoints.card import Card
 from lafe.checkpoints.trained import Trained
 from lafe.errors import LafeError
 from lafe.explain.controls import Controls
+from lafe.explain.memo import Memo
 from lafe.model.lafe import LAFE
+
+MAPS = 8
+"""How many maps ``D`` and ``C`` a photo keeps: two sides of four settings, 0.5 to 1.6 MB each."""
+LOGITS = 512
+"""Of how many settings it keeps the logits, 1 kB each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +39,15 @@ class Fused:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A photo's features and gates.  Evaluates settings without a pass through the backbone.
+    """A photo under a model: its features and gates.  No setting runs the backbone again.
 
-    Equal settings give equal bits, those of ``model(x, switches)``.  The tensors carry no gradient
-    and are no inference tensors, so that autograd may use them.  Safe to share between threads.
+    Equal settings give equal bits, those of ``model(x, switches)``, and each is computed once: the
+    last ``MAPS`` of the attributes and ``LOGITS`` logits are kept.  The tensors carry no gradient
+    and are no inference tensors, so that autograd may use them; they are shared, so change none.
+    Safe to share between threads.
 
     Attributes:
-        model: in eval mode.
+        model: in eval mode, where it must stay; its weights must stay too.
         x: the photo as the model reads it, (1, 3, S, S).
         features: f_3, f_4, f_5, (1, C_i, H_i, W_i) each.
         gates: the learned gate of every branch that the model has.
@@ -50,6 +59,8 @@ class Prepared:
     features: tuple[Tensor, Tensor, Tensor]
     gates: Mapping[tuple[int, str], Tensor]
     controls: Controls = Controls()  # noqa: RUF009  (immutable)
+    _maps: Memo = field(default_factory=lambda: Memo(MAPS), repr=False)
+    _logits: Memo = field(default_factory=lambda: Memo(LOGITS), repr=False)
 
     @property
     def card(self) -> Card:
@@ -59,7 +70,7 @@ class Prepared:
         return self.model.card
 
     def under(self, controls: Controls) -> Prepared:
-        """The same photo under other controls."""
+        """The same photo, with stand-ins for learned gates.  What is known is shared."""
         return replace(self, controls=controls)
 
     def feature(self, stage: int) -> Tensor:
@@ -87,13 +98,40 @@ class Prepared:
         zeros = torch.zeros_like(self.feature(stage))
         return zeros if dis is None else dis, zeros if con is None else con
 
-    @torch.inference_mode(False)
-    @torch.no_grad()
     def attribute(self, side: str, switches: Switches) -> Tensor:
         """``D`` (``"dis"``) or ``C`` (``"con"``), (1, C_5, H_5, W_5) (Eq. 1-7); zeros if off.
 
         It depends on the switches of its own side alone.
+
+        Raises:
+            LafeError: the model is in training mode by now.
         """
+        key = side, self._of(side, switches), self.controls
+        return self._maps.get(key, lambda: self._attribute(side, switches))
+
+    def fused(self, switches: Switches) -> Fused:
+        """``D``, ``C``, ``F_5`` and the logits of a setting; raises as :meth:`attribute`."""
+        D, C = (self.attribute(side, switches) for side in ATTRIBUTES)
+        F5 = self.features[-1] + D - C
+        return Fused(D, C, F5, self._kept_logits(switches, lambda: F5))
+
+    def logits(self, switches: Switches) -> Tensor:
+        """Logits (K,) of a setting; for its maps too, see :meth:`fused`; raises as it does."""
+        return self._kept_logits(switches, lambda: self.fused(switches).F5)
+
+    def _kept_logits(self, switches: Switches, F5: Callable[[], Tensor]) -> Tensor:
+        key = tuple(self._of(side, switches) for side in ATTRIBUTES), self.controls
+        return self._logits.get(key, lambda: self._classify(F5()))
+
+    def _of(self, side: str, switches: Switches) -> int:
+        """A side's part of a setting, as a mask of the branches that the model has."""
+        keys = [key for key in switches if key[1] in ATTRIBUTES[side] and key in self.gates]
+        return sum(1 << EVERY_BRANCH.index(key) for key in keys)
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def _attribute(self, side: str, switches: Switches) -> Tensor:
+        refuse_training(self.model)
         fuses = {"dis": self.model.discriminative, "con": self.model.confusable}[side]
         out = None
         if fuses is not None:
@@ -102,19 +140,9 @@ class Prepared:
 
     @torch.inference_mode(False)
     @torch.no_grad()
-    def final(self, D: Tensor, C: Tensor) -> Fused:
-        """What two attributes make of the photo's features (Eq. 3, 10)."""
-        F5 = self.features[-1] + D - C
-        return Fused(D, C, F5, self.model.classify(F5)[0])
-
-    def fused(self, switches: Switches) -> Fused:
-        """``D``, ``C``, ``F_5`` and the logits of a setting."""
-        D, C = (self.attribute(side, switches) for side in ATTRIBUTES)
-        return self.final(D, C)
-
-    def logits(self, switches: Switches) -> Tensor:
-        """Logits (K,) of a setting; for its maps too, see :meth:`fused`."""
-        return self.fused(switches).logits
+    def _classify(self, F5: Tensor) -> Tensor:
+        refuse_training(self.model)
+        return self.model.classify(F5)[0]
 
     def _sum(self, stage: int, side: str, switches: Switches) -> Tensor | None:
         on = [b for b in ATTRIBUTES[side] if switches[stage, b] and (stage, b) in self.gates]
@@ -126,32 +154,30 @@ class Prepared:
 # kept is an inference tensor, whatever the caller runs under.
 @torch.inference_mode(False)
 @torch.no_grad()
-def prepare(
-    model: LAFE | Prepared, x: Tensor | None = None, controls: Controls | None = None
-) -> Prepared:
-    """Compute a photo's features and gates, once.
+def prepare(model: LAFE, picture: Image.Image | Tensor) -> Prepared:
+    """Look at a photo, once.
 
     Args:
-        model: in eval mode; or a prepared photo, which is returned (without ``x``).
-        x: a photo, (1, 3, S, S), as ``model.preprocess`` gives it.
-        controls: what stands in for learned gates; nothing by default.
+        model: in eval mode.
+        picture: a picture, which a model that was loaded reads with its own ``preprocess``; or
+            what that gives, (1, 3, S, S).  It is moved to where the model is, in its precision.
 
     Raises:
-        ValueError: a model in training mode, no photo or more than one, a photo of another size.
+        LafeError: a model in training mode; a picture for a model that was not loaded.
+        ValueError: no photo or more than one, a photo of another size.
 
     Example:
-        >>> photo = prepare(model, x)
+        >>> photo = prepare(model, lafe.open_photo("photo.jpg"))
         >>> photo.logits(Switches.all().without("c_con"))
     """
-    if isinstance(model, Prepared):
-        if x is not None:
-            raise ValueError("This photo is prepared already: leave x out.")
-        return model if controls is None else model.under(controls)
-    if model.training:
-        raise ValueError("The model is in training mode: call model.eval() first.")
-    if x is None or x.ndim != 4 or len(x) != 1:
-        given = "nothing" if x is None else f"the shape {tuple(x.shape)}"
-        raise ValueError(f"One photo is prepared at a time, of shape (1, 3, S, S), not {given}.")
+    refuse_training(model)
+    x = (_read(model, picture) if isinstance(picture, Image.Image) else picture).to(
+        model.classifier.weight
+    )
+    if x.ndim != 4 or len(x) != 1:
+        raise ValueError(
+            f"One photo is prepared at a time, of shape (1, 3, S, S), not {tuple(x.shape)}."
+        )
     features = model.features(x)
     gates = {}
     for stage, branch in EVERY_BRANCH:
@@ -159,4 +185,18 @@ def prepare(
         module = side.branch(stage, branch[0]) if side is not None else None
         if module is not None:
             gates[stage, branch] = module.gate(features[STAGES.index(stage)])
-    return Prepared(model, x, features, MappingProxyType(gates), controls or Controls())
+    return Prepared(model, x, features, MappingProxyType(gates))
+
+
+def _read(model: LAFE, picture: Image.Image) -> Tensor:
+    if not isinstance(model, Trained):
+        raise LafeError(
+            "Only a model from lafe.load knows how to read a picture: give this one (1, 3, S, S)."
+        )
+    return model.preprocess(picture)
+
+
+def refuse_training(model: LAFE) -> None:
+    """Batch norms in training mode would answer with the photo's own statistics, and keep them."""
+    if any(module.training for module in model.modules()):
+        raise LafeError("The model is in training mode: call model.eval() first.")

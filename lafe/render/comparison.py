@@ -207,8 +207,7 @@ def compare(photo: Image.Image, settings: Sequence[Setting], box: Box = WHOLE) -
     panels = []
     for letter, (model, switches, controls) in zip(LETTERS, settings, strict=False):
         if id(model) not in prepared:
-            device = model.classifier.weight.device
-            prepared[id(model)] = prepare(model, model.preprocess(part).to(device))
+            prepared[id(model)] = prepare(model, part)
         learned = prepared[id(model)]
         here = learned.under(controls)
         panels.append(

@@ -19,6 +19,7 @@ from tiny import photos, tiny_model
 from lafe import BRANCHES, PRESETS, STAGES, Switches
 from lafe.checkpoints import store
 from lafe.explain.ablation import factorial
+from lafe.explain.prepare import prepare
 
 pytest.importorskip("playwright", reason="These tests need Playwright: pip install playwright.")
 from browser import NO_CHROMIUM, chromium, drawing, launch, running_app, upload
@@ -178,7 +179,7 @@ def test_a_third_panel(visitor: Visitor) -> None:
 
 def test_a_click_in_the_picture_of_all_settings_opens_that_setting(visitor: Visitor) -> None:
     setting = Switches.parse("r_dis45.c_dis5.r_con5.c_con34")
-    row = factorial(tiny_model(), photos(1)).to_frame().loc[setting.index]
+    row = factorial(prepare(tiny_model(), photos(1))).to_frame().loc[setting.index]
     visitor.arrives(1)
     visitor.sees(0, 1, ALL)
     visitor.goes_to("Ablation")

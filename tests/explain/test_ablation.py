@@ -35,11 +35,11 @@ def x() -> Tensor:
 
 @pytest.fixture(scope="module")
 def table(full: LAFE, x: Tensor) -> Table:
-    return lafe.factorial(full, x)
+    return lafe.factorial(lafe.prepare(full, x))
 
 
 def test_every_setting_is_that_of_a_forward_pass(model: LAFE, x: Tensor) -> None:
-    table = lafe.factorial(model, x)
+    table = lafe.factorial(lafe.prepare(model, x))
     count = 200 if len(table.dis_row.unique()) == 64 else 40  # variants have fewer that differ
     everything = table.all_logits()
     assert everything.shape == (4096, CLASSES)
@@ -67,7 +67,7 @@ def test_settings_differ(table: Table) -> None:
 def test_a_prepared_photo_and_controls(full: LAFE, x: Tensor) -> None:
     controls = Controls(Switches.only("r_con"), Switches.only("c_dis"), seed=5)
     photo = lafe.prepare(full, x)
-    table = lafe.factorial(photo, controls=controls)
+    table = lafe.factorial(photo.under(controls))
     assert table.controls == controls
     learned = lafe.factorial(photo)
     for s in some_settings(20):
@@ -81,13 +81,15 @@ def test_a_batch_is_done_photo_by_photo(full: LAFE) -> None:
     tables = list(lafe.factorials(full, batch))
     assert len(tables) == 3
     for one, x in zip(tables, batch, strict=True):
-        assert torch.equal(one.all_logits(), lafe.factorial(full, x[None]).all_logits())
+        assert torch.equal(
+            one.all_logits(), lafe.factorial(lafe.prepare(full, x[None])).all_logits()
+        )
 
 
 def test_bfloat16(full: LAFE, x: Tensor) -> None:
     """0.05 of the largest logit: the forward pass itself keeps eight bits."""
     half = tiny_model().bfloat16()
-    table = lafe.factorial(half, x.bfloat16())
+    table = lafe.factorial(lafe.prepare(half, x.bfloat16()))
     with torch.no_grad():
         for s in some_settings(20):
             logits = half(x.bfloat16(), s)[0].float()
@@ -208,10 +210,10 @@ def test_captum_agrees_on_four_groups(full: LAFE, x: Tensor, table: Table) -> No
 
 
 def test_branches_that_do_not_exist_are_worth_nothing(x: Tensor) -> None:
-    no_region = lafe.factorial(tiny_model(region=False), x).shapley(1)
+    no_region = lafe.factorial(lafe.prepare(tiny_model(region=False), x)).shapley(1)
     assert no_region[:, [0, 1]].abs().max() < 1e-12
     assert no_region[:, [2, 3]].abs().min() > 1e-6
-    no_fusion = lafe.factorial(tiny_model(fusion=False), x).shapley(1)
+    no_fusion = lafe.factorial(lafe.prepare(tiny_model(fusion=False), x)).shapley(1)
     assert no_fusion[:2].abs().max() < 1e-12
     assert no_fusion[2].abs().min() > 1e-6
 
@@ -219,7 +221,7 @@ def test_branches_that_do_not_exist_are_worth_nothing(x: Tensor) -> None:
 @pytest.mark.parametrize(("seed", "fewest"), [(0, 1), (2, 2)])
 def test_flips_by_trying(x: Tensor, seed: int, fewest: int) -> None:
     model = tiny_model(seed)
-    flips = lafe.factorial(model, x).flips()
+    flips = lafe.factorial(lafe.prepare(model, x)).flips()
     photo = lafe.prepare(model, x)
     was = int(photo.logits(Switches.all()).argmax())
     truth: dict[Switches, tuple[int, float]] = {}
@@ -242,7 +244,7 @@ def test_flips_by_trying(x: Tensor, seed: int, fewest: int) -> None:
 
 
 def test_no_flips(x: Tensor) -> None:
-    table = lafe.factorial(tiny_model(seed=5), x)
+    table = lafe.factorial(lafe.prepare(tiny_model(seed=5), x))
     assert len(table.predictions().unique()) == 1
     assert table.flips() == []
 

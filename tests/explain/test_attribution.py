@@ -45,7 +45,7 @@ def score(model: LAFE, x: Tensor, on: Switches = PARTLY) -> Tensor:
 
 
 def explain(photo: lafe.Prepared, method: str, **options: object) -> lafe.Attribution:
-    return attribute(photo, None, method, 1, PARTLY, versus=3, **options)  # type: ignore[arg-type]
+    return attribute(photo, method=method, target=1, switches=PARTLY, versus=3, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("on", [Switches.all(), PARTLY], ids=str)
@@ -57,13 +57,15 @@ def test_grad_cam_is_captums(model: LAFE, x: Tensor, photo: lafe.Prepared, on: S
     own = copy.deepcopy(model)  # Captum hooks it
     model = own
     for stage, truth in zip(STAGES, captums(own.backbone), strict=True):
-        found = attribute(photo, None, f"grad-cam-f{stage}", 1, on, versus=3)
+        found = attribute(photo, method=f"grad-cam-f{stage}", target=1, switches=on, versus=3)
         np.testing.assert_allclose(found.map, truth, rtol=1e-4, atol=1e-6)
         assert found.map.std() > 0
     for stage, branch in on:
         side = own.discriminative if branch.endswith("dis") else own.confusable
         (truth,) = captums(side.branch(stage, branch[0]))
-        found = attribute(photo, None, f"grad-cam-{branch}{stage}", 1, on, versus=3)
+        found = attribute(
+            photo, method=f"grad-cam-{branch}{stage}", target=1, switches=on, versus=3
+        )
         np.testing.assert_allclose(found.map, truth, rtol=1e-4, atol=1e-6)
 
 
@@ -77,8 +79,8 @@ def test_evidence_is_grad_cam_where_all_behind_is_linear(photo: lafe.Prepared) -
     none = {"target": 1, "switches": Switches.none(), "versus": 3}
     for name in ("evidence", "evidence-backbone"):
         np.testing.assert_allclose(
-            attribute(photo, None, "grad-cam-f5", **none).map,  # type: ignore[arg-type]
-            attribute(photo, None, name, **none).map,  # type: ignore[arg-type]
+            attribute(photo, method="grad-cam-f5", **none).map,  # type: ignore[arg-type]
+            attribute(photo, method=name, **none).map,  # type: ignore[arg-type]
             atol=1e-5,
         )
 
@@ -239,14 +241,20 @@ def test_what_is_available_works_and_the_rest_is_refused(variant: str, x: Tensor
         assert list(left_out) == list(METHODS)
         for name, reason in left_out.items():
             if reason is None:
-                found = attribute(photo, None, name, 0, on, steps=2 if METHODS[name].slow else None)
+                found = attribute(
+                    photo,
+                    method=name,
+                    target=0,
+                    switches=on,
+                    steps=2 if METHODS[name].slow else None,
+                )
                 assert found.map.dtype == np.float32
                 assert found.map.ndim == 2
                 assert np.isfinite(found.map).all()
                 assert found.signed or found.map.min() >= 0
             else:
                 with pytest.raises(AttributionError, match="left out"):
-                    attribute(photo, None, name, 0, on)
+                    attribute(photo, method=name, target=0, switches=on)
 
 
 def test_what_is_off_or_missing_is_left_out_with_the_reason() -> None:
@@ -271,30 +279,30 @@ def test_what_is_off_or_missing_is_left_out_with_the_reason() -> None:
 def test_stand_ins_are_obeyed_or_the_method_is_left_out(photo: lafe.Prepared) -> None:
     controls = Controls(shuffled=Switches.only("c_dis"))
     for name in ("evidence-dis", "D", "c_dis5"):
-        found = explain(photo, name, controls=controls)
+        found = explain(photo.under(controls), name)
         assert not np.array_equal(found.map, explain(photo, name).map)
     for name in ("grad-cam-f5", "occlusion"):
         with pytest.raises(AttributionError, match="stand-ins"):
-            explain(photo, name, controls=controls)
+            explain(photo.under(controls), name)
 
 
-def test_the_predicted_class_is_the_default(model: LAFE, x: Tensor) -> None:
+def test_the_predicted_class_is_the_default(photo: lafe.Prepared) -> None:
     with torch.no_grad():
-        best = int(model(x).argmax())
+        best = int(photo.model(photo.x).argmax())
     for name in ("evidence", "grad-cam-f4"):
-        found = attribute(model, x, name)
-        assert np.array_equal(found.map, attribute(model, x, name, best).map)
+        found = attribute(photo, method=name)
+        assert np.array_equal(found.map, attribute(photo, method=name, target=best).map)
 
 
-def test_bad_input_is_refused_in_a_sentence(model: LAFE, x: Tensor) -> None:
+def test_bad_input_is_refused_in_a_sentence(photo: lafe.Prepared) -> None:
     with pytest.raises(AttributionError, match="choose one of evidence"):
-        attribute(model, x, "lime")
+        attribute(photo, method="lime")
     with pytest.raises(ValueError, match="no class"):
-        attribute(model, x, "occlusion", 9)
+        attribute(photo, method="occlusion", target=9)
     with pytest.raises(ValueError, match="no baseline"):
-        attribute(model, x, "occlusion", against="black")
+        attribute(photo, method="occlusion", against="black")
     with pytest.raises(ValueError, match="one step"):
-        attribute(model, x, "occlusion", steps=0)
+        attribute(photo, method="occlusion", steps=0)
 
 
 def test_a_map_cannot_be_written_to(photo: lafe.Prepared) -> None:
@@ -375,10 +383,13 @@ def test_threads_that_draw_at_once_draw_as_if_alone(photo: lafe.Prepared) -> Non
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def test_any_grad_mode_of_the_caller_will_do(model: LAFE, x: Tensor) -> None:
-    truth = {n: attribute(model, x, n, 1, steps=2).map for n in ("grad-cam-f5", *SLOW, "evidence")}
+def test_any_grad_mode_of_the_caller_will_do(model: LAFE, photo: lafe.Prepared) -> None:
+    truth = {
+        n: attribute(photo, method=n, target=1, steps=2).map
+        for n in ("grad-cam-f5", *SLOW, "evidence")
+    }
     for mode in (torch.no_grad(), torch.inference_mode()):
         with mode:
             for name, expected in truth.items():
-                found = attribute(model, photos(1), name, 1, steps=2)
+                found = attribute(lafe.prepare(model, photos(1)), method=name, target=1, steps=2)
                 np.testing.assert_allclose(found.map, expected, atol=1e-6)

@@ -46,7 +46,7 @@ def test_a_position_has_the_gradient_times_its_features(full: LAFE, x: Tensor) -
     with lafe.record(full) as r:
         logit = full(x)[0, 2]
         (gradient,) = torch.autograd.grad(logit, r.F5)
-    e = lafe.evidence(full, x, target=2)
+    e = lafe.evidence(lafe.prepare(full, x), target=2)
     for found, features in ((e.backbone, r.features[-1]), (e.dis, r.D), (e.con, -r.C)):
         torch.testing.assert_close(found, (gradient * features).sum((0, 1)).detach())
         assert found.std() > 0
@@ -63,7 +63,7 @@ def test_one_class_rather_than_another(full: LAFE, x: Tensor) -> None:
 
 
 def test_one_class_rather_than_the_mean_of_all(full: LAFE, x: Tensor) -> None:
-    e = lafe.evidence(full, x, target=1, versus="mean")
+    e = lafe.evidence(lafe.prepare(full, x), target=1, versus="mean")
     with torch.no_grad():
         logits = full(x)[0]
     assert sum(e.steps.values()) == pytest.approx(float(logits[1] - logits.mean()), abs=1e-4)
@@ -73,26 +73,26 @@ def test_one_class_rather_than_the_mean_of_all(full: LAFE, x: Tensor) -> None:
 def test_the_predicted_class_is_the_default(full: LAFE, x: Tensor) -> None:
     s = Switches.only("c_con")
     with torch.no_grad():
-        assert lafe.evidence(full, x, switches=s).logit == float(full(x, s).max())
+        assert lafe.evidence(lafe.prepare(full, x), switches=s).logit == float(full(x, s).max())
 
 
 def test_controls_are_obeyed(full: LAFE, x: Tensor) -> None:
     controls = Controls(shuffled=Switches.only("c_dis"))
-    e = lafe.evidence(full, x, 1, controls=controls)
+    e = lafe.evidence(lafe.prepare(full, x).under(controls), target=1)
     photo = lafe.prepare(full, x).under(controls)
     assert e.logit == float(photo.logits(Switches.all())[1])
-    assert not torch.equal(e.dis, lafe.evidence(full, x, 1).dis)
+    assert not torch.equal(e.dis, lafe.evidence(lafe.prepare(full, x), target=1).dis)
 
 
 @pytest.mark.parametrize("wrong", [{"target": CLASSES}, {"target": -1}, {"target": 0, "versus": 9}])
 def test_an_unknown_class_is_refused(full: LAFE, x: Tensor, wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="no class"):
-        lafe.evidence(full, x, **wrong)
+        lafe.evidence(lafe.prepare(full, x), **wrong)
 
 
 def test_an_unknown_rival_is_refused(full: LAFE, x: Tensor) -> None:
     with pytest.raises(ValueError, match="'mean'"):
-        lafe.evidence(full, x, 0, versus="median")
+        lafe.evidence(lafe.prepare(full, x), target=0, versus="median")
 
 
 def integral(
@@ -142,7 +142,7 @@ def test_the_gap_is_what_is_missed_of_the_change(full: LAFE, x: Tensor) -> None:
         change = float((full(x) - full(x, Switches.none()))[0, 1])
     gaps = []
     for steps in (2, 64):
-        b = lafe.branch_evidence(full, x, target=1, steps=steps)
+        b = lafe.branch_evidence(lafe.prepare(full, x), target=1, steps=steps)
         assert b.change == pytest.approx(change, abs=1e-5)
         total = sum(float(m.sum()) for m in b.maps.values())
         assert total + b.constant + b.gap == pytest.approx(change, abs=1e-5)
@@ -166,5 +166,5 @@ def test_without_fusion_the_attribution_is_exact(x: Tensor) -> None:
 
 
 def test_a_model_without_branches_has_none_to_attribute(x: Tensor) -> None:
-    b = lafe.branch_evidence(tiny_model(attention=False), x, target=1)
+    b = lafe.branch_evidence(lafe.prepare(tiny_model(attention=False), x), target=1)
     assert (dict(b.maps), b.constant, b.change, b.gap) == ({}, 0, 0, 0)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
-from tiny import VARIANTS, photos, some_settings, tiny_model
+from PIL import Image
+from tiny import CLASSES, VARIANTS, photos, some_settings, tiny_model
 from torch import Tensor
 
 import lafe
 from lafe import LAFE, Controls, Switches
-from lafe.branches import EVERY_BRANCH
+from lafe.branches import EVERY_BRANCH, FULL
+from lafe.checkpoints.store import save
 
 
 @pytest.fixture(params=VARIANTS.values(), ids=VARIANTS.keys())
@@ -76,7 +80,7 @@ def test_autograd_may_use_what_was_prepared_under_inference_mode(full: LAFE, x: 
 
 def test_a_uniform_gate_is_the_mean(full: LAFE, x: Tensor) -> None:
     learned = lafe.prepare(full, x)
-    photo = lafe.prepare(learned, controls=Controls(uniform=Switches.only("r_dis", stages=(4,))))
+    photo = learned.under(Controls(uniform=Switches.only("r_dis", stages=(4,))))
     gate = learned.gate(4, "r_dis")
     assert gate.std() > 0
     assert photo.gate(4, "r_dis").shape == gate.shape
@@ -130,13 +134,68 @@ def test_controls_are_values() -> None:
 def test_what_cannot_be_prepared_is_said(full: LAFE, x: Tensor) -> None:
     with pytest.raises(ValueError, match=r"\(2, 3, 96, 96\)"):
         lafe.prepare(full, x.expand(2, -1, -1, -1))
-    with pytest.raises(ValueError, match="nothing"):
-        lafe.prepare(full)
     with pytest.raises(ValueError, match="96 x 96"):
         lafe.prepare(full, torch.zeros(1, 3, 32, 32))
-    with pytest.raises(ValueError, match="already"):
-        lafe.prepare(lafe.prepare(full, x), x)
+    with pytest.raises(lafe.LafeError, match=r"lafe\.load"):
+        lafe.prepare(full, Image.new("RGB", (9, 9)))
     with pytest.raises(ValueError, match="no branch"):
         lafe.prepare(full, x).gate(3, "r")
-    with pytest.raises(ValueError, match=r"model\.eval"):
-        lafe.prepare(full.train(), x)
+
+
+@pytest.mark.parametrize("part", ["", "confusable.fusions.5.bn", "backbone.body"])
+def test_a_model_in_training_mode_is_refused_before_a_batch_norm_moves(
+    full: LAFE, x: Tensor, part: str
+) -> None:
+    photo = lafe.prepare(full, x)
+    photo.fused(Switches.none())
+    photo.fused(Switches.all())
+    full.get_submodule(part).train()
+    before = {k: v.clone() for k, v in full.state_dict().items()}
+    for refused in (
+        lambda: lafe.prepare(full, x),
+        lambda: photo.logits(Switches.only("r_dis")),
+        lambda: photo.fused(Switches.only("r_con")),
+        lambda: lafe.factorial(photo),
+        lambda: lafe.evidence(photo, switches=Switches.only("c_con")),
+        lambda: lafe.branch_evidence(photo),
+        lambda: lafe.attribute(photo, method="grad-cam-f5"),
+    ):
+        with pytest.raises(lafe.LafeError, match=r"model\.eval"):
+            refused()
+    assert all(torch.equal(v, before[k]) for k, v in full.state_dict().items())
+
+
+def test_a_picture_is_read_as_the_checkpoint_says(tmp_path: Path) -> None:
+    model = lafe.load(save(tiny_model(), tmp_path / "tiny", [f"class {k}" for k in range(CLASSES)]))
+    picture = Image.effect_mandelbrot((120, 90), (-2, -1, 1, 1), 50).convert("RGB")
+    photo = lafe.prepare(model, picture)
+    assert torch.equal(photo.x, model.preprocess(picture))
+    assert lafe.prepare(model.double(), picture).logits(Switches.all()).dtype == torch.float64
+    assert lafe.prepare(model.to("meta"), picture).x.is_meta
+
+
+def test_a_setting_is_computed_once(full: LAFE, x: Tensor) -> None:
+    """A side again only where its own switches or gates are others."""
+    photo = lafe.prepare(full, x)
+    heads: list[str] = []
+    for name in ("discriminative.fusions.5", "confusable.fusions.5", "classifier"):
+        full.get_submodule(name).register_forward_hook(lambda *_, name=name: heads.append(name))
+    for _ in range(2):
+        photo.fused(Switches.all())
+        photo.logits(Switches.all())
+        lafe.evidence(photo.under(Controls()), target=0)
+    assert heads == ["discriminative.fusions.5", "confusable.fusions.5", "classifier"]
+    heads.clear()
+    photo.fused(Switches.all().without("r_con"))
+    assert heads == ["confusable.fusions.5", "classifier"]
+    heads.clear()
+    uniform = Controls(uniform=Switches.only("r_con"))
+    assert not torch.equal(photo.under(uniform).fused(Switches.all()).C, photo.fused(FULL).C)
+    assert "confusable.fusions.5" in heads
+
+
+def test_switches_of_branches_that_are_missing_make_no_setting(x: Tensor) -> None:
+    photo = lafe.prepare(tiny_model(region=False), x)
+    whole, part = photo.fused(FULL), photo.fused(FULL.without("r_dis", "r_con"))
+    assert whole.D is part.D
+    assert whole.logits is part.logits

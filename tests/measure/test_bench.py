@@ -72,6 +72,6 @@ def test_every_row_of_a_tiny_model(
 
 
 def test_peak_memory_is_what_the_table_takes_at_its_worst(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "factorial", lambda model, x: torch.ones(75_000_000).sum())
+    monkeypatch.setattr(bench, "factorial", lambda photo: torch.ones(75_000_000).sum())
     found = bench._peak_memory(tiny_model, torch.get_num_threads())
     assert found is None or found == pytest.approx(0.3, abs=0.05)

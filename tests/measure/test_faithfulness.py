@@ -17,7 +17,7 @@ from tiny import SIZE, photos, tiny_model
 from torch import Tensor
 
 import lafe
-from lafe import LAFE, Switches
+from lafe import LAFE, Switches, prepare
 from lafe.checkpoints.store import REPORT, load_card, save
 from lafe.data import load_benchmark
 from lafe.data.preprocess import Preprocess
@@ -309,9 +309,11 @@ def test_a_map_that_does_not_change_is_a_defect() -> None:
     edges = sanity(lambda model: x[0].mean(0).numpy(), model, copies)
     assert list(edges.similarity.values()) == pytest.approx([1] * 5)
     assert "every weight is random" in (edges.defect or "")
-    honest = sanity(lambda model: attribute(model, x, "evidence", 1).map, model, copies)
+    honest = sanity(
+        lambda model: attribute(prepare(model, x), method="evidence", target=1).map, model, copies
+    )
     assert honest.defect is None
-    D = sanity(lambda model: attribute(model, x, "D", 1).map, model, copies)
+    D = sanity(lambda model: attribute(prepare(model, x), method="D", target=1).map, model, copies)
     assert D.similarity["classifier"] == pytest.approx(1)  # it knows no class
     assert D.defect is None
 
@@ -491,7 +493,7 @@ def test_a_photos_figures_are_those_of_its_maps(checkpoint: Path, shared_data: P
     found = benchmark.Bench(model, settings).photo(test, stability=False)
     picture = test.photo(0)
     x = model.preprocess(picture)
-    heat = attribute(model, x, "D").map
+    heat = attribute(prepare(model, x), method="D").map
     score = probability(model, int(model(x).argmax()))
     curve = curves(score, x, {"D": heat})["D"]
     assert found["maps"]["D"]["deletion"] == pytest.approx(curve.deletion_area, abs=1e-6)

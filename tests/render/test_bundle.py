@@ -332,7 +332,7 @@ def test_controls_stand_in_for_the_gates_of_their_panel(model: LAFE, photo_file:
     )
     on = Switches.all().without("r_dis", stages=(3,))
     learned, controlled = compare(photo, [Setting(model, on), Setting(model, on, controls)]).panels
-    expected = lafe.prepare(model, model.preprocess(photo), controls).logits(on)
+    expected = lafe.prepare(model, photo).under(controls).logits(on)
     assert torch.equal(controlled.fused.logits, expected)
     assert not torch.equal(learned.fused.logits, expected)
     said = {"uniform": "r_dis45", "shuffled": "c_con345", "seed": 3}

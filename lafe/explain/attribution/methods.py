@@ -21,13 +21,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lafe.branches import ATTRIBUTES, EVERY_BRANCH, STAGES, Switches
+from lafe.branches import ATTRIBUTES, EVERY_BRANCH, FULL, STAGES, Switches
 from lafe.errors import LafeError
 from lafe.explain.attribution.baselines import BASELINES, baseline
 from lafe.explain.attribution.superpixels import superpixels
 from lafe.explain.controls import Controls
 from lafe.explain.evidence import class_direction, evidence
-from lafe.explain.prepare import Prepared, prepare
+from lafe.explain.prepare import Prepared, refuse_training
 from lafe.model.lafe import LAFE
 from lafe.model.record import Record, record
 from lafe.render.overlay import Map, map_of
@@ -118,25 +118,23 @@ class Attribution:
 
 
 def available(
-    model: LAFE, switches: Switches | None = None, controls: Controls | None = None
+    model: LAFE, switches: Switches = FULL, controls: Controls | None = None
 ) -> dict[str, str | None]:
     """Every method's name, with None or the reason why it is left out."""
-    on = Switches.all() if switches is None else switches
-    return {name: _reason(model, METHODS[name], on, controls or Controls()) for name in METHODS}
+    controls = controls or Controls()
+    return {name: _reason(model, METHODS[name], switches, controls) for name in METHODS}
 
 
 # Inference mode is switched off first, then gradients are switched on: see lafe.prepare.
 @torch.inference_mode(False)
 @torch.enable_grad()
 def attribute(
-    model: LAFE | Prepared,
-    x: Tensor | None = None,
+    photo: Prepared,
+    *,
     method: str = "evidence",
     target: int | None = None,
-    switches: Switches | None = None,
-    *,
+    switches: Switches = FULL,
     versus: int | str | None = None,
-    controls: Controls | None = None,
     against: str = "mean",
     steps: int | None = None,
     seed: int = 0,
@@ -145,13 +143,13 @@ def attribute(
     """Explain the logit of a class, or that of one class less another's.
 
     Args:
-        model: with ``x`` (1, 3, S, S); or a prepared photo, without ``x``.
+        photo: as :func:`lafe.prepare` gives it; with stand-ins for gates (:meth:`Prepared.under`),
+            for evidence and maps only.
         method: a name in ``METHODS``.  Grad-CAM is signed (no ReLU).  That of ``F5``, ``D`` and
             ``C`` is not listed: it is the evidence, exactly, since all behind them is linear.
         target: index of the class; the predicted one by default.
         switches: the setting; all on by default.
         versus: the class to subtract, or ``"mean"``: see :func:`lafe.evidence`.
-        controls: what stands in for learned gates; for evidence and maps only.
         against: what takes the photo's place in methods on pixels, one of
             ``lafe.explain.attribution.baselines.BASELINES``.  Gradient SHAP draws from all of them.
         steps: how fine, see :class:`Method`; its default if None.
@@ -160,15 +158,15 @@ def attribute(
 
     Raises:
         AttributionError: a method that is unknown, or left out here (:func:`available`).
-        ValueError: no such class, baseline or number of steps; and what :func:`lafe.prepare`
-            refuses.
+        ValueError: no such class, baseline or number of steps.
+        LafeError: the model is in training mode by now.
 
     Sources: Selvaraju et al., ICCV 2017 (Grad-CAM, Guided Grad-CAM); Sundararajan et al., ICML 2017
     (Integrated Gradients); Lundberg & Lee, NeurIPS 2017 (Gradient SHAP); Zeiler & Fergus, ECCV 2014
     (Occlusion); Captum's implementations of them.
 
     Example:
-        >>> photo = lafe.prepare(model, x)
+        >>> photo = lafe.prepare(model, picture)
         >>> attribute(photo, method="grad-cam-f5", target=7, versus=3).map
     """
     if method not in METHODS:
@@ -177,18 +175,18 @@ def attribute(
         )
     if steps is not None and steps < 1:
         raise ValueError(f"A method takes one step or more, not {steps}.")
-    photo = prepare(model, x, controls)
-    on = Switches.all() if switches is None else switches
+    refuse_training(photo.model)
     chosen = METHODS[method]
-    reason = _reason(photo.model, chosen, on, photo.controls)
+    reason = _reason(photo.model, chosen, switches, photo.controls)
     if reason:
         raise AttributionError(f"{chosen.title} is left out: {reason}")
 
     if chosen.family == "evidence":
-        return _evidence(photo, method, target, on, versus)
+        return _evidence(photo, method, target, switches, versus)
     if chosen.family == "map":
-        return Attribution(method, _fixed(_features(photo, method, on)), chosen.signed)
-    score = _Score(photo.model, class_direction(photo.logits(on), target, versus), on)
+        return Attribution(method, _fixed(_features(photo, method, switches)), chosen.signed)
+    direction = class_direction(photo.logits(switches), target, versus)
+    score = _Score(photo.model, direction, switches)
     if chosen.family == "grad-cam":
         return Attribution(method, _fixed(_grad_cam(score, photo.x, method)), True)
     work = _Work(score, photo.x.clone(), steps or chosen.steps or 1, against, seed, progress)

@@ -175,8 +175,8 @@ class Bench:
         """All figures of the one photo of ``photo``; its class is the predicted one."""
         began = time.perf_counter()
         picture = photo.photo(0)
-        x = self.model.preprocess(picture).to(self.model.classifier.weight.device)
-        prepared = prepare(self.model, x)
+        prepared = prepare(self.model, picture)
+        x = prepared.x
         target = int(prepared.logits(Switches.all()).argmax())
         heats = {name: self._explain(prepared, name, target) for name in self.settings.methods}
         heats |= self._controls(prepared, photo.paths[0].name)
@@ -209,7 +209,11 @@ class Bench:
 
     def _explain(self, photo: Prepared, method: str, target: int) -> Map:
         return attribute(
-            photo, None, method, target, steps=FINENESS.get(method), seed=self.settings.seed
+            photo,
+            method=method,
+            target=target,
+            steps=FINENESS.get(method),
+            seed=self.settings.seed,
         ).map
 
     def _controls(self, photo: Prepared, name: str) -> dict[str, Map]:

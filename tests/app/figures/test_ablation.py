@@ -12,6 +12,7 @@ from app.figures import ablation as figures
 from app.figures import worth
 from lafe.branches import BRANCHES, STAGES, Switches
 from lafe.explain.ablation import Table, factorial
+from lafe.explain.prepare import prepare
 from lafe.render.text import percent
 
 
@@ -28,7 +29,9 @@ def model() -> lafe.LAFE:
 
 @pytest.fixture(scope="module")
 def table(model: lafe.LAFE) -> Table:
-    return factorial(model, torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)))
+    return factorial(
+        prepare(model, torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)))
+    )
 
 
 @pytest.mark.parametrize("output", list(worth.UNITS))

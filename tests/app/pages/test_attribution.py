@@ -9,7 +9,7 @@ from visiting import app, goes_to, picture, upload
 from app.state import explanations, models, session
 from app.state.explanations import Asked
 from app.state.session import Panel, Photo
-from lafe import Switches, open_photo
+from lafe import Switches, open_photo, prepare
 from lafe.explain.attribution.methods import METHODS, attribute
 from lafe.measure.faithfulness.curves import curves, probability, random_map
 
@@ -50,11 +50,12 @@ def test_maps_of_both_panels_and_what_is_missing_is_computed_when_asked() -> Non
     assert "missing" not in " ".join(b.label for b in at.button)
 
     model = models.model("birds")
-    x = model.preprocess(open_photo(DATA))
+    photo = prepare(model, open_photo(DATA))
+    x = photo.x
     for table, on in zip(at.table, (Switches.all(), Switches.none()), strict=True):
         target = int(model(x, Switches.all()).argmax())
         heats = {
-            METHODS[name].title: attribute(model, x, name, target, on).map
+            METHODS[name].title: attribute(photo, method=name, target=target, switches=on).map
             for name in ("evidence", "superpixels")
         }
         heats[explanations.RANDOM] = random_map(x.shape[-1] // 32)

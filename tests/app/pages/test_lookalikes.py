@@ -65,7 +65,7 @@ def test_why_this_class_and_not_the_next(folder: Path) -> None:
 
     box = next(box for box in at.selectbox if box.label == "rather than")
     box.set_value(third).run()
-    steps = evidence(model, x, first, versus=third).steps
+    steps = evidence(prepare(model, x), target=first, versus=third).steps
     (chart,) = at.get("plotly_chart")
     bars = [float(shown(trace)[0]) for trace in json.loads(chart.proto.spec)["data"]]
     assert bars == pytest.approx([*steps.values(), sum(steps.values())], abs=1e-4)
