@@ -6,6 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from lafe.render import palette
+
 from . import navigation
 from .state import address, session
 from .state.models import cards
@@ -25,7 +27,7 @@ def main() -> None:
         initial_sidebar_state=330,
     )
     st.logo((_ASSETS / "logo.svg").read_text(), size="large")
-    st.html(_ASSETS / "style.css")
+    st.html(f"<style>{palette.css()} {(_ASSETS / 'style.css').read_text()}</style>")
     page = st.navigation([navigation.to(name) for name in navigation.PAGES], position="top")
     _arrive()
     show_notices()

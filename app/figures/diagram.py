@@ -5,16 +5,15 @@ from __future__ import annotations
 from html import escape
 
 from lafe.branches import ATTRIBUTES, STAGES, Switches
+from lafe.render.labels import SIDES, kind
+from lafe.render.palette import BACKBONE, CON, CON_DARK, DIS, FAINT, GRID, INK, OFF, PAPER, SOFT
 
-DIS, CON, BACKBONE, INK, OFF = "#0072b2", "#d55e00", "#666666", "#1c252c", "#b8bfc5"
-_DARK = {DIS: DIS, CON: "#b84f00"}  # where it is behind or is small text: vermilion is too light
-_FAINT = "#5f6a73"  # text on white that is switched off
+_DARK = {DIS: DIS, CON: CON_DARK}
 
 _X = {3: 215, 4: 420, 5: 625}  # left edges of the stages
 _WIDTH = 150
 _MIDDLE = 210  # of the backbone's row
 _STRIDES = {3: 8, 4: 16, 5: 32}
-_CHIPS = {"r": "region", "c": "channel"}
 
 
 def diagram(switches: Switches) -> str:
@@ -40,10 +39,7 @@ def diagram(switches: Switches) -> str:
 
 
 _SIDES = {"dis": (DIS, 98, 30), "con": (CON, 322, 390)}  # colour, row of the boxes, row of the bus
-_WORDS = {
-    "dis": ("discriminative", "sets a class apart", "+ D"),
-    "con": ("confusable", "shared with look-alikes", "\N{MINUS SIGN} C"),
-}
+_HINTS = {"dis": "sets a class apart", "con": "shared with look-alikes"}
 
 
 def _text(x: float, y: float, text: str, colour: str = INK, size: int = 14, more: str = "") -> str:
@@ -85,7 +81,7 @@ def _box(
 def _backbone() -> str:
     y = _MIDDLE
     parts = [
-        _box(20, y - 38, 76, 76, INK, "#ffffff"),
+        _box(20, y - 38, 76, 76, INK, PAPER),
         f'<circle cx="44" cy="{y - 15}" r="6" fill="{OFF}"/>',
         f'<path d="M27 {y + 28} l20 -26 l14 17 l10 -11 l18 20 z" fill="{OFF}"/>',
         _text(58, y + 54, "photo", size=13),
@@ -94,7 +90,7 @@ def _backbone() -> str:
     ]
     for stage in STAGES:
         x = _X[stage]
-        parts.append(_box(x, y - 27, _WIDTH, 54, BACKBONE, "#ededed"))
+        parts.append(_box(x, y - 27, _WIDTH, 54, BACKBONE, GRID))
         parts.append(_text(x + _WIDTH / 2, y - 8, f"stage {stage}", size=15, more=_BOLD))
         parts.append(_text(x + _WIDTH / 2, y + 12, f"stride {_STRIDES[stage]}", BACKBONE, 12))
         parts.append(_arrow(x + _WIDTH, y, _X.get(stage + 1, 832), y, BACKBONE))
@@ -119,7 +115,7 @@ def _side(side: str, switches: Switches, on: dict[int, bool]) -> str:
         x, centre = _X[stage], _X[stage] + _WIDTH / 2
         live = on[stage]
         parts.append(_arrow(centre, _MIDDLE + 27 * up, centre, middle - 28 * up, colour, live))
-        parts.append(_box(x, middle - 28, _WIDTH, 56, colour if live else OFF, "#ffffff", live))
+        parts.append(_box(x, middle - 28, _WIDTH, 56, colour if live else OFF, PAPER, live))
         for place, branch in enumerate(ATTRIBUTES[side]):
             parts.append(_chip(x + 7 + 69 * place, middle, stage, branch, side, switches))
         if stage == STAGES[0]:
@@ -130,15 +126,16 @@ def _side(side: str, switches: Switches, on: dict[int, bool]) -> str:
         fused = live or reached
         parts.append(_arrow(centre, middle + 28 * up, centre, bus - 13 * up, colour, live))
         line = colour if fused else OFF
-        parts.append(_box(centre - 34, bus - 13, 68, 26, line, "#ffffff", fused))
-        parts.append(_text(centre, bus, "fuse", colour if fused else _FAINT, 13))
+        parts.append(_box(centre - 34, bus - 13, 68, 26, line, PAPER, fused))
+        parts.append(_text(centre, bus, "fuse", colour if fused else FAINT, 13))
         end = _X[5] + 41 if stage == 4 else 866
         parts.append(_line([(centre + 34, bus), (end, bus)], colour, fused))
         reached = fused
     parts.append(_arrow(866, bus, 866, _MIDDLE + 34 * up, colour, reached))
-    name, hint, result = _WORDS[side]
-    parts.append(_text(115, middle - 9, name, _DARK[colour], 16, _BOLD))
-    parts.append(_text(115, middle + 11, hint, "#4a555d", 12))
+    words = SIDES[side]
+    result = f"{words.sign} {words.letter}"
+    parts.append(_text(115, middle - 9, words.name.lower(), _DARK[colour], 16, _BOLD))
+    parts.append(_text(115, middle + 11, _HINTS[side], SOFT, 12))
     parts.append(
         _text(900, (bus + _MIDDLE) / 2 + 8 * up, result, colour if reached else OFF, 18, _BOLD)
     )
@@ -149,14 +146,14 @@ def _chip(
     left: float, middle: float, stage: int, branch: str, side: str, switches: Switches
 ) -> str:
     """A branch: filled where it is on.  A switch for whoever listens to clicks on it."""
-    on, name = switches[stage, branch], _CHIPS[branch[0]]
+    on, name = switches[stage, branch], kind(branch).lower()
     colour = _DARK[_SIDES[side][0]] if on else OFF
     return (
         f'<g data-switch="{branch}{stage}" tabindex="0" role="switch" '
         f'aria-checked="{str(on).lower()}" '
-        f'aria-label="{name} attention, {_WORDS[side][0]}, stage {stage}">'
-        + _box(left, middle - 13, 66, 26, colour, colour if on else "#ffffff", on)
-        + _text(left + 33, middle, name, "#ffffff" if on else _FAINT, 13)
+        f'aria-label="{name} attention, {SIDES[side].name.lower()}, stage {stage}">'
+        + _box(left, middle - 13, 66, 26, colour, colour if on else PAPER, on)
+        + _text(left + 33, middle, name, PAPER if on else FAINT, 13)
         + "</g>"
     )
 
@@ -165,11 +162,11 @@ def _head() -> str:
     y = _MIDDLE
     return "".join(
         [
-            f'<circle cx="866" cy="{y}" r="34" fill="#ffffff" stroke="{INK}" stroke-width="1.8"/>',
+            f'<circle cx="866" cy="{y}" r="34" fill="{PAPER}" stroke="{INK}" stroke-width="1.8"/>',
             _text(866, y - 2, _sub("F", 5), size=18),
             _arrow(900, y, 936, y, INK),
             _box(936, y - 27, 118, 54, INK, INK),
-            _text(995, y - 8, "pooled, linear", "#ffffff", 13),
-            _text(995, y + 10, "class scores", "#ffffff", 13),
+            _text(995, y - 8, "pooled, linear", PAPER, 13),
+            _text(995, y + 10, "class scores", PAPER, 13),
         ]
     )

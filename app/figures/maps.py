@@ -11,22 +11,18 @@ from PIL import Image
 from lafe.branches import ATTRIBUTES, STAGES, Switches
 from lafe.explain.evidence import Evidence
 from lafe.explain.prepare import Prepared
+from lafe.render import labels
 from lafe.render.overlay import RGB, Map, Range, map_of, overlay, value_range
 from lafe.render.text import number
 
 from ..state import models
 from ..state.session import AVERAGE, EVIDENCE_LAYERS, FUSED_LAYERS, Panel, Photo
 
-NAMES = {
-    "final": "Final F₅",
-    "dis": "Discriminative D",
-    "con": "Confusable C",
-    "evidence": "All evidence",
-    "evidence-backbone": "Evidence in f₅",
-    "evidence-dis": "Evidence in +D",
-    "evidence-con": "Evidence in \N{MINUS SIGN}C",
+_NAMES = labels.MAPS | {
+    layer: f"Evidence in {labels.SHORT_TERMS[part]}" if part else "All evidence"
+    for layer in EVIDENCE_LAYERS
+    for part in [layer.partition("-")[2]]
 }
-KINDS = {"r": "Region", "c": "Channel"}
 MEAN = "mean over its channels"
 
 
@@ -65,7 +61,7 @@ class Scale:
 
 def name(layer: str) -> str:
     """``r_dis5`` -> ``r_dis at stage 5``."""
-    return NAMES.get(layer) or f"{layer[:-1]} at stage {layer[-1]}"
+    return _NAMES.get(layer) or labels.branch(int(layer[-1]), layer[:-1])
 
 
 def layer(photo: Photo, checkpoint: str, panel: Panel, key: str, question: Question) -> Layer:
@@ -84,7 +80,7 @@ def stage_layers(prepared: Prepared, switches: Switches, stage: int) -> list[Lay
     layers = []
     for side, total in zip(ATTRIBUTES, prepared.stage_sums(stage, switches), strict=True):
         for branch in ATTRIBUTES[side]:
-            title = f"{KINDS[branch[0]]} {branch}"
+            title = f"{labels.kind(branch)} {branch}"
             layers.append(_branch(title, prepared, stage, branch, switches))
         on = any(switches[stage, branch] for branch in ATTRIBUTES[side])
         layers.append(_mean(f"Sum {side}", map_of(total), on))
@@ -95,7 +91,7 @@ def fused_layers(photo: Photo, checkpoint: str, panel: Panel) -> list[Layer]:
     """The backbone's features, D, C, and what they add up to."""
     f5 = models.prepared(photo, checkpoint).feature(STAGES[-1])
     fused = (_fused(photo, checkpoint, panel, key) for key in ("dis", "con", "final"))
-    return [_mean("Backbone f₅", map_of(f5)), *fused]
+    return [_mean(labels.TERMS["backbone"], map_of(f5)), *fused]
 
 
 def _fused(photo: Photo, checkpoint: str, panel: Panel, key: str) -> Layer:
@@ -142,9 +138,8 @@ def _evidence(photo: Photo, checkpoint: str, panel: Panel, key: str, question: Q
 
 def _sums(found: Evidence, total: float, whole: str) -> str:
     """A map's sum, and how it enters the whole."""
-    signs = {"bias": "bias", "backbone": "f₅", "dis": "+D", "con": "\N{MINUS SIGN}C"}
     terms = ", ".join(
-        f"{signs[step]} {number(value, '+.2f')}" for step, value in found.steps.items()
+        f"{labels.SHORT_TERMS[step]} {number(value, '+.2f')}" for step, value in found.steps.items()
     )
     return (
         f"Its places add up to {number(total, '+.2f')} of the {whole} "

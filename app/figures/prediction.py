@@ -1,4 +1,4 @@
-"""Plotly figures."""
+"""The likeliest classes of a setting, as bars."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from lafe.render.palette import ACCENT, GRID, INK, RIGHT, SECOND
 from lafe.render.text import percent
 
 from ..state.outcome import Outcome
+from .style import LAYOUT
 
-INK, QUIET, TRUTH, TRACK = "#1f3a4d", "#9fb0bc", "#00674f", "#eceff1"
-_TEXT = "#1c252c"
 _ROW = 43  # px
 _MAX_NAME = 34  # characters
 
@@ -33,7 +33,7 @@ def top_five(
             "width": 0.3,
             "x": [1] * len(rows) + values,
             "y": places * 2,
-            "marker": {"color": [TRACK] * len(rows) + _colours(names, truth)},
+            "marker": {"color": [GRID] * len(rows) + _colours(names, truth)},
         },
         {
             "x": [0] * len(rows) + [1] * len(rows),
@@ -50,20 +50,18 @@ def top_five(
                 "x": [against.probability(name) for name in names],
                 "y": places,
                 "mode": "markers",
-                "marker": {"symbol": "line-ns", "size": 8, "line": {"width": 2, "color": _TEXT}},
+                "marker": {"symbol": "line-ns", "size": 8, "line": {"width": 2, "color": INK}},
                 "cliponaxis": False,
             }
         )
     return go.Figure(
         data,
         {
+            **LAYOUT,
             "height": _ROW * len(rows),
             "margin": {"l": 2, "r": 2, "t": 0, "b": 0},
             "showlegend": False,
             "barmode": "overlay",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "font": {"family": '"Source Sans", sans-serif', "color": _TEXT, "size": 13},
             "xaxis": {"range": [0, 1], "visible": False, "fixedrange": True},
             "yaxis": {
                 "range": [len(rows) - 0.75, -0.75],
@@ -75,8 +73,8 @@ def top_five(
 
 
 def _colours(names: list[str], truth: str | None) -> list[str]:
-    first = [INK] + [QUIET] * (len(names) - 1)
-    return [TRUTH if name == truth else colour for name, colour in zip(names, first, strict=True)]
+    first = [ACCENT] + [SECOND] * (len(names) - 1)
+    return [RIGHT if name == truth else colour for name, colour in zip(names, first, strict=True)]
 
 
 def _labels(names: list[str], truth: str | None) -> list[str]:

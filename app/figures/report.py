@@ -8,11 +8,11 @@ from typing import Any
 import plotly.graph_objects as go
 
 from lafe.measure.sweep import Row
+from lafe.render import palette
+from lafe.render.palette import GRID, INK, SECOND
 from lafe.render.text import number
 
-from .ablation import INK, colour_of, styled
-
-QUIET, GRID = "#9fb0bc", "#eceff1"
+from .style import ZERO, styled
 
 
 def reliability(bins: Sequence[dict[str, Any]]) -> go.Figure:
@@ -20,7 +20,7 @@ def reliability(bins: Sequence[dict[str, Any]]) -> go.Figure:
     most = max((b["photos"] for b in bins), default=1)
     figure = go.Figure()
     figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"color": QUIET, "dash": "dot"}, hoverinfo="skip"
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": SECOND, "dash": "dot"}, hoverinfo="skip"
     )
     figure.add_scatter(
         x=[b["confidence"] for b in bins],
@@ -34,7 +34,7 @@ def reliability(bins: Sequence[dict[str, Any]]) -> go.Figure:
         customdata=[b["photos"] for b in bins],
         hovertemplate="%{customdata} photos<br>%{x:.0%} sure<br>%{y:.0%} right<extra></extra>",
     )  # fmt: skip
-    axis = {"range": [-0.02, 1.02], "tickformat": ".0%", "fixedrange": True, "gridcolor": GRID}
+    axis = {"range": [-0.02, 1.02], "tickformat": ".0%", "gridcolor": GRID}
     figure.update_xaxes(**axis, title="How sure (mean top probability)")
     figure.update_yaxes(**axis, title="How often right")
     figure.update_layout(showlegend=False)
@@ -49,7 +49,7 @@ def without_each(top1: dict[str, float], full: float) -> go.Figure:
             x=points,
             y=[f"{name[:-1]} {name[-1]}" for name in top1],
             orientation="h",
-            marker_color=[colour_of(name[:-1]) for name in top1],
+            marker_color=[palette.of_branch(name[:-1]) for name in top1],
             text=[number(p, "+.1f") for p in points],
             textposition="outside",
             cliponaxis=False,
@@ -57,11 +57,8 @@ def without_each(top1: dict[str, float], full: float) -> go.Figure:
         )
     )
     reach = max(map(abs, points), default=0) * 1.4 or 1
-    figure.update_xaxes(
-        range=[-reach, reach], zeroline=True, zerolinecolor=INK, gridcolor=GRID, fixedrange=True,
-        title="points of top-1",
-    )  # fmt: skip
-    figure.update_yaxes(autorange="reversed", fixedrange=True)
+    figure.update_xaxes(ZERO, range=[-reach, reach], title="points of top-1")
+    figure.update_yaxes(autorange="reversed")
     return styled(figure, 340)
 
 
@@ -73,7 +70,7 @@ def table_four(rows: Sequence[Row], names: dict[str, str]) -> go.Figure:
             x=[100 * v for v in row.top1],
             y=[names[row.variant]] * len(row.top1),
             mode="markers",
-            marker={"size": 9, "color": QUIET},
+            marker={"size": 9, "color": SECOND},
             hovertemplate="%{x:.1f} %<extra></extra>",
         )
     figure.add_scatter(
@@ -83,7 +80,7 @@ def table_four(rows: Sequence[Row], names: dict[str, str]) -> go.Figure:
         marker={"symbol": "line-ns", "size": 22, "line": {"width": 3, "color": INK}},
         hovertemplate="mean %{x:.1f} %<extra></extra>",
     )
-    figure.update_xaxes(title="top-1 on test photos, %", gridcolor=GRID, fixedrange=True)
-    figure.update_yaxes(autorange="reversed", fixedrange=True)
+    figure.update_xaxes(title="top-1 on test photos, %", gridcolor=GRID)
+    figure.update_yaxes(autorange="reversed")
     figure.update_layout(showlegend=False)
     return styled(figure, 90 + 34 * len(rows))

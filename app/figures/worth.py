@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lafe.branches import EVERY_BRANCH, Switches
 from lafe.explain.ablation import Flip, Table
+from lafe.render.labels import listed
 from lafe.render.text import number, percent
 
 UNITS = {
@@ -59,17 +60,6 @@ def strongest_pairs(table: Table, target: int, output: str, count: int = 5) -> l
     ]
     pairs = [p for p in pairs if abs(p.value) > 1e-6]
     return sorted(pairs, key=lambda p: -abs(p.value))[:count]
-
-
-def branch_name(stage: int, branch: str) -> str:
-    """A branch, for people."""
-    return f"{branch} at stage {stage}"
-
-
-def listed(switches: Switches) -> str:
-    """The branches of a setting, for people."""
-    names = [branch_name(*key) for key in switches]
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def flip_text(flip: Flip, classes: list[str]) -> str:

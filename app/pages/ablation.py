@@ -10,6 +10,7 @@ from streamlit.elements.lib.grid_container import GridContainer
 from lafe.branches import ATTRIBUTES, STAGES, Switches
 from lafe.explain.controls import Controls
 from lafe.explain.evidence import evidence
+from lafe.render import labels
 from lafe.render.text import percent
 
 from .. import navigation
@@ -131,7 +132,7 @@ def _pairs(table: worth.Table, target: int, output: str) -> None:
     st.subheader("Strongest interactions", anchor=False)
     unit = worth.UNITS[output][1]
     rows = [
-        f"<li>{escape(worth.branch_name(*p.first))} with {escape(worth.branch_name(*p.second))}: "
+        f"<li>{escape(labels.branch(*p.first))} with {escape(labels.branch(*p.second))}: "
         f"<b>{worth.written(p.value, unit)}</b> {unit}</li>"
         for p in worth.strongest_pairs(table, target, output)
     ]
@@ -189,10 +190,9 @@ def _fields() -> Switches:
     """The setting as two fields, for the keyboard."""
     chosen = Switches.none()
     for side, branches in ATTRIBUTES.items():
-        title = {"dis": "Discriminative", "con": "Confusable"}[side]
         keys = [(stage, branch) for branch in branches for stage in STAGES]
         on = st.pills(
-            f"{title} branches that are on",
+            f"{labels.SIDES[side].name} branches that are on",
             keys,
             selection_mode="multi",
             default=keys,

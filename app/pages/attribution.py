@@ -7,31 +7,25 @@ from functools import partial
 from html import escape
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
-from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from lafe.explain.attribution.baselines import BASELINES
 from lafe.explain.attribution.methods import METHODS
-from lafe.measure.faithfulness.curves import Curves
+from lafe.render.labels import LETTERS
 
 from ..figures import maps
-from ..figures.ablation import CON, DIS, styled
-from ..figures.maps import Layer, Scale
+from ..figures.curves import deletion_or_insertion, title
+from ..figures.tiles import legend, tile
 from ..state import explanations, models, session
 from ..state.explanations import RANDOM, Asked
-from ..state.session import LETTERS, Panel, Photo, Visit
-from ..widgets.components import data_url
-from ..widgets.parts import badge, chart, guarded, legend, plain, two_columns, upload_first
+from ..state.session import Panel, Photo, Visit
+from ..widgets.parts import badge, chart, guarded, plain, two_columns, upload_first
 from ..widgets.switchboard import setting_name
 
 FIRST = ("evidence-dis", "evidence-con", "grad-cam-f5")
 MOST = 6
 _TILE = 360  # px, longest side of a picture here
-_OTHERS = ("#1f3a4d", "#00674f", "#7a5195", "#8a6d00", "#000000")
-_CHANCE = "#7d8a94"
-_GRID = "display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:0.9rem 0.6rem"
 
 
 @guarded
@@ -137,28 +131,10 @@ def _maps(photo: Photo, asked: Asked, methods: Sequence[str], own: bool, opacity
     picture = models.seen(photo, asked.checkpoint).copy()
     picture.thumbnail((_TILE, _TILE))
     shared = None if own else maps.scale(layers)
-    tiles = "".join(_tile(picture, layer, shared, opacity) for layer in layers)
-    st.html(f'<div style="{_GRID}">{tiles}</div>')
+    tiles = "".join(tile(picture, layer, shared, opacity, noted=True) for layer in layers)
+    st.html(f'<div class="tiles">{tiles}</div>')
     if shared is not None:
-        st.html(f'<div style="max-width:16rem">{legend(shared)}</div>')
-
-
-def _tile(picture: Image.Image, layer: Layer, shared: Scale | None, opacity: float) -> str:
-    scale = shared or maps.scale([layer])
-    painted = maps.painted(picture, layer, scale, opacity)
-    if painted is None:
-        ratio = f"{picture.width} / {picture.height}"
-        note = escape(layer.note)
-        body = f'<div class="off" style="aspect-ratio:{ratio};padding:0.6rem">{note}</div>'
-    else:
-        body = (
-            f'<img alt="The photo under {layer.name}" style="width:100%;border-radius:4px" '
-            f'src="{data_url(Image.fromarray(painted), _TILE)}">'
-        )
-    below = ""
-    if painted is not None and scale is not None:
-        below = (legend(scale) if shared is None else "") + f"<small>{layer.note}</small>"
-    return f'<figure style="margin:0">{body}<figcaption>{layer.name}</figcaption>{below}</figure>'
+        st.html(f'<div class="below">{legend(shared)}</div>')
 
 
 def _curves(photo: Photo, asked: Asked, methods: Sequence[str], against: str, place: int) -> None:
@@ -173,51 +149,18 @@ def _curves(photo: Photo, asked: Asked, methods: Sequence[str], against: str, pl
     for kind in ("deletion", "insertion"):
         with sides.cell():
             st.markdown(f"**{kind.capitalize()}** of panel {LETTERS[place]}")
-            figure = _figure(found, kind)
             chart(
-                figure,
+                deletion_or_insertion(found, kind),
                 f"{kind.capitalize()}: the class's probability by the share of the photo, a curve "
                 "for each map; the areas stand in the table",
                 f"curves-{kind}-{place}",
             )
     areas = {
-        _title(name): {"Area, deletion": c.deletion_area, "Area, insertion": c.insertion_area}
+        title(name): {"Area, deletion": c.deletion_area, "Area, insertion": c.insertion_area}
         for name, c in found.items()
     }
     st.table(pd.DataFrame(areas).T.map("{:.3f}".format))
     st.caption("A map that names what matters has a small area of deletion, a large of insertion.")
-
-
-def _figure(found: dict[str, Curves], kind: str) -> go.Figure:
-    """The probability of the class over the share of pixels that have changed."""
-    figure = go.Figure()
-    for name, curve in found.items():
-        scores = getattr(curve, kind)
-        figure.add_scatter(
-            x=[step / (len(scores) - 1) for step in range(len(scores))],
-            y=scores,
-            name=_title(name),
-            line={"color": _colour(name), "dash": "dot" if name == RANDOM else "solid"},
-        )
-    figure.update_xaxes(range=[0, 1], tickformat=".0%", fixedrange=True)
-    figure.update_yaxes(range=[0, 1.02], tickformat=".0%", fixedrange=True)
-    figure.update_layout(legend={"orientation": "h", "y": -0.15})
-    return styled(figure, 320)
-
-
-def _title(name: str) -> str:
-    return METHODS[name].title if name in METHODS else name
-
-
-def _colour(name: str) -> str:
-    """Blue is discriminative and vermilion confusable, as everywhere; the same in all panels."""
-    if name == RANDOM:
-        return _CHANCE
-    if name == "D" or "dis" in name:
-        return DIS
-    if name == "C" or "con" in name:
-        return CON
-    return _OTHERS[list(METHODS).index(name) % len(_OTHERS)]
 
 
 def _work(jobs: Sequence[explanations.Job]) -> None:

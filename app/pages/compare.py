@@ -11,19 +11,22 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from lafe.branches import PRESETS, Switches
+from lafe.render.labels import LETTERS
+from lafe.render.pictures import jpeg_url
 from lafe.render.text import number, percent
 
 from ..figures import maps
 from ..figures.maps import Layer, Scale
 from ..figures.prediction import top_five
+from ..figures.tiles import legend
 from ..state import address, models, session
 from ..state.models import ModelError, cards, title
 from ..state.outcome import Change, Outcome, change, outcome
-from ..state.session import LETTERS, MAX_PANELS, Display, Panel, Photo
-from ..widgets.components import data_url, live_diagram
+from ..state.session import MAX_PANELS, Display, Panel, Photo
+from ..widgets.components import live_diagram
 from ..widgets.controls import controls_board
 from ..widgets.display import choices, question
-from ..widgets.parts import badge, chart, guarded, legend, plain
+from ..widgets.parts import badge, chart, guarded, plain
 from ..widgets.sidebar import camera, uploader
 from ..widgets.switchboard import preset_picker, set_switches, setting_name, switchboard
 from ..widgets.takeaway import takeaway
@@ -239,7 +242,7 @@ def _picture(picture: Image.Image, layer: Layer, scale: Scale | None, display: D
     off = painted is None
     # In the page itself: a picture in Streamlit's store is gone before a quick visitor has it.
     st.image(
-        data_url(picture if painted is None else Image.fromarray(painted), models.VIEW_SIDE),
+        jpeg_url(picture if painted is None else painted),
         width="stretch",
         alt=f"The photo{' alone' if off else ' under the map ' + layer.name}",
     )

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import streamlit as st
-from PIL import Image
 
 from lafe.branches import Switches
 from lafe.explain.evidence import Evidence, evidence
 from lafe.explain.neighbours import copies
+from lafe.render.pictures import jpeg_url
 from lafe.render.text import percent
 
 from ..figures import ablation as figures
 from ..figures import maps
+from ..figures.tiles import legend
 from ..state import gallery, models, session
 from ..state.session import Photo
-from ..widgets.components import data_url
-from ..widgets.parts import chart, guarded, legend, plain, two_columns, upload_first
+from ..widgets.parts import chart, guarded, plain, two_columns, upload_first
 
 
 @guarded
@@ -69,7 +69,7 @@ def _why(photo: Photo, checkpoint: str, found: Evidence, a: str, b: str) -> None
         painted = maps.painted(models.seen(photo, checkpoint), total, scale, 0.6)
         if painted is not None and scale is not None:
             st.image(
-                data_url(Image.fromarray(painted), models.VIEW_SIDE),
+                jpeg_url(painted),
                 width="stretch",
                 alt=f"Where the photo speaks for {a} against {b}",
             )
@@ -111,7 +111,7 @@ def _photos(photo: Photo, checkpoint: str, pair: dict[int, str]) -> None:
             tiles = st.columns(4, gap="small")
             for neighbour, tile in zip(near, tiles, strict=False):
                 tile.image(
-                    data_url(small[neighbour], gallery.SIDE),
+                    jpeg_url(small[neighbour], gallery.SIDE),
                     caption=f"{neighbour.cosine:.2f}",
                     width="stretch",
                 )

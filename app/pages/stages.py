@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import streamlit as st
-from PIL import Image
 
 from lafe.branches import STAGES
+from lafe.render.labels import LETTERS, SIDES
 
 from ..figures import maps
-from ..figures.maps import Layer, Scale
+from ..figures.tiles import legend, tile
 from ..state import address, models, session
 from ..state.models import cards, title
-from ..state.session import LETTERS, Photo
-from ..widgets.components import data_url
-from ..widgets.parts import guarded, legend, plain, upload_first
-from ..widgets.switchboard import SIDES, setting_name
+from ..state.session import Photo
+from ..widgets.parts import guarded, plain, upload_first
+from ..widgets.switchboard import setting_name
 
 _TILE = 320  # px, longest side of a picture here
 
@@ -61,15 +60,16 @@ def _stages(photo: Photo) -> None:
     opacity = visit.display.opacity
 
     rows = ['<div class="fit"><div class="stages"><div class="corner"></div>']
-    for side, (heading, sign, _) in SIDES.items():
-        rows.append(f'<div class="side {side} wide"><b>{sign}</b> {heading}</div>')
+    for side, words in SIDES.items():
+        heading = f"<b>{words.sign}</b> {words.name}"
+        rows.append(f'<div class="side {side} wide">{heading}</div>')
     rows.append('<div class="corner"></div>')
     for stage in STAGES:
         layers = maps.stage_layers(prepared, panel.switches, stage)
         shared = None if own else maps.scale(layers)
         size = "\N{MULTIPLICATION SIGN}".join(str(n) for n in prepared.feature(stage).shape[2:])
         rows.append(f'<div class="stage">Stage {stage}<small>{size} places</small></div>')
-        rows += [_tile(picture, layer, shared, opacity) for layer in layers]
+        rows += [tile(picture, layer, shared, opacity) for layer in layers]
         rows.append(f"<div>{legend(shared) if shared else ''}</div>")
     rows.append("</div></div>")
     st.html("".join(rows))
@@ -77,11 +77,11 @@ def _stages(photo: Photo) -> None:
     st.subheader("Fused over the stages", anchor=False)
     layers = maps.fused_layers(photo, name, panel)
     shared = None if own else maps.scale(layers)
-    tiles = [_tile(picture, layer, shared, opacity) for layer in layers]
-    signs = ["+", "\N{MINUS SIGN}", "="]
+    tiles = [tile(picture, layer, shared, opacity) for layer in layers]
+    signs = [*(words.sign for words in SIDES.values()), "="]
     parts = [tiles[0]]
-    for sign, tile in zip(signs, tiles[1:], strict=True):
-        parts += [f'<div class="sign">{sign}</div>', tile]
+    for sign, part in zip(signs, tiles[1:], strict=True):
+        parts += [f'<div class="sign">{sign}</div>', part]
     st.html(
         f'<div class="fit"><div class="equation">{"".join(parts)}'
         f"<div>{legend(shared) if shared else ''}</div></div></div>"
@@ -91,17 +91,3 @@ def _stages(photo: Photo) -> None:
         "channels, shown as it is."
     )
     address.show(visit)
-
-
-def _tile(picture: Image.Image, layer: Layer, shared: Scale | None, opacity: float) -> str:
-    """HTML of one map over the photo; hollow where it is switched off."""
-    scale = shared or maps.scale([layer])
-    painted = maps.painted(picture, layer, scale, opacity)
-    if painted is None:
-        ratio = f"{picture.width} / {picture.height}"
-        body = f'<div class="off" style="aspect-ratio: {ratio}">off</div>'
-    else:
-        url = data_url(Image.fromarray(painted), _TILE)
-        body = f'<img alt="The photo under {layer.name}" src="{url}">'
-    below = legend(scale) if scale is not None and shared is None and painted is not None else ""
-    return f"<figure>{body}<figcaption>{layer.name}</figcaption>{below}</figure>"

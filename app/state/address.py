@@ -14,14 +14,15 @@ from typing import TypeVar
 import streamlit as st
 
 from lafe.branches import Switches
-from lafe.data.photo import Box
+from lafe.data.photo import WHOLE, Box
 from lafe.explain.controls import Controls
+from lafe.render.labels import LETTERS
 
-from .session import LAYERS, LETTERS, LIKELIEST, MAX_SEED, WHOLE, Display, Panel, Visit
+from .session import LAYERS, LIKELIEST, MAX_PANELS, MAX_SEED, Display, Panel, Visit
 
 T = TypeVar("T")
 
-_PANELS = LETTERS.lower()
+_PANELS = LETTERS[:MAX_PANELS].lower()
 
 
 def write(visit: Visit) -> dict[str, str]:

@@ -23,6 +23,7 @@ from lafe.explain.evidence import Evidence, evidence
 from lafe.explain.prepare import Prepared, prepare
 from lafe.explain.unknown import looks_unknown
 from lafe.measure import sweep
+from lafe.render.pictures import view
 
 from . import outcome
 from .outcome import Evaluated
@@ -33,7 +34,6 @@ MAX_PREPARED = 48
 MAX_EVALUATED = 5000  # a few kB each
 KEEP_SECONDS = 1800
 LOOK_AGAIN_SECONDS = 10  # for checkpoints that were added
-VIEW_SIDE = 640  # px, the longest side of the pictures that are shown
 
 _FIRST = ("birds", "cars", "aircraft")
 
@@ -235,8 +235,4 @@ def _table(digest: str, box: Box, source: Source, _prepared: Prepared) -> Table:
 
 @st.cache_resource(max_entries=MAX_PREPARED, ttl=KEEP_SECONDS, show_spinner=False)
 def _seen(digest: str, box: Box, source: Source, _model: Trained, _photo: Photo) -> Image.Image:
-    part = crop(_photo.image, box)
-    left, top, right, bottom = map(round, _model.preprocess.view_box(part.size))
-    part = part.crop((left, top, right, bottom))
-    part.thumbnail((VIEW_SIDE, VIEW_SIDE))
-    return part
+    return view(crop(_photo.image, box), _model.preprocess)

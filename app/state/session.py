@@ -14,13 +14,11 @@ import streamlit as st
 from PIL import Image
 
 from lafe.branches import BRANCHES, PRESETS, STAGES, Switches
-from lafe.data.photo import Box, PhotoError, open_photo
+from lafe.data.photo import WHOLE, Box, PhotoError, open_photo
 from lafe.explain.controls import Controls
 
-WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 MAX_PHOTOS = 12
 MAX_PANELS = 4
-LETTERS = "ABCD"
 MAX_SEED = 999  # of shuffles
 
 FUSED_LAYERS = ("final", "dis", "con")

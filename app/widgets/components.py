@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 
 import streamlit as st
-from PIL import Image
 from streamlit.components.v2.types import ComponentRenderer
 
 from lafe.branches import Switches
 from lafe.data.photo import MIN_SIDE, Box
+from lafe.render.pictures import jpeg_url
 
 from ..figures.diagram import diagram
 from ..state.session import Photo
@@ -32,15 +30,6 @@ def _text(file: str) -> str:
     return (_ASSETS / file).read_text(encoding="utf-8")
 
 
-def data_url(picture: Image.Image, side: int) -> str:
-    """A small JPEG copy of a picture, to be put into a page."""
-    small = picture.copy()
-    small.thumbnail((side, side))
-    out = BytesIO()
-    small.save(out, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
-
-
 def cropper(photo: Photo, on_change: Callable[[Box], None]) -> None:
     """Show the photo with its crop; ``on_change`` gets the new box when a drag ends."""
     key = f"cropper-{photo.digest}"
@@ -54,7 +43,7 @@ def cropper(photo: Photo, on_change: Callable[[Box], None]) -> None:
     _component("cropper")(
         key=key,
         data={
-            "src": data_url(photo.image, 640),
+            "src": jpeg_url(photo.image),
             "box": list(photo.crop),
             "min": [min(1, MIN_SIDE / side) for side in photo.image.size],
         },

@@ -9,10 +9,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from lafe.branches import ATTRIBUTES, STAGES, Switches
 from lafe.explain.controls import Controls
+from lafe.render.labels import SIDES
 
 from ..state import session
 from ..state.session import MAX_SEED, Panel
-from .switchboard import SIDES
 
 MODES = ("learned", "uniform", "shuffled")
 
@@ -79,7 +79,7 @@ def _board(place: int, panel: Panel) -> None:
         for side, branches in ATTRIBUTES.items():
             for branch in branches:
                 name, *choices = _row()
-                name.html(f'<div class="side {side}" title="{SIDES[side][0]}">{branch}</div>')
+                name.html(f'<div class="side {side}" title="{SIDES[side].name}">{branch}</div>')
                 for column, stage in zip(choices, STAGES, strict=True):
                     with column:
                         _mode(place, panel, stage, branch)

@@ -7,6 +7,8 @@ from typing import Any
 
 import streamlit as st
 
+from lafe.render.labels import SHORT_TERMS
+
 from ..figures import maps
 from ..figures.maps import Question
 from ..state import session
@@ -21,7 +23,7 @@ from ..state.session import (
 )
 from .parts import plain
 
-_PARTS = dict(zip(EVIDENCE_LAYERS, ("All", "f₅", "+D", "\N{MINUS SIGN}C"), strict=True))
+_PARTS = {layer: SHORT_TERMS.get(layer.partition("-")[2], "All") for layer in EVIDENCE_LAYERS}
 
 
 def question(display: Display, first: Outcome) -> Question:

@@ -1,29 +1,22 @@
-"""Pieces that the pages share: the error boundary, legends, charts, plain text."""
+"""Pieces that the pages share: the error boundary, charts, plain text."""
 
 from __future__ import annotations
 
-import base64
 import functools
 import logging
 import re
 from collections.abc import Callable
-from html import escape
-from io import BytesIO
 from typing import Any, ParamSpec
 
 import plotly.graph_objects as go
 import streamlit as st
-from PIL import Image
 
 from lafe.data.photo import PhotoError
-from lafe.render.overlay import RGB, colour_bar
-from lafe.render.text import number
+from lafe.render.labels import LETTERS
 
 from .. import navigation
-from ..figures.maps import Scale
 from ..state import session
 from ..state.models import ModelError
-from ..state.session import LETTERS
 
 P = ParamSpec("P")
 
@@ -64,26 +57,6 @@ def upload_first(words: str) -> None:
     """What a page is for, and where to begin: it needs a photo."""
     st.markdown(words)
     st.page_link(navigation.to("compare"), label="Upload a photo first", icon=":material/upload:")
-
-
-def png_url(pixels: RGB) -> str:
-    """Pixels as an address that can be put into a page."""
-    out = BytesIO()
-    Image.fromarray(pixels).save(out, "PNG")
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
-
-
-def legend(scale: Scale, note: str = "") -> str:
-    """HTML of a colour bar with the values at its ends, and at zero where it is signed."""
-    low, high = scale.range
-    middle = "<span>0</span>" if scale.signed else ""
-    return (
-        '<div class="legend">'
-        f'<img alt="Colours from {low:.3g} to {high:.3g}" '
-        f'src="{png_url(colour_bar(scale.range, signed=scale.signed))}">'
-        f'<div class="ends"><span>{number(low)}</span>{middle}<span>{number(high)}</span></div>'
-        f'<div class="note">{escape(note)}</div></div>'
-    )
 
 
 def two_columns() -> Any:

@@ -8,11 +8,12 @@ import streamlit as st
 
 from lafe.checkpoints.card import Card
 from lafe.data.photo import Box, PhotoError, crop
+from lafe.render.pictures import jpeg_url
 
 from ..state import session
 from ..state.models import cards, title
 from ..state.session import MAX_PHOTOS, Photo
-from .components import cropper, data_url
+from .components import cropper
 from .parts import plain
 
 TYPES = ["jpg", "jpeg", "png", "webp"]
@@ -93,7 +94,7 @@ def _photos(photo: Photo) -> None:
 def _strip(photos: tuple[Photo, ...], current: Photo) -> None:
     """Thumbnails to choose from: buttons with a picture on them."""
     rules = [
-        f".st-key-thumb-{p.digest[:16]} button {{background-image: url({data_url(p.image, 120)})}}"
+        f".st-key-thumb-{p.digest[:16]} button {{background-image: url({jpeg_url(p.image, 120)})}}"
         for p in photos
     ]
     st.html(f"<style>{' '.join(rules)}</style>")

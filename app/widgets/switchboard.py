@@ -5,29 +5,21 @@ from __future__ import annotations
 import streamlit as st
 
 from lafe.branches import ATTRIBUTES, BRANCHES, PRESETS, STAGES, Switches
+from lafe.render import labels
 
-from ..figures.maps import KINDS
 from ..state import session
-from ..state.session import LETTERS, Panel
-
-SIDES = {
-    "dis": ("Discriminative", "+", "What sets a class apart. Its features D are added."),
-    "con": (
-        "Confusable",
-        "\N{MINUS SIGN}",
-        "What a class shares with its look-alikes. Its features C are subtracted.",
-    ),
-}
+from ..state.session import Panel
 
 
 def switchboard(place: int, panel: Panel) -> None:
     """The twelve switches of one panel: two sides, two kinds of attention, three stages."""
     board = st.grid(2, min_column_width=215, gap=("xxsmall", "small"), key=f"board-{place}")
     for side, branches in ATTRIBUTES.items():
-        name, sign, meaning = SIDES[side]
+        words = labels.SIDES[side]
         with board.cell(), st.container(key=f"side-{place}-{side}", gap="xxsmall"):
             st.html(
-                f'<div class="side {side}" title="{meaning}"><b>{sign}</b> {name}</div>',
+                f'<div class="side {side}" title="{words.sentence}"><b>{words.sign}</b> '
+                f"{words.name}</div>",
             )
             for branch in branches:
                 _switches_of(place, panel, side, branch)
@@ -47,7 +39,8 @@ def _switches_of(place: int, panel: Panel, side: str, branch: str) -> None:
         set_switches(place, switches)
 
     st.segmented_control(
-        f"Panel {LETTERS[place]}: {KINDS[branch[0]]} attention, {SIDES[side][0].lower()}",
+        f"Panel {labels.LETTERS[place]}: {labels.kind(branch)} attention, "
+        f"{labels.SIDES[side].name.lower()}",
         STAGES,
         selection_mode="multi",
         format_func=lambda stage: f"Stage {stage}",
@@ -69,14 +62,9 @@ def _on(panel: Panel, branch: str) -> list[int]:
 
 
 def setting_name(switches: Switches) -> str:
-    """A preset's name, or what is on or, if that is shorter, off."""
-    for name, preset in PRESETS.items():
-        if preset == switches:
-            return name.capitalize()
-    off = Switches.all()
-    for stage, branch in switches:
-        off = off.toggled(stage, branch)
-    return str(switches) if len(switches) <= len(off) else f"All but {off}"
+    """A setting, as a heading."""
+    name = labels.setting(switches)
+    return name[:1].upper() + name[1:]
 
 
 def preset_picker(place: int, panel: Panel) -> None:
@@ -92,7 +80,7 @@ def preset_picker(place: int, panel: Panel) -> None:
             set_switches(place, st.session_state[key])
 
     st.selectbox(
-        f"Setting of panel {LETTERS[place]}",
+        f"Setting of panel {labels.LETTERS[place]}",
         options,
         format_func=setting_name,
         key=key,

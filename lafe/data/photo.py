@@ -38,6 +38,7 @@ MAX_ASPECT = 10  # longer side / shorter side
 WORKING_SIDE = 2048  # pixels; larger photos are reduced until their longer side has this many
 
 Box = tuple[float, float, float, float]
+WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 # The plugins themselves: Image.open prints warnings, and asks whatever plugin others registered.
 # JPEG's own class reads the first picture of an MPO, which many phones write, like any JPEG.

@@ -14,24 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lafe.branches import ATTRIBUTES, PRESETS, Switches
+from lafe.branches import ATTRIBUTES, Switches
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.trained import Trained
-from lafe.data.photo import Box, crop
+from lafe.data.photo import WHOLE, Box, crop
 from lafe.errors import LafeError
 from lafe.explain.controls import Controls
 from lafe.explain.evidence import Evidence, evidence
 from lafe.explain.prepare import Fused, Prepared, prepare
 from lafe.explain.unknown import looks_unknown
+from lafe.render import labels
+from lafe.render.labels import LETTERS, MAPS
 from lafe.render.overlay import RGB, Map, Range, map_of, overlay, value_range
+from lafe.render.pictures import view
 
-LETTERS = "ABCDEFGH"
-WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 OPACITY = 0.55
-MAPS = {"final": "Final F₅", "dis": "Discriminative D", "con": "Confusable C"}
-"""The three maps of Figure 5, in its order."""
-
-_PICTURE_SIDE = 640  # px: 300 dpi at the width of a column of the figure
 
 
 class ComparisonError(LafeError):
@@ -79,8 +76,7 @@ class Panel:
     @property
     def setting(self) -> str:
         """The preset's name, or the switches that are on; and the gates that are not learned."""
-        names = {preset: name for name, preset in PRESETS.items()}
-        parts = [names.get(self.switches, str(self.switches))]
+        parts = [labels.setting(self.switches)]
         parts += [f"{mode} {on}" for mode, on in self.controlled.items()]
         return ", ".join(parts)
 
@@ -217,7 +213,7 @@ def compare(photo: Image.Image, settings: Sequence[Setting], box: Box = WHOLE) -
                 here,
                 here.fused(switches),
                 evidence(here, switches=switches, versus="mean"),
-                _seen(part, model),
+                view(part, model.preprocess),
                 # The threshold was measured under the full setting.
                 not looks_unknown(learned),
             )
@@ -227,10 +223,3 @@ def compare(photo: Image.Image, settings: Sequence[Setting], box: Box = WHOLE) -
 
 def _order(probabilities: NDArray[np.float32]) -> list[int]:
     return np.argsort(-probabilities, kind="stable").tolist()
-
-
-def _seen(part: Image.Image, model: Trained) -> Image.Image:
-    left, top, right, bottom = map(round, model.preprocess.view_box(part.size))
-    picture = part.crop((left, top, right, bottom))
-    picture.thumbnail((_PICTURE_SIDE, _PICTURE_SIDE))
-    return picture

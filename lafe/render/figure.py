@@ -11,8 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from lafe.render.comparison import MAPS, OPACITY, Comparison, Panel
+from lafe.render.comparison import OPACITY, Comparison, Panel
+from lafe.render.labels import MAPS
 from lafe.render.overlay import colour_bar
+from lafe.render.palette import INK
 from lafe.render.text import number, percent
 
 WIDTH = 7.0  # inches: two columns of a paper
@@ -24,7 +26,7 @@ _TALLEST = 2.4  # inches; a taller picture gets narrower
 _MAX_NAME = 60  # characters
 _TEXT: dict[str, Any] = {
     "fontsize": 8,
-    "color": "#1c252c",
+    "color": INK,
     "parse_math": False,
 }  # names are no mathematics
 

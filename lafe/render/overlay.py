@@ -16,19 +16,13 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from lafe.render.palette import DIVERGING
+
 RGB = np.ndarray  # (H, W, 3) uint8
 Map = np.ndarray  # (h, w), any real type
 Range = tuple[float, float]
 Box = tuple[float, float, float, float]
 
-# Purple and green, chosen so that x and -x differ as much as they can for every dichromat.
-_ANCHORS = {
-    -1.0: (84, 10, 110),
-    -0.6: (128, 20, 166),
-    0.0: (255, 255, 255),
-    0.6: (22, 134, 28),
-    1.0: (12, 88, 14),
-}
 _BAR = (16, 256)  # height, width in pixels
 
 
@@ -149,8 +143,8 @@ def _sequential() -> RGB:
 
 def _diverging() -> RGB:
     position = (np.arange(256) - _ZERO) / (255 - _ZERO)
-    channels = zip(*_ANCHORS.values(), strict=True)
-    colours = [np.interp(position, list(_ANCHORS), channel) for channel in channels]
+    channels = zip(*DIVERGING.values(), strict=True)
+    colours = [np.interp(position, list(DIVERGING), channel) for channel in channels]
     return np.rint(np.stack(colours, axis=1)).astype(np.uint8)[:, None]
 
 

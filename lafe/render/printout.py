@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from PIL import Image
 
 from lafe.branches import ATTRIBUTES, STAGES
-from lafe.render.comparison import MAPS, OPACITY, Comparison, Panel
-from lafe.render.overlay import RGB, colour_bar
+from lafe.render import palette
+from lafe.render.comparison import OPACITY, Comparison, Panel
+from lafe.render.labels import MAPS, SIDES, TERMS, kind
+from lafe.render.overlay import colour_bar
+from lafe.render.pictures import jpeg_url, png_url
 from lafe.render.text import number, percent
 
 TOP = 5
-_TERMS = {
-    "bias": "Bias",
-    "backbone": "Backbone f₅",
-    "dis": "Discriminative +D",
-    "con": "Confusable \N{MINUS SIGN}C",
-}
-_SIDES = {"dis": "Discriminative, added", "con": "Confusable, subtracted"}
-_KINDS = {"r": "Region", "c": "Channel"}
 
 
 def printout(
@@ -32,12 +24,13 @@ def printout(
     """The page.  Every text is escaped, every picture is inside, and no script runs."""
     cards = {panel.card.sha256: panel.card for panel in comparison.panels}
     return _template().render(
-        photo=_jpeg(comparison.photo),
+        photo=jpeg_url(comparison.photo),
         box=[f"{100 * edge:g}%" for edge in comparison.box],
         whole=comparison.box == (0, 0, 1, 1),
         panels=[_panel(comparison, panel, opacity) for panel in comparison.panels],
         cards=list(cards.values()),
         versions=versions or {},
+        colours=palette.css(),
     )
 
 
@@ -76,15 +69,15 @@ def _panel(comparison: Comparison, panel: Panel, opacity: float) -> dict[str, ob
         "pictures": [_picture(comparison, panel, key, opacity) for key in MAPS],
         "switches": [
             (
-                _SIDES[side],
-                _KINDS[branch[0]],
+                f"{SIDES[side].name}, {SIDES[side].verb}",
+                kind(branch),
                 branch,
                 [(stage, panel.switches[stage, branch]) for stage in STAGES],
             )
             for side, branches in ATTRIBUTES.items()
             for branch in branches
         ],
-        "terms": [(_TERMS[key], number(value, "+.3g")) for key, value in steps.items()],
+        "terms": [(TERMS[key], number(value, "+.3g")) for key, value in steps.items()],
         "logit": number(panel.evidence.logit, "+.3g"),
     }
 
@@ -95,19 +88,5 @@ def _picture(comparison: Comparison, panel: Panel, key: str, opacity: float) -> 
         return _Picture(MAPS[key], None, None)
     (low, high), signed = scale
     values = (low, 0.0, high) if signed else (low, high)
-    legend = _Legend(_png(colour_bar((low, high), signed=signed)), tuple(map(number, values)))
-    return _Picture(MAPS[key], _jpeg(Image.fromarray(painted)), legend)
-
-
-def _jpeg(picture: Image.Image) -> str:
-    small = picture.copy()
-    small.thumbnail((640, 640))
-    out = BytesIO()
-    small.save(out, "JPEG", quality=90)
-    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
-
-
-def _png(pixels: RGB) -> str:
-    out = BytesIO()
-    Image.fromarray(pixels).save(out, "PNG")
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+    legend = _Legend(png_url(colour_bar((low, high), signed=signed)), tuple(map(number, values)))
+    return _Picture(MAPS[key], jpeg_url(painted), legend)

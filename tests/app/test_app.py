@@ -312,10 +312,10 @@ def test_state_survives_changing_the_page() -> None:
 def test_stages_shows_twelve_branches_and_what_they_add_up_to() -> None:
     at = upload(app(a="r_dis345.c_con5"), ("owl.png", picture()))
     goes_to(at, "stages")
-    grid, fused = (h.value for h in at.html if "<figure>" in h.value)
-    assert grid.count("<figure>") == 18  # 3 stages: 4 branches, dis, con
+    grid, fused = (h.value for h in at.html if "<figure" in h.value)
+    assert grid.count("<figure") == 18  # 3 stages: 4 branches, dis, con
     assert grid.count('class="off"') == (12 - 4) + 2  # con of stages 3 and 4 is off, too
-    assert fused.count("<figure>") == 4
+    assert fused.count("<figure") == 4
 
 
 def test_ablation_opens_a_setting_as_panel_b() -> None:
@@ -338,7 +338,7 @@ def test_stages_without_a_photo_says_what_to_do() -> None:
     at = app()
     goes_to(at, "stages")
     assert not at.exception
-    assert not at.html or "<figure>" not in said(at)
+    assert not at.html or "<figure" not in said(at)
 
 
 @pytest.mark.parametrize(

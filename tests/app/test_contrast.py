@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from lafe.render.palette import ACCENT, CON_DARK, CONTROL, DIS, FAINT, INK, PAPER, RIGHT, SOFT
+
 ROOT = Path(__file__).resolve().parents[2]
 THEME = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
-CSS = (ROOT / "app" / "assets" / "style.css").read_text()
-OWN = dict(re.findall(r"--([\w-]+):\s*(#[0-9a-f]{6})", CSS))
 SIDEBAR = THEME | THEME["sidebar"]
-WHITE = "#ffffff"
 
 PAIRS = {
     "text": (THEME["textColor"], THEME["backgroundColor"]),
     "text in fields": (THEME["textColor"], THEME["secondaryBackgroundColor"]),
     "text in the sidebar": (SIDEBAR["textColor"], SIDEBAR["backgroundColor"]),
     "links": (THEME["linkColor"], THEME["backgroundColor"]),
-    "primary buttons": (WHITE, THEME["primaryColor"]),
-    "quiet text": (OWN["soft"], THEME["secondaryBackgroundColor"]),
-    "the word discriminative": (OWN["dis"], THEME["backgroundColor"]),
-    "the word confusable": (OWN["con-dark"], THEME["backgroundColor"]),
-    "a discriminative switch that is on": (WHITE, OWN["dis"]),
-    "a confusable switch that is on": (WHITE, OWN["con-dark"]),
-    "a panel's letter": (WHITE, OWN["ink"]),
+    "primary buttons": (PAPER, THEME["primaryColor"]),
+    "quiet text": (SOFT, THEME["secondaryBackgroundColor"]),
+    "the word discriminative": (DIS, THEME["backgroundColor"]),
+    "the word confusable": (CON_DARK, THEME["backgroundColor"]),
+    "a discriminative switch that is on": (PAPER, DIS),
+    "a confusable switch that is on": (PAPER, CON_DARK),
+    "a panel's letter": (PAPER, ACCENT),
+    "words of what is off": (FAINT, PAPER),
+    "the true class": (RIGHT, PAPER),
+    "gates that are not as learned": (CONTROL, PAPER),
+    "words of a figure": (INK, PAPER),
 }
 
 
@@ -44,8 +46,8 @@ def contrast(a: str, b: str) -> float:
 
 
 def test_contrast_by_hand() -> None:
-    assert contrast("#000000", WHITE) == pytest.approx(21)
-    assert contrast("#767676", WHITE) == pytest.approx(4.54, abs=0.01)  # the known limit of greys
+    assert contrast("#000000", PAPER) == pytest.approx(21)
+    assert contrast("#767676", PAPER) == pytest.approx(4.54, abs=0.01)  # the known limit of greys
 
 
 @pytest.mark.parametrize("name", PAIRS)

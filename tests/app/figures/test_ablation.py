@@ -99,9 +99,6 @@ def test_a_flip_is_a_sentence(table: Table) -> None:
     flip = lafe.Flip(off=off, switches=Switches.all(), prediction=1, probability=0.42)
     said = worth.flip_text(flip, ["Blue Jay", "Cardinal"])
     assert said == "Without c_con at stage 5 this becomes Cardinal (42.0%)."
-    assert worth.listed(Switches.parse("r_dis3.c_dis5.c_con5")) == (
-        "r_dis at stage 3, c_dis at stage 5 and c_con at stage 5"
-    )
 
 
 def test_downloads_hold_the_whole_table(table: Table, tmp_path: Path) -> None:

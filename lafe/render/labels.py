@@ -1,0 +1,85 @@
+"""What things are called: sides, kinds, maps, terms of a logit, branches, settings.
+
+One name for each, in the app, in figures, and in what people take away.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lafe.branches import PRESETS, Switches
+
+MINUS = "\N{MINUS SIGN}"
+LETTERS = "ABCDEFGH"
+"""Of panels, in their order."""
+
+
+class Side(NamedTuple):
+    """What a side is called.
+
+    Attributes:
+        name: as a heading.
+        sign: with which its features enter F_5.
+        verb: what happens to its features.
+        meaning: what it looks for.
+        letter: of its features after fusion.
+    """
+
+    name: str
+    sign: str
+    verb: str
+    meaning: str
+    letter: str
+
+    @property
+    def term(self) -> str:
+        """Its part of F_5."""
+        return f"{self.sign}{self.letter}"
+
+    @property
+    def sentence(self) -> str:
+        """What it is, in two sentences."""
+        return f"What {self.meaning}. Its features {self.letter} are {self.verb}."
+
+
+SIDES = {
+    "dis": Side("Discriminative", "+", "added", "sets a class apart", "D"),
+    "con": Side("Confusable", MINUS, "subtracted", "a class shares with its look-alikes", "C"),
+}
+KINDS = {"r": "Region", "c": "Channel"}
+BACKBONE = "f₅"
+
+MAPS = {"final": "Final F₅"} | {key: f"{s.name} {s.letter}" for key, s in SIDES.items()}
+"""The three maps of the paper's Figure 5, in its order."""
+
+TERMS = {"bias": "Bias", "backbone": f"Backbone {BACKBONE}"} | {
+    key: f"{side.name} {side.term}" for key, side in SIDES.items()
+}
+"""What a logit is the sum of."""
+
+SHORT_TERMS = {"bias": "bias", "backbone": BACKBONE} | {key: s.term for key, s in SIDES.items()}
+
+
+def kind(branch: str) -> str:
+    """``r_dis`` -> ``Region``."""
+    return KINDS[branch[0]]
+
+
+def branch(stage: int, name: str) -> str:
+    """A branch at a stage."""
+    return f"{name} at stage {stage}"
+
+
+def listed(switches: Switches) -> str:
+    """The branches of a setting, in a sentence."""
+    names = [branch(*key) for key in switches]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def setting(switches: Switches) -> str:
+    """A preset's name, or what is on or, if that is shorter, off."""
+    for name, preset in PRESETS.items():
+        if preset == switches:
+            return name
+    off = Switches.from_index(Switches.all().index & ~switches.index)
+    return str(switches) if len(switches) <= len(off) else f"all but {off}"

@@ -1,0 +1,38 @@
+"""What evidence is asked for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from app.figures.maps import Question
+from app.state.outcome import outcome
+from app.state.session import (
+    AVERAGE,
+    LIKELIEST,
+    Display,
+)
+from app.widgets.display import question
+
+NAMES = ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("target", "versus", "expected"),
+    [
+        (LIKELIEST, AVERAGE, ("c", AVERAGE)),
+        (LIKELIEST, LIKELIEST, ("c", "a")),  # the runner-up
+        ("b", LIKELIEST, ("b", "c")),  # of the others, the likeliest
+        ("b", "d", ("b", "d")),
+        ("b", "b", ("b", "c")),  # a class is not compared with itself
+        ("of another model", "of another model", ("c", "a")),
+    ],
+)
+def test_what_evidence_is_asked_for(target: str, versus: str, expected: tuple[str, str]) -> None:
+    first = outcome(NAMES, torch.tensor([3.0, 2.0, 4.0, 1.0]))
+    assert question(Display(target=target, versus=versus), first) == Question(*expected)
+
+
+def test_a_model_of_one_class_has_no_runner_up() -> None:
+    only = outcome(["a"], torch.tensor([1.0]))
+    assert question(Display(versus=LIKELIEST), only) == Question("a", AVERAGE)
