@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
 import re
 import statistics
@@ -20,7 +19,6 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from browser import drawing, launch_async, running_process, upload
 from playwright.async_api import Browser, Page, async_playwright
@@ -29,6 +27,8 @@ from lafe import Switches, load, open_photo, prepare
 from lafe.branches import EVERY_BRANCH
 from lafe.checkpoints.store import available
 from lafe.explain.prepare import Prepared
+from lafe.measure import records
+from lafe.measure.visits import Spread, Visits
 from lafe.render.text import percent
 
 PATIENCE = 300  # seconds
@@ -178,19 +178,15 @@ def resident(pid: int) -> int:
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
 
 
-def summary(values: list[float]) -> dict[str, float] | None:
+def summary(values: list[float]) -> Spread | None:
     """Median and 95th percentile."""
     if not values:
         return None
     p95 = statistics.quantiles(values, n=20)[-1] if len(values) > 1 else values[0]
-    return {
-        "median": round(statistics.median(values), 3),
-        "p95": round(p95, 3),
-        "count": len(values),
-    }
+    return Spread(round(statistics.median(values), 3), round(p95, 3), len(values))
 
 
-async def soak(visitors: int, seconds: float, uploads: int) -> dict[str, Any]:
+async def soak(visitors: int, seconds: float, uploads: int) -> Visits:
     """Run it all; returns what was measured."""
     models = [load(name) for name in available()]
     photos = []
@@ -206,15 +202,15 @@ async def soak(visitors: int, seconds: float, uploads: int) -> dict[str, Any]:
             )
             memory = await memory_of(browser, address, pid, uploads, tally)
             await browser.close()
-    return {
-        "visitors": visitors,
-        "seconds": seconds,
-        "results checked": tally.checked,
-        "wrong": tally.wrong,
-        "click to prediction, ms": summary(tally.clicks),
-        "page to first prediction, s": summary(tally.first),
-        "memory of the app, kB": memory,
-    }
+    return Visits(
+        visitors=visitors,
+        seconds=seconds,
+        results_checked=tally.checked,
+        wrong=tuple(tally.wrong),
+        click_to_prediction_ms=summary(tally.clicks),
+        page_to_first_prediction_s=summary(tally.first),
+        app_memory_kb=memory,
+    )
 
 
 def main() -> int:
@@ -225,11 +221,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="a JSON file, beside the output")
     args = parser.parse_args()
     report = asyncio.run(soak(args.visitors, args.seconds, args.uploads))
-    text = json.dumps(report, indent=1, ensure_ascii=False)
-    print(text)
+    print(records.to_text(report))
     if args.out is not None:
-        args.out.write_text(text + "\n", encoding="utf-8")
-    return 1 if report["wrong"] else 0
+        records.write(args.out, report)
+    return 1 if report.wrong else 0
 
 
 if __name__ == "__main__":

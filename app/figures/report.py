@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import plotly.graph_objects as go
 
+from lafe.measure.report import Bin
 from lafe.measure.sweep import Row
 from lafe.render import palette
 from lafe.render.palette import GRID, INK, SECOND
@@ -15,23 +15,23 @@ from lafe.render.text import number
 from .style import ZERO, styled
 
 
-def reliability(bins: Sequence[dict[str, Any]]) -> go.Figure:
+def reliability(bins: Sequence[Bin]) -> go.Figure:
     """Accuracy against confidence, a marker a bin, its area by the number of photos."""
-    most = max((b["photos"] for b in bins), default=1)
+    most = max((b.photos for b in bins), default=1)
     figure = go.Figure()
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"color": SECOND, "dash": "dot"}, hoverinfo="skip"
     )
     figure.add_scatter(
-        x=[b["confidence"] for b in bins],
-        y=[b["accuracy"] for b in bins],
+        x=[b.confidence for b in bins],
+        y=[b.accuracy for b in bins],
         mode="lines+markers",
         line={"color": INK, "width": 1},
         marker={
-            "size": [6 + 22 * (b["photos"] / most) ** 0.5 for b in bins], "color": INK,
+            "size": [6 + 22 * (b.photos / most) ** 0.5 for b in bins], "color": INK,
             "opacity": 0.75,
         },
-        customdata=[b["photos"] for b in bins],
+        customdata=[b.photos for b in bins],
         hovertemplate="%{customdata} photos<br>%{x:.0%} sure<br>%{y:.0%} right<extra></extra>",
     )  # fmt: skip
     axis = {"range": [-0.02, 1.02], "tickformat": ".0%", "gridcolor": GRID}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 import torch
 
-from lafe.checkpoints.store import REPORT
 from lafe.measure import sweep
 from lafe.measure.faithfulness import words
-from lafe.render.text import percent, with_interval
+from lafe.measure.report import REPORT, Evaluation, Faithfulness, Provenance, Slice, Worth
+from lafe.render.text import percent
 
 from ..figures import ablation as ablation_figures
 from ..figures import report as report_figures
@@ -38,76 +37,75 @@ def page() -> None:
         width=330,
     )
     report = models.report(name)
+    evaluation = report and report.evaluation
     sides = two_columns()
     with sides.cell():
         model_card(name, known[name])
     with sides.cell():
-        if "presets" in report:
-            _accuracy(report)
+        if evaluation:
+            _accuracy(evaluation)
         else:
             st.info("Nothing was measured of this model yet: run `lafe evaluate` on it.")
-    if "presets" in report:
-        _branches(report, name, known[name].classes)
-        _mistakes(report)
-        _source(name, report)
-    if "faithfulness" in report:
-        _faithfulness(name, report["faithfulness"])
+    if evaluation:
+        _branches(evaluation, name, known[name].classes)
+        _mistakes(evaluation)
+        _source(name, evaluation.source)
+    if report and report.faithfulness:
+        _faithfulness(name, report.faithfulness)
     _table_four(known[name].data.get("name", ""))
 
 
-def _source(name: str, measured: dict[str, Any]) -> None:
+def _source(name: str, source: Provenance) -> None:
     """Where the figures above come from."""
     st.caption(
-        f"From `checkpoints/{name}/{REPORT}`, written by `{measured['command']}` on "
-        f"{measured['date']}."
+        f"From `checkpoints/{name}/{REPORT}`, written by `{source.command}` on {source.date}."
     )
 
 
-def _accuracy(report: dict[str, Any]) -> None:
+def _accuracy(evaluation: Evaluation) -> None:
     st.subheader("On test photos", anchor=False)
-    full = report["presets"]["full"]
+    full = evaluation.presets["full"]
     with st.container(horizontal=True, gap="large"):
         st.metric(
-            "Top-1", percent(full["top1"]), help="Its 95 % interval stands below.", width="content"
+            "Top-1", percent(full.top1), help="Its 95 % interval stands below.", width="content"
         )
-        st.metric("Top-5", percent(full["top5"]), width="content")
+        st.metric("Top-5", percent(full.top5), width="content")
         st.metric(
             "Calibration error",
-            percent(full["ece"]),
+            percent(full.ece),
             help="How far, on average, “how sure” lies from “how often right”.",
             width="content",
         )
-    against = report.get("against_plain")
     lines = [
-        f"{report['photos']:,} photos, {report['classes']} classes; 95 % interval of top-1 over "
-        f"photos: {with_interval(report['top1_interval'])} %."
+        f"{evaluation.photos:,} photos, {evaluation.classes} classes; 95 % interval of top-1 over "
+        f"photos: {evaluation.top1_interval.percent()} %."
     ]
-    if against:
+    if against := evaluation.against_plain:
         lines.append(
-            f"A plain backbone, trained apart, reaches {percent(against['plain_top1'])}: the full "
-            f"model differs by {with_interval(against['difference'], sign=True)} points."
+            f"A plain backbone, trained apart, reaches {percent(against.plain_top1)}: the full "
+            f"model differs by {against.difference.percent(sign=True)} points."
         )
     st.markdown("  \n".join(lines))
     chart(
-        report_figures.reliability(report["reliability"]),
+        report_figures.reliability(evaluation.reliability),
         "How often the model is right, by how sure it is",
         "reliability",
     )
     st.caption("On the dotted line the model is as often right as it is sure; below, too sure.")
 
 
-def _branches(report: dict[str, Any], name: str, classes: Sequence[str]) -> None:
+def _branches(evaluation: Evaluation, name: str, classes: Sequence[str]) -> None:
     st.subheader("Branches switched off at inference", anchor=False)
-    switching = report.get("switching")
+    switching = evaluation.switching
     sides = two_columns()
     with sides.cell():
-        rows = report["presets"].items()
+        presets = evaluation.presets
         st.table(
             {
-                "Setting": [plain(name.capitalize()) for name, _ in rows],
-                "Top-1": [percent(p["top1"]) for _, p in rows],
-                "Top-5": [percent(p["top5"]) for _, p in rows],
-                "Calibration error": [percent(p["ece"]) for _, p in rows],
+                "Setting": [plain(name.capitalize()) for name in presets],
+                "Top-1": [percent(p.top1) for p in presets.values()],
+                "Top-5": [percent(p.top5) for p in presets.values()],
+                "Calibration error": [percent(p.ece) for p in presets.values()],
             }
         )
         st.caption(
@@ -115,14 +113,14 @@ def _branches(report: dict[str, Any], name: str, classes: Sequence[str]) -> None
             "plain backbone."
         )
         if switching:
-            _worth(switching["shapley"], name, classes)
+            _worth(switching.shapley, name, classes)
     if not switching:
         return
     with sides.cell():
         chart(
             report_figures.without_each(
-                {name: f["top1"] for name, f in switching["branch_off"].items()},
-                report["presets"]["full"]["top1"],
+                {name: off.top1 for name, off in switching.branch_off.items()},
+                presets["full"].top1,
             ),
             "What top-1 changes without each of the twelve branches",
             "without-each",
@@ -130,7 +128,7 @@ def _branches(report: dict[str, Any], name: str, classes: Sequence[str]) -> None
         st.caption("What top-1 changes when one branch alone is off: left, the branch helped.")
 
 
-def _worth(shapley: dict[str, Any], name: str, classes: Sequence[str]) -> None:
+def _worth(shapley: Worth, name: str, classes: Sequence[str]) -> None:
     """Mean Shapley values of the branches, over all test photos or those of one class."""
     chosen = st.selectbox(
         "Worth of the branches for",
@@ -139,7 +137,7 @@ def _worth(shapley: dict[str, Any], name: str, classes: Sequence[str]) -> None:
         key=f"worth-{name}",
         width=330,
     )
-    means = shapley["mean"] if chosen is None else shapley["by_class"][chosen]
+    means = shapley.mean if chosen is None else shapley.by_class[chosen]
     chart(
         ablation_figures.shapley_grid(100 * torch.tensor(means), "points"),
         "Mean Shapley values of the twelve branches, stage by branch",
@@ -156,21 +154,21 @@ def _worth(shapley: dict[str, Any], name: str, classes: Sequence[str]) -> None:
     )
 
 
-def _mistakes(report: dict[str, Any]) -> None:
+def _mistakes(evaluation: Evaluation) -> None:
     sides = two_columns()
-    switching = report.get("switching")
+    switching = evaluation.switching
     with sides.cell():
         st.subheader("Mixed up most often", anchor=False)
-        pairs = (switching or report)["confused"]
-        columns = {
-            "True class": [plain(p["true"]) for p in pairs],
-            "Predicted": [plain(p["predicted"]) for p in pairs],
-            "Photos": [p["photos"] for p in pairs],
+        pairs = switching.confused if switching else evaluation.confused
+        columns: dict[str, list[str] | list[int]] = {
+            "True class": [plain(p.true) for p in pairs],
+            "Predicted": [plain(p.predicted) for p in pairs],
+            "Photos": [p.photos for p in pairs],
         }
         if switching:
             columns["Mended without"] = [
-                f"{p['branch'][:-1]} {p['branch'][-1]} ({p['mended']})" if p["branch"] else "none"
-                for p in pairs
+                f"{p.branch[:-1]} {p.branch[-1]} ({p.mended})" if p.branch else "none"
+                for p in switching.confused
             ]
         st.table(columns)
         if switching:
@@ -179,50 +177,58 @@ def _mistakes(report: dict[str, Any]) -> None:
                 "and how many. It was chosen on these photos, so it will mend fewer others."
             )
     with sides.cell():
-        _slices(report.get("slices", []))
+        _slices(evaluation.slices)
 
 
-def _slices(found: Sequence[dict[str, Any]]) -> None:
+def _slices(found: Sequence[Slice]) -> None:
     st.subheader("Harder photos", anchor=False)
     if not found:
         st.markdown("No subset was told apart.")
         return
     st.table(
         {
-            "Subset": [plain(s["name"].capitalize()) for s in found],
-            "Photos": [s["photos"] for s in found],
-            "Top-1, % (interval)": [with_interval(s) for s in found],
+            "Subset": [plain(s.name.capitalize()) for s in found],
+            "Photos": [s.photos for s in found],
+            "Top-1, % (interval)": [s.percent() for s in found],
         }
     )
 
 
-def _faithfulness(name: str, measured: dict[str, Any]) -> None:
+def _faithfulness(name: str, found: Faithfulness) -> None:
     st.subheader("What the maps are worth", anchor=False)
-    answers = [f"**{question}** {plain(answer)}" for question, answer in words.answers(measured)]
+    answers = [f"**{question}** {plain(answer)}" for question, answer in words.answers(found)]
     st.markdown("\n\n".join(answers))
-    columns = words.table(measured)
-    for heads in ([h for h in columns if h not in words.PLACES], ["Map", *words.PLACES]):
-        st.dataframe(
-            {head: columns[head] for head in heads},
-            hide_index=True,
-            column_config={"Map": st.column_config.TextColumn(pinned=True)},
-            height="content",
-        )
+    columns = words.table(found)
+    _map_table({head: columns[head] for head in columns if head not in words.PLACES})
+    _map_table({head: columns[head] for head in ("Map", *words.PLACES)})
+    st.caption(words.EXPLAINED)
+    if randomised := words.randomisation(found):
+        st.markdown("Does a map follow the weights, as it must?")
+        _map_table(randomised)
+        st.caption(words.RANDOMISED)
     st.caption(
-        f"{words.EXPLAINED} {measured['photos']:,} test photos, {measured['stability_photos']} for "
-        f"random weights and noise; {measured['hours']:.1f} hours."
+        f"{found.photos:,} test photos, {found.stability_photos} for random weights and noise; "
+        f"{found.hours:.1f} hours."
     )
-    _source(name, measured)
+    _source(name, found.source)
+
+
+def _map_table(columns: Mapping[str, Sequence[str]]) -> None:
+    """One row a map; its name stays in view."""
+    st.dataframe(
+        columns,
+        hide_index=True,
+        column_config={"Map": st.column_config.TextColumn(pinned=True)},
+        height="content",
+    )
 
 
 def _table_four(data: str) -> None:
     """The sweeps on the data set that the model was trained on."""
-    sweeps = {
-        name: runs for name, runs in models.sweeps().items() if runs[0]["recipe"]["data"] == data
-    }
+    sweeps = {name: runs for name, runs in models.sweeps().items() if runs[0].recipe.data == data}
     for name, runs in sweeps.items():
         st.subheader("Table 4: branches left out in training", anchor=False)
-        recipe, rows = runs[0]["recipe"], sweep.table(runs)
+        recipe, rows = runs[0].recipe, sweep.table(runs)
         chart(
             report_figures.table_four(rows, sweep.ROWS),
             "Top-1 of each trained variant, by seed, with the means",
@@ -230,8 +236,8 @@ def _table_four(data: str) -> None:
         )
         st.markdown(sweep.verdict(rows))
         st.caption(
-            f"A dot is a seed, a bar their mean. Unlike in the paper: {recipe['backbone']} at "
-            f"{recipe['input_size']} px, {runs[0]['classes']} classes, {recipe['epochs']} epochs. "
+            f"A dot is a seed, a bar their mean. Unlike in the paper: {recipe.backbone} at "
+            f"{recipe.input_size} px, {runs[0].classes} classes, {recipe.epochs} epochs. "
             f"{sum(row.hours for row in rows):.1f} hours of training. "
             f"From {len(runs)} files `checkpoints/results/{name}-*.json`, written by "
             f"`lafe sweep {name} --data DIR`."

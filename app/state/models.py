@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import gc
-import json
 import logging
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -22,7 +21,9 @@ from lafe.explain.controls import Controls
 from lafe.explain.evidence import Evidence, evidence
 from lafe.explain.prepare import Prepared, prepare
 from lafe.explain.unknown import looks_unknown
+from lafe.measure import report as measured
 from lafe.measure import sweep
+from lafe.measure.report import Report
 from lafe.render.pictures import view
 
 from . import outcome
@@ -73,18 +74,17 @@ def model(name: str) -> Trained:
         ) from error
 
 
-def report(name: str) -> dict[str, Any]:
-    """What was measured of a checkpoint's weights; empty if nothing was."""
-    file = _source(name).path / store.REPORT
-    found = _report(file, file.stat().st_mtime_ns) if file.is_file() else {}
-    if found and found.get("sha256") != cards()[name].sha256:
-        log.error("%s describes other weights than this checkpoint's: measure it again.", file)
-        return {}
-    return found
+def report(name: str) -> Report | None:
+    """What was measured of a checkpoint's weights; None if nothing was, or it cannot be read."""
+    folder = _source(name).path
+    file = folder / measured.REPORT
+    if not file.is_file():
+        return None
+    return _report(folder, cards()[name].sha256, file.stat().st_mtime_ns)
 
 
-def sweeps() -> dict[str, list[dict[str, Any]]]:
-    """The result files of ``lafe sweep``, by sweep."""
+def sweeps() -> dict[str, list[sweep.Result]]:
+    """The result files of ``lafe sweep``, by sweep; those that cannot be read are left out."""
     return _sweeps(tuple(store.folders()))
 
 
@@ -167,19 +167,25 @@ def _card(source: Source) -> Card | None:
 
 
 @st.cache_resource(max_entries=100, show_spinner=False)
-def _report(file: Path, written: int) -> dict[str, Any]:
+def _report(folder: Path, sha256: str, written: int) -> Report | None:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+        return measured.read(folder, sha256)
+    except measured.ReportError as error:
         log.error("A report is left out: %s", error)
-        return {}
+        return None
 
 
 @st.cache_resource(max_entries=10, ttl=LOOK_AGAIN_SECONDS, show_spinner=False)
-def _sweeps(folders: tuple[Path, ...]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
+def _sweeps(folders: tuple[Path, ...]) -> dict[str, list[sweep.Result]]:
+    found: dict[str, list[sweep.Result]] = {}
     for folder in folders:
-        found = sweep.read(folder / "results") | found  # the first folder wins
+        results = []
+        for file in sorted((folder / "results").glob("*.json")):
+            try:
+                results.append(sweep.read(file))
+            except measured.ReportError as error:
+                log.error("A result is left out: %s", error)
+        found = sweep.by_sweep(results) | found  # the first folder wins
     return found
 
 

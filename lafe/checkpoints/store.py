@@ -23,7 +23,7 @@ from lafe.model.attention import ChannelGate, RegionGate
 from lafe.model.backbones import BackboneError
 from lafe.model.lafe import LAFE
 
-WEIGHTS, CARD, REPORT = "model.safetensors", "card.json", "report.json"
+WEIGHTS, CARD = "model.safetensors", "card.json"
 MEANS = "means.safetensors"
 
 MAX_WEIGHT_BYTES = 2 * 1024**3
@@ -238,13 +238,6 @@ def _stored(key: str, value: Tensor) -> Tensor:
 def write_card(folder: Path, card: Card) -> None:
     """Write ``card.json`` in one step, so that a cut leaves the old one whole."""
     write_json(folder / CARD, card.to_dict())
-
-
-def measured(folder: Path, sha256: str) -> dict[str, Any]:
-    """What ``report.json`` says of weights; empty if it says nothing of them."""
-    file = folder / REPORT
-    found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return found if found.get("sha256") == sha256 else {}
 
 
 def write_json(file: Path, values: Mapping[str, Any]) -> None:

@@ -90,7 +90,7 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
 def _run_evaluate(args: argparse.Namespace) -> int:
     from lafe.measure.evaluation import evaluate
 
-    report = evaluate(
+    found = evaluate(
         args.checkpoint,
         args.data,
         against=args.against,
@@ -99,14 +99,14 @@ def _run_evaluate(args: argparse.Namespace) -> int:
         device=args.device,
         out=args.out,
     )
-    print(f"{'setting':20} {'top-1':>7} {'top-5':>7} {'ECE':>7}   ({report['photos']} test photos)")
-    for name, row in report["presets"].items():
-        print(f"{name:20} {row['top1']:7.3f} {row['top5']:7.3f} {row['ece']:7.3f}")
-    if "against_plain" in report:
-        d = report["against_plain"]["difference"]
+    print(f"{'setting':20} {'top-1':>7} {'top-5':>7} {'ECE':>7}   ({found.photos} test photos)")
+    for name, row in found.presets.items():
+        print(f"{name:20} {row.top1:7.3f} {row.top5:7.3f} {row.ece:7.3f}")
+    if found.against_plain is not None:
+        d = found.against_plain.difference
         print(
-            f"full - trained plain backbone: {100 * d['mean']:+.1f} points "
-            f"(95 % interval {100 * d['low']:+.1f} to {100 * d['high']:+.1f})"
+            f"full - trained plain backbone: {100 * d.mean:+.1f} points "
+            f"(95 % interval {100 * d.low:+.1f} to {100 * d.high:+.1f})"
         )
     return 0
 
@@ -157,7 +157,7 @@ def _faithfulness(commands: argparse._SubParsersAction) -> None:
 def _run_faithfulness(args: argparse.Namespace) -> int:
     from lafe.measure.faithfulness.benchmark import DEFAULT, measure
 
-    report = measure(
+    found = measure(
         args.checkpoint,
         args.data,
         photos=args.photos,
@@ -168,9 +168,9 @@ def _run_faithfulness(args: argparse.Namespace) -> int:
         bfloat16=not args.float32,
     )
     columns = ("deletion", "insertion", "pointing in box", "energy in box")
-    print(f"{'map':22}" + "".join(f"{c:>17}" for c in columns) + f"   ({report['photos']} photos)")
-    for name, found in report["maps"].items():
-        values = ("-" if found[c] is None else f"{found[c]['mean']:.3f}" for c in columns)
+    print(f"{'map':22}" + "".join(f"{c:>17}" for c in columns) + f"   ({found.photos} photos)")
+    for name, one in found.maps.items():
+        values = ("-" if (v := one.measures.get(c)) is None else f"{v.mean:.3f}" for c in columns)
         print(f"{name:22}" + "".join(f"{v:>17}" for v in values))
     return 0
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -48,41 +46,6 @@ def class_means(pooled: Tensor, labels: Tensor, classes: int) -> Tensor:
 def fit(scores: Tensor) -> float:
     """The threshold that accepts 95 % of held-out photos, from their scores (N,)."""
     return float(torch.quantile(scores.float(), 1 - ACCEPTED))
-
-
-def compare(
-    own: dict[str, Tensor], test: dict[str, Tensor], foreign: dict[str, dict[str, Tensor]]
-) -> dict[str, dict[str, Any]]:
-    """Each score's threshold, and what share of test and of foreign photos falls below it.
-
-    Args:
-        own: by kind, the scores of held-out photos, which set the threshold.
-        test: by kind, those of the model's own test photos.
-        foreign: by data set and kind, those of photos of things that the model does not know.
-    """
-    found = {}
-    for kind, scores in own.items():
-        threshold = fit(scores)
-        found[kind] = {
-            "threshold": threshold,
-            "own_test_refused": _below(test[kind], threshold),
-            "caught": {name: _below(by_kind[kind], threshold) for name, by_kind in foreign.items()},
-        }
-    return found
-
-
-def _below(scores: Tensor, threshold: float) -> float:
-    return float((scores < threshold).float().mean())
-
-
-def best(compared: dict[str, dict[str, Any]], default: str = "class_means") -> str:
-    """The kind that catches the most foreign photos, on average over their data sets."""
-
-    def caught(kind: str) -> float:
-        shares = compared[kind]["caught"].values()
-        return sum(shares) / len(shares)
-
-    return max(compared, key=caught) if compared[default]["caught"] else default
 
 
 def familiarity(photo: Prepared) -> float | None:

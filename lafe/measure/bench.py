@@ -10,10 +10,10 @@ import multiprocessing
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -26,12 +26,13 @@ from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 from tqdm import tqdm
 
 from lafe.branches import EVERY_BRANCH, Switches
-from lafe.checkpoints.store import available, load, write_json
+from lafe.checkpoints.store import available, load
 from lafe.errors import needs
 from lafe.explain.ablation import factorial
 from lafe.explain.controls import Controls
 from lafe.explain.evidence import evidence
 from lafe.explain.prepare import prepare
+from lafe.measure import records
 from lafe.model.lafe import LAFE
 from lafe.model.losses import ConLoss
 from lafe.train.objectives import draw, loss_parts
@@ -82,9 +83,27 @@ class Row:
     repeats: int
 
 
+@dataclass(frozen=True)
+class ModelSpeed:
+    """All pairs of a model, and the peak of memory of its factorial over its own, in GB."""
+
+    rows: tuple[Row, ...]
+    peak_memory_gb: float | None
+
+
+@dataclass(frozen=True)
+class Speed:
+    """The contents of ``docs/bench.json``: machine and versions, and the models by name."""
+
+    machine: str
+    threads: int
+    torch: str
+    models: Mapping[str, ModelSpeed]
+
+
 def run(
     backbone: str = "resnet50", size: int = 448, out: Path | None = None, repeats: int = 7
-) -> dict[str, Any]:
+) -> Speed:
     """Time a backbone with random weights, then every checkpoint that is found.
 
     Prints a table for each model, and returns what ``out`` gets as JSON.
@@ -102,21 +121,16 @@ def run(
         f"{backbone} at {size}": partial(LAFE, backbone, CLASSES, size)
     }
     makers |= {name: partial(load, name) for name in available()}
-    report: dict[str, Any] = {
-        "machine": platform.machine(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "models": {},
-    }
+    models = {}
     for name, make in makers.items():
         pairs = tqdm(_pairs(make().eval(), repeats), desc=name, leave=False)
-        rows = [measure(pair) for pair in pairs]
-        memory = peak_memory(make)
-        print(_table(name, rows, memory), flush=True)
-        report["models"][name] = {"rows": [asdict(r) for r in rows], "peak_memory_gb": memory}
+        rows = tuple(measure(pair) for pair in pairs)
+        models[name] = ModelSpeed(rows, peak_memory(make))
+        print(_table(name, models[name]), flush=True)
+    speed = Speed(platform.machine(), torch.get_num_threads(), str(torch.__version__), models)
     if out is not None:
-        write_json(out, report)
-    return report
+        records.write(out, speed)
+    return speed
 
 
 def measure(pair: Pair) -> Row:
@@ -284,7 +298,7 @@ def _resident(status: Path) -> int:
     return int(line.split()[1])
 
 
-def _table(name: str, rows: list[Row], memory: float | None) -> str:
+def _table(name: str, model: ModelSpeed) -> str:
     def line(work: str, against: str, *cells: str) -> str:
         return f"  {work:28} {against:30}" + "".join(f"{cell:>10}" for cell in cells)
 
@@ -292,9 +306,10 @@ def _table(name: str, rows: list[Row], memory: float | None) -> str:
         return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
 
     lines = [name, line("work", "against", "ratio", "floor", "at most", "s", "s")]
-    for r in rows:
+    for r in model.rows:
         ratios = map(ratio, (r.ratio, r.floor, r.at_most))
         lines.append(line(r.work, r.against, *ratios, *(f"{s:.3g}" for s in r.seconds)))
+    memory = model.peak_memory_gb
     found = "not measured" if memory is None else f"{memory:.2f} GB"
     lines.append(
         line("factorial: peak memory", "the model's own", found, "", f"{MEMORY_AT_MOST} GB")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import bootstrap
@@ -10,14 +13,45 @@ RESAMPLES = 10_000
 BATCH = 1_000
 
 
-def interval(values: ArrayLike) -> dict[str, float]:
+@dataclass(frozen=True)
+class Interval:
+    """A mean over photos, with the ends of its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    def percent(self, *, sign: bool = False) -> str:
+        """Mean and interval for people, in percent or in points."""
+        plus = "+" if sign else ""
+        mean, low, high = (f"{100 * v:{plus}.1f}" for v in (self.mean, self.low, self.high))
+        return f"{mean} ({low} to {high})"
+
+
+@dataclass(frozen=True)
+class Mean(Interval):
+    """An interval with the number of photos that it is over."""
+
+    photos: int
+
+
+def interval(values: ArrayLike) -> Interval:
     """Mean of per-photo values (N,), N >= 1, with its 95 % percentile interval over photos."""
     v = np.asarray(values, dtype=np.float64)
     mean = float(v.mean())
     # SciPy has no interval for one value.
     if len(v) == 1:
-        return {"mean": mean, "low": mean, "high": mean}
+        return Interval(mean, mean, mean)
     found = bootstrap(
         (v,), np.mean, n_resamples=RESAMPLES, batch=BATCH, method="percentile", rng=0
     ).confidence_interval
-    return {"mean": mean, "low": float(found.low), "high": float(found.high)}
+    return Interval(mean, float(found.low), float(found.high))
+
+
+def mean(values: Iterable[float | None]) -> Mean | None:
+    """The mean over the photos that have a value, with its interval; None if none has."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    found = interval(known)
+    return Mean(found.mean, found.low, found.high, len(known))

@@ -1,26 +1,22 @@
 """Table 4: variants of one recipe, trained and tested alike, with several seeds.
 
-Each run leaves one JSON file; the table is made of these files and of nothing else.
+Each run leaves one file, a :class:`Result`; the table is made of these and of nothing else.
 """
 
 from __future__ import annotations
 
-import json
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from lafe import __version__
 from lafe.branches import PRESETS
-from lafe.checkpoints.store import load, write_json
-from lafe.data import load_benchmark
+from lafe.checkpoints.store import load
 from lafe.errors import needs
-from lafe.measure.evaluation import accuracy, run
+from lafe.measure import records
+from lafe.measure.metrics import accuracy
+from lafe.measure.outputs import FULL_ONLY, labelled_as, open_test_split, run
+from lafe.measure.report import Accuracy, Provenance, Training
 from lafe.render.text import number
 from lafe.train.accelerator import accelerator
 from lafe.train.recipe import VARIANTS, Recipe, RecipeError
@@ -37,6 +33,33 @@ ROWS = {
     "attentive": "LAFE, objective “attentive”",
 }
 """The six rows of Table 4 in its words, and three more: constant gates and our objectives."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run on test photos: the contents of a file under ``checkpoints/results/``.
+
+    Attributes:
+        sweep: the name of the recipe that all runs vary.
+        variant: a key of ``ROWS``.
+        recipe: of this run.
+        photos, classes: of the test split.
+        presets: by name of the setting, at inference; a plain backbone has ``full`` alone.
+    """
+
+    sweep: str
+    variant: str
+    seed: int
+    source: Provenance
+    recipe: Recipe
+    training: Training
+    photos: int
+    classes: int
+    presets: Mapping[str, Accuracy]
+
+    @property
+    def top1(self) -> float:
+        return self.presets["full"].top1
 
 
 @dataclass(frozen=True)
@@ -96,6 +119,7 @@ def sweep(
 
     Raises:
         RecipeError: no such variant; or a result file that another recipe wrote.
+        ReportError: a result file that cannot be read.
     """
     with needs("train"):
         from lafe.train.loop import train
@@ -106,48 +130,44 @@ def sweep(
     todo = [(v, recipe_of(recipe, v, seed)) for seed in seeds for v in variants]
     files = [Path(results) / f"{each.name}.json" for _, each in todo]
     for (_, each), file in zip(todo, files, strict=True):
-        if file.is_file() and _training(_recipe_in(file)) != _training(each.to_dict()):
+        if file.is_file() and _training(read(file).recipe) != _training(each):
             raise RecipeError(f"{file} is of another recipe: remove it, or rename the recipe.")
     Path(results).mkdir(parents=True, exist_ok=True)
     for (variant, each), file in zip(todo, files, strict=True):
         if not file.is_file():
             folder = train(each, data, out, **accelerator(device))
-            write_json(file, _measure(folder, each, variant, recipe.name, data, device))
-        print(f"{each.name}: top-1 {json.loads(file.read_text())['test']['top1']:.3f}", flush=True)
+            records.write(file, _measure(folder, each, variant, recipe.name, data, device))
+        print(f"{each.name}: top-1 {read(file).top1:.3f}", flush=True)
     return files
 
 
-def _recipe_in(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text(encoding="utf-8"))["recipe"]
-
-
-def _training(recipe: dict[str, Any]) -> dict[str, Any]:
+def _training(recipe: Recipe) -> Recipe:
     """What changes a run: not the words for people, such as the hours that it took."""
-    return {k: v for k, v in recipe.items() if k not in ("title", "about", "hours")}
+    return replace(recipe, title="", about="", hours="")
 
 
 def _measure(
     folder: Path, recipe: Recipe, variant: str, base: str, data: str | Path, device: str
-) -> dict[str, Any]:
-    """A run on the test split, as its result file holds it."""
+) -> Result:
+    """A run on the test split."""
     model = load(folder, device)
-    test = load_benchmark(recipe.data, data, "test")
-    presets = PRESETS if recipe.attention else {"full": PRESETS["full"]}
-    settings = accuracy(run(model, test, presets))
-    return {
-        "sweep": base,
-        "variant": variant,
-        "seed": recipe.seed,
-        "command": f"lafe sweep {base} --variants {variant} --seeds {recipe.seed} --data DIR",
-        "date": datetime.now(UTC).date().isoformat(),
-        "versions": {"lafe": __version__, "torch": torch.__version__},
-        "recipe": recipe.to_dict(),
-        "training": model.card.training,
-        "photos": len(test),
-        "classes": len(test.classes),
-        "test": settings["full"],
-        "presets": settings,
-    }
+    test = labelled_as(model.card, open_test_split(recipe.data, data))
+    presets = PRESETS if recipe.attention else FULL_ONLY
+    training = Training.of(model.card.training)
+    assert training is not None, "a run of our own says it"
+    return Result(
+        sweep=base,
+        variant=variant,
+        seed=recipe.seed,
+        source=Provenance.now(
+            f"lafe sweep {base} --variants {variant} --seeds {recipe.seed} --data DIR"
+        ),
+        recipe=recipe,
+        training=training,
+        photos=len(test),
+        classes=len(test.classes),
+        presets=accuracy(run(model, test, presets)),
+    )
 
 
 def verdict(rows: Sequence[Row]) -> str:
@@ -174,23 +194,26 @@ def verdict(rows: Sequence[Row]) -> str:
     return "  ".join(said)
 
 
-def read(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """The result files of a folder, by the sweep they belong to."""
-    sweeps: dict[str, list[dict[str, Any]]] = {}
-    for file in sorted(folder.glob("*.json")):
-        result = json.loads(file.read_text(encoding="utf-8"))
-        sweeps.setdefault(result["sweep"], []).append(result)
+def read(file: Path) -> Result:
+    """One run's result; ReportError if the file holds none."""
+    return records.read(file, Result)
+
+
+def by_sweep(results: Iterable[Result]) -> dict[str, list[Result]]:
+    """Results by the sweep they belong to, in order."""
+    sweeps: dict[str, list[Result]] = {}
+    for result in results:
+        sweeps.setdefault(result.sweep, []).append(result)
     return sweeps
 
 
-def table(runs: Iterable[dict[str, Any]]) -> list[Row]:
+def table(results: Iterable[Result]) -> list[Row]:
     """The rows of one sweep, in the order of ``ROWS``."""
-    runs = list(runs)
+    results = sorted(results, key=lambda r: r.seed)
     rows = []
     for variant in ROWS:
-        here = [r for r in runs if r["variant"] == variant]
+        here = [r for r in results if r.variant == variant]
         if here:
-            here.sort(key=lambda r: r["seed"])
-            top1, seeds = zip(*((r["test"]["top1"], r["seed"]) for r in here), strict=True)
-            rows.append(Row(variant, top1, seeds, sum(r["training"]["hours"] for r in here)))
+            top1, seeds = tuple(r.top1 for r in here), tuple(r.seed for r in here)
+            rows.append(Row(variant, top1, seeds, sum(r.training.hours for r in here)))
     return rows

@@ -6,7 +6,6 @@ One trained model with branches switched off.  Not Table 4, whose rows were trai
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import torch
 
@@ -14,22 +13,18 @@ from lafe.branches import BRANCHES, EVERY_BRANCH, STAGES, Switches
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset
 from lafe.explain.ablation import factorials
-from lafe.measure.evaluation import batches
+from lafe.measure.outputs import batches
+from lafe.measure.report import BranchOff, Grid, Mended, Switching, Worth
 
 FULL = Switches.all()
 NAMES = [f"{branch}{stage}" for stage, branch in EVERY_BRANCH]
 WITHOUT = [FULL.without(branch, stages=(stage,)).index for stage, branch in EVERY_BRANCH]
 
 
-def switching(model: Trained, dataset: PhotoDataset, most: int = 10) -> dict[str, Any]:
+def switching(model: Trained, dataset: PhotoDataset, most: int = 10) -> Switching:
     """What the branches do on a split, from the table of all settings of each photo.
 
-    Returns:
-        ``branch_off``: by branch, top-1 without it and the share of photos whose prediction
-        changes.  ``shapley``: exact Shapley values for the true class's probability, (3, 4) in the
-        order of STAGES and BRANCHES: the mean over photos, and over those of each class.
-        ``confused``: the ordered pairs (true, predicted) that are mixed up most often, each with
-        the branch without which the most of its photos come right.
+    Shapley values are those for the true class's probability.
     """
     right, changed = torch.zeros(len(NAMES)), torch.zeros(len(NAMES))
     worth = torch.zeros(len(dataset.classes), len(STAGES), len(BRANCHES), dtype=torch.float64)
@@ -48,29 +43,29 @@ def switching(model: Trained, dataset: PhotoDataset, most: int = 10) -> dict[str
     count = len(dataset)
     photos = torch.tensor(dataset.labels).bincount(minlength=len(dataset.classes))
     by_class = worth / photos.clamp(min=1)[:, None, None]
-    return {
-        "photos": count,
-        "branch_off": {
-            name: {"top1": float(r) / count, "changed": float(c) / count}
+    return Switching(
+        photos=count,
+        branch_off={
+            name: BranchOff(float(r) / count, float(c) / count)
             for name, r, c in zip(NAMES, right, changed, strict=True)
         },
-        "shapley": {
-            "of": "probability of the true class",
-            "mean": _rounded(worth.sum(0) / count),
-            "by_class": [_rounded(each) for each in by_class],
-        },
-        "confused": [
-            {
-                "true": dataset.classes[pair[0]],
-                "predicted": dataset.classes[pair[1]],
-                "photos": n,
-                "branch": NAMES[int(mended[pair].argmax())] if mended[pair].any() else None,
-                "mended": int(mended[pair].max()),
-            }
+        shapley=Worth(
+            "probability of the true class",
+            _rounded(worth.sum(0) / count),
+            tuple(_rounded(each) for each in by_class),
+        ),
+        confused=tuple(
+            Mended(
+                dataset.classes[pair[0]],
+                dataset.classes[pair[1]],
+                n,
+                int(mended[pair].max()),
+                NAMES[int(mended[pair].argmax())] if mended[pair].any() else None,
+            )
             for pair, n in pairs.most_common(most)
-        ],
-    }
+        ),
+    )
 
 
-def _rounded(values: torch.Tensor) -> list[list[float]]:
-    return [[round(v, 6) for v in row] for row in values.tolist()]
+def _rounded(values: torch.Tensor) -> Grid:
+    return tuple(tuple(round(v, 6) for v in row) for row in values.tolist())

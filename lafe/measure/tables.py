@@ -5,18 +5,29 @@ Whoever reads a figure there can find its file and the command that wrote it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lafe.checkpoints.card import Card
-from lafe.checkpoints.store import REPORT, load_card
+from lafe.checkpoints.store import load_card
 from lafe.errors import LafeError
-from lafe.measure import sweep
+from lafe.measure import bench, records, report, sweep
 from lafe.measure.faithfulness import words
-from lafe.render.text import with_interval
+from lafe.measure.report import (
+    REPORT,
+    Accuracy,
+    AgainstPlain,
+    BranchFigures,
+    Confusion,
+    Evaluation,
+    Faithfulness,
+    Slice,
+    Switching,
+    hours_of,
+)
+from lafe.measure.visits import Visits
 
 SWEEPS = "checkpoints/results"
 SPEED = "docs/bench.json"
@@ -62,29 +73,28 @@ class Result:
 
     folder: Path
     card: Card
-    report: dict[str, Any]
+    evaluation: Evaluation
+    faithfulness: Faithfulness | None
+
+    @property
+    def file(self) -> str:
+        """The report, as people are told of it."""
+        return f"`checkpoints/{self.folder.name}/{REPORT}`"
 
 
 def read(folders: Iterable[Path]) -> list[Result]:
     """The checkpoints that ``lafe evaluate`` measured; the others are left out.
 
     Raises:
-        ResultsError: a report that describes other weights than the card.
+        lafe.measure.report.ReportError: a report that cannot be used.
         lafe.CheckpointError: a card that cannot be used.
     """
     results = []
     for folder in folders:
-        file = folder / REPORT
-        if not file.is_file():
-            continue
-        result = Result(folder, load_card(folder), json.loads(file.read_text(encoding="utf-8")))
-        if "presets" not in result.report:
-            continue
-        if result.report["sha256"] != result.card.sha256:
-            raise ResultsError(
-                f"{file} describes other weights than {folder.name} holds: run `lafe evaluate`."
-            )
-        results.append(result)
+        card = load_card(folder)
+        found = report.read(folder, card.sha256)
+        if found and found.evaluation:
+            results.append(Result(folder, card, found.evaluation, found.faithfulness))
     return results
 
 
@@ -101,7 +111,7 @@ def render(
     """
     results = read(folders)
     summary = f"## In one table\n\n{_summary(results)}\n"
-    trained = [_sweep(*item) for item in sweep.read(sweeps).items()] if sweeps else []
+    trained = [_sweep(*item) for item in _sweeps(sweeps).items()] if sweeps else []
     measured = [_speed(speed)] if speed else []
     seen = [_browser(browser)] if browser else []
     sections = map(_section, results)
@@ -128,7 +138,8 @@ def write(root: Path) -> list[Path]:
     """Write ``docs/results.md`` and the table in ``README.md`` of a checkout; returns both.
 
     Raises:
-        ResultsError: README.md has lost its markers, or a report is out of date.
+        ResultsError: README.md has lost its markers.
+        lafe.measure.report.ReportError: a file of figures that cannot be used.
     """
     folders = checkpoints(root)
     results, readme = root / "docs" / "results.md", root / "README.md"
@@ -153,9 +164,13 @@ def between_markers(text: str, table: str) -> str:
     return f"{before}{BEGIN}\n{table}{END}{after}"
 
 
-def _sweep(name: str, runs: Sequence[dict[str, Any]]) -> str:
+def _sweeps(folder: Path) -> dict[str, list[sweep.Result]]:
+    return sweep.by_sweep(map(sweep.read, sorted(folder.glob("*.json"))))
+
+
+def _sweep(name: str, runs: Sequence[sweep.Result]) -> str:
     """Table 4 of one sweep, with what differs from the paper."""
-    first, rows = runs[0]["recipe"], sweep.table(runs)
+    first, rows = runs[0].recipe, sweep.table(runs)
     plain = next((r for r in rows if r.variant == "plain"), None)
     cells = [
         [
@@ -179,8 +194,8 @@ def _sweep(name: str, runs: Sequence[dict[str, Any]]) -> str:
     return (
         f"## Table 4, trained: `{name}`\n\n"
         f"From {len(runs)} files `checkpoints/results/{name}-*.json`, written by `lafe sweep {name}"
-        f" --data DIR`.  Unlike in the paper: {first['backbone']} at {first['input_size']} px, "
-        f"{runs[0]['classes']} classes, {first['epochs']} epochs; {runs[0]['photos']:,} test "
+        f" --data DIR`.  Unlike in the paper: {first.backbone} at {first.input_size} px, "
+        f"{runs[0].classes} classes, {first.epochs} epochs; {runs[0].photos:,} test "
         "photos.  All rows: the same recipe and epochs.  The deviation is that over seeds.  Hours "
         "are wall-clock.\n\n"
         f"{_table(head, cells)}\n{sweep.verdict(rows)}\n"
@@ -189,23 +204,23 @@ def _sweep(name: str, runs: Sequence[dict[str, Any]]) -> str:
 
 def _speed(files: Sequence[Path]) -> str:
     """Ratios of medians, a table a model; then those of other runs that the first lacks."""
-    first, *others = (json.loads(file.read_text(encoding="utf-8")) for file in files)
+    first, *others = (records.read(file, bench.Speed) for file in files)
     tables = []
-    for name, model in first["models"].items():
-        memory = model["peak_memory_gb"]
+    for name, model in first.models.items():
+        memory = model.peak_memory_gb
         peak = "not measured" if memory is None else f"{memory:.2f} GB"
         tables.append(
             f"{name}; peak memory of `factorial` over the model's own: {peak}:\n\n"
-            f"{_ratios(model['rows'])}"
+            f"{_ratios(model.rows)}"
         )
     for file, other in zip(files[1:], others, strict=True):
-        for name, model in other["models"].items():
-            known = {row["against"] for row in first["models"][name]["rows"]}
-            if more := [row for row in model["rows"] if row["against"] not in known]:
+        for name, model in other.models.items():
+            known = {row.against for row in first.models[name].rows}
+            if more := [row for row in model.rows if row.against not in known]:
                 tables.append(f"{name}, from `docs/{file.name}`:\n\n{_ratios(more)}")
     return (
         f"## Speed\n\nFrom `{SPEED}`, written by `lafe bench --out {SPEED}` with "
-        f"{first['threads']} threads (torch {first['torch']}, {first['machine']}).  A "
+        f"{first.threads} threads (torch {first.torch}, {first.machine}).  A "
         "ratio is that of the medians of both sides, which took turns; under 1, the work is "
         "faster.  “By multiplications”: the same ratio, counted.  “At most” was asked for "
         "ResNet-50 at 448 px.\n\n"
@@ -216,13 +231,13 @@ def _speed(files: Sequence[Path]) -> str:
     )
 
 
-def _ratios(rows: Iterable[Mapping[str, Any]]) -> str:
+def _ratios(rows: Iterable[bench.Row]) -> str:
     head = ["work", "against", "ratio", "by multiplications", "at most", "s", "s", "turns"]
     cells = [
         [
-            *(r["work"], r["against"]),
-            *(f"{v:.3g}" for v in (r["ratio"], r["floor"], r["at_most"], *r["seconds"])),
-            str(r["repeats"]),
+            *(r.work, r.against),
+            *(f"{v:.3g}" for v in (r.ratio, r.floor, r.at_most, *r.seconds)),
+            str(r.repeats),
         ]
         for r in rows
     ]
@@ -233,17 +248,17 @@ def _browser(files: Sequence[Path]) -> str:
     """What visitors in a browser had, a row a run."""
     rows = []
     for file in files:
-        run = json.loads(file.read_text(encoding="utf-8"))
-        click, first = run["click to prediction, ms"], run["page to first prediction, s"]
-        grown = list(run["memory of the app, kB"].items())
+        run = records.read(file, Visits)
+        click, first = run.click_to_prediction_ms, run.page_to_first_prediction_s
+        grown = run.app_memory_kb.items()
         rows.append(
             [
                 f"`docs/{file.name}`",
-                str(run["visitors"]),
-                f"{run['results checked']:,}",
-                str(len(run["wrong"])),
-                f"{click['median'] / 1000:.2f} ({click['p95'] / 1000:.2f})",
-                f"{first['median']:.1f} ({first['p95']:.1f})",
+                str(run.visitors),
+                f"{run.results_checked:,}",
+                str(len(run.wrong)),
+                f"{click.median / 1000:.2f} ({click.p95 / 1000:.2f})" if click else "-",
+                f"{first.median:.1f} ({first.p95:.1f})" if first else "-",
                 ", ".join(f"{kb / 1e6:.2f} GB {when}" for when, kb in grown) or "-",
             ]
         )
@@ -270,18 +285,17 @@ def _summary(results: Sequence[Result]) -> str:
         return "Nothing was measured yet.\n"
     rows = []
     for r in results:
-        full = r.report["presets"]["full"]
-        against = r.report.get("against_plain")
+        against = r.evaluation.against_plain
         rows.append(
             [
                 f"`{r.card.name}`",
                 str(len(r.card.classes)),
                 f"{r.card.backbone}, {r.card.input_size} px",
-                f"{r.report['photos']:,}",
-                with_interval(r.report["top1_interval"]),
-                _percent(full["top5"]),
-                _percent(against["plain_top1"]) if against else "-",
-                with_interval(against["difference"], sign=True) if against else "-",
+                f"{r.evaluation.photos:,}",
+                r.evaluation.top1_interval.percent(),
+                _percent(r.evaluation.presets["full"].top5),
+                _percent(against.plain_top1) if against else "-",
+                against.difference.percent(sign=True) if against else "-",
             ]
         )
     head = [
@@ -294,38 +308,41 @@ def _summary(results: Sequence[Result]) -> str:
         "trained plain backbone, top-1 %",
         "difference, points (interval)",
     ]
-    files = ", ".join(_file(r) for r in results)
+    files = ", ".join(r.file for r in results)
     return f"{_table(head, rows)}\nFrom {files}.\n"
 
 
 def _section(r: Result) -> str:
     """Everything about one checkpoint."""
+    e = r.evaluation
+    source = e.source
     parts = [
         f"## {r.card.title or r.card.name}",
-        f"From {_file(r)}, written by `{r.report['command']}` on {r.report['date']} "
-        f"(torch {r.report['versions']['torch']}, {r.report['machine']}); weights sha256 "
-        f"`{r.card.sha256[:12]}`, {r.report['photos']:,} photos of the {r.report['split']} split, "
-        f"{r.report['classes']} classes.",
+        f"From {r.file}, written by `{source.command}` on {source.date} "
+        f"(torch {source.versions['torch']}, {source.machine}); weights sha256 "
+        f"`{r.card.sha256[:12]}`, {e.photos:,} photos of the {e.split} split, {e.classes} classes.",
         f"Training, from `checkpoints/{r.folder.name}/card.json`: {_trained(r)}",
         "Settings of the switches at inference:",
-        _presets(r.report["presets"]),
+        _presets(e.presets),
     ]
-    if "against_plain" in r.report:
-        parts += [f"Against a plain backbone that was trained {_how(r)}:", _against(r)]
-    if "branches" in r.report:
-        parts += ["What the branches do:", _branches(r.report["branches"])]
-    if "switching" in r.report:
+    if e.against_plain:
+        how = _how(e.against_plain)
+        parts += [f"Against a plain backbone that was trained {how}:", _against(r, e.against_plain)]
+    if e.branches:
+        parts += ["What the branches do:", _branches(e.branches)]
+    if e.switching:
         parts += [
             "One branch at a time, over the test split, at inference:",
-            _switching(r.report["switching"], r.report["presets"]["full"]["top1"]),
+            _switching(e.switching, e.presets["full"].top1),
         ]
-    if r.report["confused"]:
-        parts += ["Mixed up most often:", _confused(r.report["confused"])]
-    if r.report["slices"]:
-        parts += ["Harder photos:", _slices(r.report["slices"])]
-    parts += ["Photos of what the model does not know:", _unknown(r)]
-    if "faithfulness" in r.report:
-        parts += ["What the maps are worth:", _faithfulness(r.report["faithfulness"], _file(r))]
+    if e.confused:
+        parts += ["Mixed up most often:", _confused(e.confused)]
+    if e.slices:
+        parts += ["Harder photos:", _slices(e.slices)]
+    if e.unknown:
+        parts += ["Photos of what the model does not know:", _unknown(r)]
+    if r.faithfulness:
+        parts += ["What the maps are worth:", _faithfulness(r.faithfulness, r.file)]
     if r.card.limits:
         parts += ["Limits:", "".join(f"- {limit}\n" for limit in r.card.limits)]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
@@ -351,97 +368,83 @@ def _runs(training: dict[str, Any], recipe: dict[str, Any]) -> list[str]:
     return [*earlier, here]
 
 
-def _hours(training: dict[str, Any]) -> float:
-    """Of a run and of those that it started from."""
-    before = training.get("started_from")
-    return training["hours"] + (_hours(before["training"]) if before else 0.0)
-
-
-def _presets(presets: dict[str, dict[str, float]]) -> str:
+def _presets(presets: Mapping[str, Accuracy]) -> str:
     rows = [
-        [name, _percent(p["top1"]), _percent(p["top5"]), f"{p['ece']:.3f}"]
-        for name, p in presets.items()
+        [name, _percent(p.top1), _percent(p.top5), f"{p.ece:.3f}"] for name, p in presets.items()
     ]
     return _table(["setting", "top-1 %", "top-5 %", "ECE"], rows)
 
 
-def _how(r: Result) -> str:
+def _how(against: AgainstPlain) -> str:
     """Whether the plain backbone's card holds the same recipe."""
-    differences = r.report["against_plain"]["recipe_differences"]
-    if not differences:
+    if not against.recipe_differences:
         return "by the same recipe, as both cards say"
     listed = "; ".join(
-        f"`{k}` {theirs} instead of {ours}" for k, (ours, theirs) in differences.items()
+        f"`{field}` {theirs} instead of {ours}"
+        for field, (ours, theirs) in against.recipe_differences.items()
     )
     return f"by another recipe ({listed})"
 
 
-def _against(r: Result) -> str:
-    a = r.report["against_plain"]
+def _against(r: Result, against: AgainstPlain) -> str:
+    theirs = against.plain_training
     rows = [
-        ["full, top-1 %", _percent(r.report["presets"]["full"]["top1"])],
-        ["trained plain backbone, top-1 %", _percent(a["plain_top1"])],
-        ["difference, points (interval)", with_interval(a["difference"], sign=True)],
-        ["photos that only the full model gets right", f"{a['only_full_right']:,}"],
-        ["photos that only the plain backbone gets right", f"{a['only_plain_right']:,}"],
-        ["hours of training of the full model", f"{_hours(r.card.training):.2f}"],
-        ["hours of training of the plain backbone", f"{_hours(a['plain_training']):.2f}"],
+        ["full, top-1 %", _percent(r.evaluation.presets["full"].top1)],
+        ["trained plain backbone, top-1 %", _percent(against.plain_top1)],
+        ["difference, points (interval)", against.difference.percent(sign=True)],
+        ["photos that only the full model gets right", f"{against.only_full_right:,}"],
+        ["photos that only the plain backbone gets right", f"{against.only_plain_right:,}"],
+        ["hours of training of the full model", f"{hours_of(r.card.training):.2f}"],
+        ["hours of training of the plain backbone", f"{theirs.hours:.2f}" if theirs else "-"],
     ]
     return _table(["", "measured"], rows)
 
 
-def _branches(b: dict[str, Any]) -> str:
-    logit, changes = b["mean_centred_logit_of_predicted"], b["prediction_changes_without"]
-    margin, cosine, probe = (
-        b["true_margin_added_by"],
-        b["cosine_with_f5"],
-        b["linear_probe_top1"],
-    )
+def _branches(b: BranchFigures) -> str:
+    logit, probe = b.logit_of_predicted, b.linear_probe_top1
     rows = [
         [
             "mean centred logit of the predicted class",
-            f"{logit['backbone']:.2f}",
-            f"{logit['discriminative']:.2f}",
-            f"{logit['confusable']:.2f}",
+            *(f"{v:.2f}" for v in (logit.f5, logit.D, logit.C)),
         ],
         [
             "margin of the true class added, mean",
             "",
-            f"{margin['discriminative']:+.2f}",
-            f"{margin['confusable']:+.2f}",
+            *(f"{v:+.2f}" for v in (b.margin_added.D, b.margin_added.C)),
         ],
         [
             "predictions that change without it, %",
             "",
-            _percent(changes["discriminative"]),
-            _percent(changes["confusable"]),
+            *map(_percent, (b.changes_without.D, b.changes_without.C)),
         ],
-        ["cosine of the pooled map with f_5's", "", f"{cosine['D']:.2f}", f"{cosine['C']:.2f}"],
+        [
+            "cosine of the pooled map with f_5's",
+            "",
+            *(f"{v:.2f}" for v in (b.cosine_with_f5.D, b.cosine_with_f5.C)),
+        ],
         [
             "linear probe of the pooled map, top-1 %",
-            _percent(probe["f5"]),
-            _percent(probe["D"]),
-            _percent(probe["C"]),
+            *map(_percent, (probe.f5, probe.D, probe.C)),
         ],
     ]
     table = _table(["", "f_5", "D (added)", "C (subtracted)"], rows)
     return (
-        f"{table}\nShare of the branches in the predicted class's logit: {b['share']:.2f}.  "
-        f"Predictions that change without all twelve: {_percent(changes['both'])} %.  "
+        f"{table}\nShare of the branches in the predicted class's logit: {b.share:.2f}.  "
+        f"Predictions that change without all twelve: {_percent(b.changes_without.both)} %.  "
         "The logit and the margin of C are those of -C.\n"
     )
 
 
-def _switching(s: dict[str, Any], full: float) -> str:
-    worth = [v for row in s["shapley"]["mean"] for v in row]  # in the order of the branches
+def _switching(s: Switching, full: float) -> str:
+    worth = [v for row in s.shapley.mean for v in row]  # in the order of the branches
     rows = [
         [
             f"`{name}`",
-            f"{100 * (off['top1'] - full):+.1f}",
-            _percent(off["changed"]),
+            f"{100 * (off.top1 - full):+.1f}",
+            _percent(off.changed),
             f"{100 * value:+.2f}",
         ]
-        for (name, off), value in zip(s["branch_off"].items(), worth, strict=True)
+        for (name, off), value in zip(s.branch_off.items(), worth, strict=True)
     ]
     head = [
         "branch",
@@ -452,21 +455,21 @@ def _switching(s: dict[str, Any], full: float) -> str:
     return _table(head, rows)
 
 
-def _slices(slices: Sequence[dict[str, Any]]) -> str:
-    rows = [[s["name"], str(s["photos"]), with_interval(s)] for s in slices]
+def _slices(slices: Sequence[Slice]) -> str:
+    rows = [[s.name, str(s.photos), s.percent()] for s in slices]
     return _table(["subset", "photos", "top-1 % (interval)"], rows)
 
 
 def _unknown(r: Result) -> str:
     """The scores that were compared; the one in the card in bold."""
-    compared, chosen = r.report["unknown"], r.card.unknown["score"]
-    foreign = list(compared[chosen]["caught"])
+    compared, chosen = r.evaluation.unknown, r.card.unknown["score"]
+    foreign = list(compared[chosen].caught)
     rows = [
         [
             f"**{kind}**" if kind == chosen else kind,
-            f"{c['threshold']:.3f}",
-            _percent(c["own_test_refused"]),
-            *(_percent(c["caught"][name]) for name in foreign),
+            f"{c.threshold:.3f}",
+            _percent(c.own_test_refused),
+            *(_percent(c.caught[name]) for name in foreign),
         ]
         for kind, c in compared.items()
     ]
@@ -474,26 +477,27 @@ def _unknown(r: Result) -> str:
     return _table([*head, *(f"photos of `{name}` caught, %" for name in foreign)], rows)
 
 
-def _faithfulness(measured: dict[str, Any], file: str) -> str:
-    """Answers, and a row a map."""
-    answers = "".join(f"- *{question}*  {answer}\n" for question, answer in words.answers(measured))
-    columns = words.table(measured)
-    rows = list(zip(*columns.values(), strict=True))
-    return (
-        f"{answers}\n{_table(list(columns), rows)}\n{words.EXPLAINED}  "
-        f"{measured['photos']:,} test photos, {measured['stability_photos']} for random weights "
-        f"and noise; {measured['hours']:.1f} hours.  From {file}, written by "
-        f"`{measured['command']}` on {measured['date']}."
+def _faithfulness(found: Faithfulness, file: str) -> str:
+    """Answers, a row a map, and how each map follows the weights."""
+    answers = "".join(f"- *{question}*  {answer}\n" for question, answer in words.answers(found))
+    parts = [answers, _columns(words.table(found)), words.EXPLAINED + "\n"]
+    if randomised := words.randomisation(found):
+        parts += [_columns(randomised), words.RANDOMISED + "\n"]
+    parts.append(
+        f"{found.photos:,} test photos, {found.stability_photos} for random weights and noise; "
+        f"{found.hours:.1f} hours.  From {file}, written by `{found.source.command}` on "
+        f"{found.source.date}."
     )
+    return "\n".join(parts)
 
 
-def _confused(pairs: Sequence[dict[str, Any]]) -> str:
-    rows = [[p["true"], p["predicted"], str(p["photos"])] for p in pairs]
+def _columns(columns: Mapping[str, Sequence[str]]) -> str:
+    return _table(list(columns), zip(*columns.values(), strict=True))
+
+
+def _confused(pairs: Sequence[Confusion]) -> str:
+    rows = [[p.true, p.predicted, str(p.photos)] for p in pairs]
     return _table(["true class", "predicted", "photos"], rows)
-
-
-def _file(r: Result) -> str:
-    return f"`checkpoints/{r.folder.name}/{REPORT}`"
 
 
 def _percent(share: float) -> str:

@@ -19,10 +19,3 @@ def number(value: float, form: str = ".3g") -> str:
     """
     sign = "+" if form.startswith("+") else ""
     return f"{value:{sign}z{form.removeprefix('+')}}".replace("-", "\N{MINUS SIGN}")
-
-
-def with_interval(v: dict[str, float], *, sign: bool = False) -> str:
-    """Mean and its interval, in percent or points."""
-    plus = "+" if sign else ""
-    mean, low, high = (f"{100 * v[key]:{plus}.1f}" for key in ("mean", "low", "high"))
-    return f"{mean} ({low} to {high})"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 import torch
 from tiny import SIZE, tiny_model
 
-from lafe.measure import bench
+from lafe.measure import bench, records
 
 
 def test_multiplications_by_hand() -> None:
@@ -59,16 +58,16 @@ def test_every_row_of_a_tiny_model(
     monkeypatch.setattr(bench, "BATCH", 4)
     monkeypatch.setattr(bench, "peak_memory", lambda make: None)
     report = bench.run("test_resnet", SIZE, tmp_path / "bench.json", repeats=1)
-    (model,) = report["models"].values()
-    floors = [row["floor"] for row in model["rows"]]
-    assert json.loads((tmp_path / "bench.json").read_text())["threads"] == report["threads"]
+    (model,) = report.models.values()
+    floors = [row.floor for row in model.rows]
+    assert records.read(tmp_path / "bench.json", bench.Speed) == report
     assert floors[0] > 1  # LAFE is its backbone and more
     assert floors[3] == 0  # a look-up multiplies nothing
     # 128 fusions are less work than 25 passes, and a prepared photo saves the backbone.
     assert floors[2] == pytest.approx(floors[1] / (2 * 12 + 1))
     assert floors[4] == pytest.approx(1 - 1 / floors[0], abs=0.02)
     printed = capsys.readouterr().out
-    assert all(row["work"] in printed for row in model["rows"])
+    assert all(row.work in printed for row in model.rows)
 
 
 def test_peak_memory_is_what_the_table_takes_at_its_worst(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import zlib
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,27 @@ from torch import Tensor
 
 import lafe
 from lafe import LAFE, Switches, prepare
-from lafe.checkpoints.store import REPORT, load_card, save
+from lafe.checkpoints.store import load_card, save
 from lafe.data import load_benchmark
 from lafe.data.preprocess import Preprocess
 from lafe.explain.attribution.baselines import baseline
 from lafe.explain.attribution.methods import attribute
+from lafe.measure import report as reports
 from lafe.measure.faithfulness import benchmark, summary, words
 from lafe.measure.faithfulness.curves import curves, probability, random_map
-from lafe.measure.faithfulness.places import PARTS, View, centred_blob, energy, gini, pointing
+from lafe.measure.faithfulness.places import (
+    PARTS,
+    View,
+    auc,
+    centred_blob,
+    energy,
+    gini,
+    pointing,
+    without_floor,
+)
 from lafe.measure.faithfulness.stability import randomised, repeatability, sanity, similarity
+from lafe.measure.faithfulness.summary import MapRow, PhotoRow
+from lafe.measure.report import Faithfulness, FaithfulnessSettings, Provenance
 
 # ---- curves
 
@@ -172,6 +185,27 @@ def test_pointing_energy_and_gini_by_hand() -> None:
     assert gini(0 * flat) == 0
     assert gini(np.eye(1, 9)) == pytest.approx(8 / 9)  # one of nine has it all
     assert gini(np.array([[-1.0, 3.0]])) == pytest.approx(0.25)  # |1 - 3| / (n * sum)
+
+
+def test_a_floor_names_no_place() -> None:
+    assert np.array_equal(without_floor(HEAT), HEAT)  # its lowest value speaks against a place
+    lifted = np.clip(HEAT, 0, None)
+    assert np.array_equal(without_floor(lifted + 7), lifted)
+    assert energy(without_floor(lifted + 7), MASK) == energy(HEAT, MASK)
+    assert energy(lifted + 7, MASK) != energy(HEAT, MASK)
+    assert energy(without_floor(np.ones((3, 3))), MASK) is None
+
+
+def test_auc_counts_the_pairs_of_places_that_are_in_order() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(5):
+        heat, mask = random.integers(0, 5, (6, 6)).astype(float), random.random((6, 6)) < 0.4
+        pairs = [(a > b) + 0.5 * (a == b) for a in heat[mask] for b in heat[~mask]]
+        assert auc(heat, mask) == pytest.approx(np.mean(pairs))
+        assert auc(3 * heat + 7, mask) == auc(heat, mask)
+    assert auc(np.ones((3, 3)), MASK) == 0.5
+    assert auc(HEAT, np.ones((3, 3), bool)) is None
+    assert auc(HEAT, np.zeros((3, 3), bool)) is None
 
 
 def quantus_pointing(heat: np.ndarray, mask: np.ndarray) -> float:
@@ -340,103 +374,156 @@ def test_repeatability_is_of_noise_of_five_levels() -> None:
 # ---- the command
 
 
-def row(seed: int, **more: float) -> dict[str, Any]:
+def row(seed: int, names: Sequence[str] = ("D", "C")) -> PhotoRow:
     random = np.random.default_rng(seed)
 
     def places() -> dict[str, float]:
         return {"box": random.random(), "parts": random.random(), "beak": random.random()}
 
-    def one() -> dict[str, Any]:
-        return {
-            "deletion": random.random(),
-            "insertion": random.random(),
-            "gini": random.random(),
-            "pointing": places(),
-            "energy": places(),
-        }
+    def one() -> MapRow:
+        return MapRow(
+            random.random(), random.random(), random.random(), places(), places(), places()
+        )
 
-    maps = {name: one() for name in ("D", "C", *summary.CONTROLS)}
-    return {"maps": maps, "right": True, "seconds": 36.0, "chance": places()} | more
+    maps = {name: one() for name in (*names, *summary.CONTROLS)}
+    return PhotoRow(f"{seed}.jpg", True, places(), maps, 36.0)
+
+
+def with_map(row: PhotoRow, name: str, **changes: Any) -> PhotoRow:
+    """The row with other figures of one map; those of places are changed one by one."""
+    old = row.maps[name]
+    merged = {
+        key: dict(getattr(old, key)) | value if isinstance(value, dict) else value
+        for key, value in changes.items()
+    }
+    return replace(row, maps=dict(row.maps) | {name: replace(old, **merged)})
+
+
+def of(rows: Sequence[PhotoRow]) -> Faithfulness:
+    settings = FaithfulnessSettings("0" * 64, ("D", "C"))
+    return summary.of(rows, Provenance("lafe faithfulness", "2026-01-01"), settings, {})
 
 
 def test_the_summary_is_of_the_photos() -> None:
     rows = [row(seed) for seed in range(8)]
-    rows[0]["maps"]["C"]["energy"]["box"] = None  # no positive value
-    del rows[1]["maps"]["D"]["energy"]["beak"]  # not seen
-    for one in rows[:2]:
+    rows[0] = with_map(rows[0], "C", energy={"box": None})  # no positive value
+    unseen = {k: v for k, v in rows[1].maps["D"].energy.items() if k != "beak"}
+    maps = dict(rows[1].maps) | {"D": replace(rows[1].maps["D"], energy=unseen)}
+    rows[1] = replace(rows[1], maps=maps)
+    for i in range(2):
         for name in ("D", "C"):
             last = 0.95 if name == "C" else 0.1
-            one["maps"][name] |= {"sanity": {"top": 0.5, "all": last}, "repeatability": 0.75}
-    rows[0]["seconds"], rows[1]["seconds"] = 60.0, 80.0
-    rows[5]["seconds"] = 9000.0  # the machine slept
-    found = summary.of(rows)
-    assert found["hours"] == pytest.approx((2 * 70 + 6 * 36) / 3600)
-    assert (found["photos"], found["right"], found["stability_photos"]) == (8, 8, 2)
-    D = [r["maps"]["D"] for r in rows]
-    deletion = found["maps"]["D"]["deletion"]
-    assert deletion["mean"] == pytest.approx(np.mean([d["deletion"] for d in D]))
-    assert deletion["low"] < deletion["mean"] < deletion["high"]
-    beak = found["maps"]["D"]["energy by part"]["beak"]
-    assert beak["photos"] == 7
-    assert beak["mean"] == pytest.approx(
-        np.mean([d["energy"].get("beak", np.nan) for d in D[:1] + D[2:]])
+            rows[i] = with_map(rows[i], name, sanity={"top": 0.5, "all": last}, repeatability=0.75)
+    rows[0], rows[1] = replace(rows[0], seconds=60.0), replace(rows[1], seconds=80.0)
+    rows[5] = replace(rows[5], seconds=9000.0)  # the machine slept
+    found = of(rows)
+    assert found.hours == pytest.approx((2 * 70 + 6 * 36) / 3600)
+    assert (found.photos, found.right, found.stability_photos) == (8, 8, 2)
+    D = [r.maps["D"] for r in rows]
+    deletion = found.maps["D"].measures["deletion"]
+    assert deletion is not None
+    assert deletion.mean == pytest.approx(np.mean([d.deletion for d in D]))
+    assert deletion.low < deletion.mean < deletion.high
+    beak = found.maps["D"].energy_by_part["beak"]
+    assert beak is not None
+    assert beak.photos == 7
+    assert beak.mean == pytest.approx(np.mean([d.energy["beak"] for d in D[:1] + D[2:]]))
+    assert found.maps["D"].energy_by_part["tail"] is None
+    difference = found.differences["D - C"]["energy in box"]
+    assert difference is not None
+    boxes = [(r.maps["D"].energy["box"], r.maps["C"].energy["box"]) for r in rows[1:]]
+    assert difference.photos == 7
+    assert difference.mean == pytest.approx(np.mean([p - q for p, q in boxes if p and q]))
+    ranks = found.differences["D - C"]["auc in parts"]
+    assert ranks is not None
+    assert ranks.mean == pytest.approx(
+        np.mean([r.maps["D"].auc["parts"] - r.maps["C"].auc["parts"] for r in rows])  # type: ignore[operator]
     )
-    assert found["maps"]["D"]["energy by part"]["tail"] is None
-    difference = found["differences"]["D - C"]["energy in box"]
-    truth = [r["maps"]["D"]["energy"]["box"] - r["maps"]["C"]["energy"]["box"] for r in rows[1:]]
-    assert difference["photos"] == 7
-    assert difference["mean"] == pytest.approx(np.mean(truth))
-    assert found["maps"]["C"]["defect"] is True
-    assert found["maps"]["D"]["defect"] is False
-    assert found["maps"]["D"]["sanity"]["top"]["mean"] == pytest.approx(0.5)
-    assert "sanity" not in found["maps"]["centre"]
-    assert found["chance"]["box"]["mean"] == pytest.approx(
-        np.mean([r["chance"]["box"] for r in rows])
-    )
+    assert found.maps["C"].defect is True
+    assert found.maps["D"].defect is False
+    assert found.maps["D"].sanity["top"].mean == pytest.approx(0.5)
+    assert not found.maps["centre"].sanity
+    chance = found.chance["box"]
+    assert chance is not None
+    assert chance.mean == pytest.approx(np.mean([r.chance["box"] for r in rows]))
+
+
+def test_a_difference_is_paired_over_photos() -> None:
+    """D is a little above C on each photo, and photos differ much: unpaired, nothing is shown."""
+    rows = [row(seed) for seed in range(12)]
+    for i, one in enumerate(rows):
+        one = with_map(one, "D", energy={"box": i / 12 + 0.01 + 0.001 * (i % 2)})
+        rows[i] = with_map(one, "C", energy={"box": i / 12})
+    difference = of(rows).differences["D - C"]["energy in box"]
+    assert difference is not None
+    assert 0.01 <= difference.low < difference.mean < difference.high <= 0.011
 
 
 def test_answers_are_those_of_the_figures() -> None:
     rows = [row(seed) for seed in range(8)]
     for i, one in enumerate(rows):
-        one["chance"] |= {"box": 0.4, "parts": 0.1, "beak": 0.01}
-        one["maps"]["D"]["energy"] |= {"box": 0.7 + i / 500, "parts": 0.2, "beak": 0.05}
-        one["maps"]["C"]["energy"] |= {"box": 0.6, "parts": 0.2 + i / 1000}
-        one["maps"]["centre"]["energy"] |= {"box": 0.7 + (i - 3.5) / 10}
-    found = words.answers(summary.of(rows))
+        one = replace(one, chance={"box": 0.4, "parts": 0.1, "beak": 0.01})
+        one = with_map(
+            one, "D", energy={"box": 0.7 + i / 500, "parts": 0.2, "beak": 0.05},
+            auc={"box": 0.9 + i / 500, "parts": 0.6},
+        )  # fmt: skip
+        one = with_map(
+            one, "C", energy={"box": 0.6, "parts": 0.2 + i / 1000},
+            auc={"box": 0.5, "parts": 0.5 + i / 1000},
+        )  # fmt: skip
+        rows[i] = with_map(
+            one, "centre", energy={"box": 0.7 + (i - 3.5) / 10}, auc={"box": 0.9 + (i - 3) / 20}
+        )
+    found = words.answers(of(rows))
     assert len(found) == 4
     bird, parts = found[0][1], found[1][1]
     assert bird.startswith("Yes: 70.7 % of the energy")
     assert "60.0 %" in bird
     assert "+10.7 (" in bird
-    assert "chance: 40.0 %" in bird
-    assert parts.startswith("No, less: 20.0 %")
-    assert "chance: 10.0 %" in parts
+    assert "by chance 40.0 %" in bird
+    assert "AUC 90.7 and 50.0 %: +40.7 (" in bird
+    assert parts.startswith("It depends on the measure: 20.0 %")  # less energy, higher ranks
+    assert "by chance 10.0 %" in parts
     assert found[2][1].startswith("No difference is shown")
     assert "beak (5.0)" in found[3][1]
 
 
+def test_a_map_that_stands_out_by_its_floor_alone_is_no_answer() -> None:
+    """Energies differ, ranks do not: the answer is not yes."""
+    rows = [row(seed) for seed in range(8)]
+    for i, one in enumerate(rows):
+        one = with_map(one, "D", energy={"box": 0.7 + i / 500}, auc={"box": 0.5 + i / 1000})
+        rows[i] = with_map(one, "C", energy={"box": 0.6}, auc={"box": 0.5035})
+    assert words.answers(of(rows))[0][1].startswith("It depends on the measure")
+
+
+def test_the_backbone_s_own_map_is_asked_about() -> None:
+    rows = [row(seed, ("D", "C", "f5")) for seed in range(8)]
+    questions = [question for question, _ in words.answers(of(rows))]
+    assert "Do they fall on the bird more than the backbone's own features do?" in questions
+
+
 def test_the_table_has_a_row_for_each_map() -> None:
     rows = [row(seed) for seed in range(4)]
-    rows[0]["maps"]["C"] |= {"sanity": {"top": 0.5, "all": 0.95}, "repeatability": 0.75}
-    for one in rows:
-        one["maps"]["D"]["energy"]["box"] = None
-    report = summary.of(rows)
-    columns = words.table(report)
+    rows[0] = with_map(rows[0], "C", sanity={"branches": 0.5, "all": 0.95}, repeatability=0.75)
+    rows[0] = with_map(rows[0], "D", sanity={"branches": 0.92, "all": 0.1}, repeatability=0.5)
+    for i, one in enumerate(rows):
+        rows[i] = with_map(one, "D", energy={"box": None})
+    found = of(rows)
+    columns = words.table(found)
     assert {len(column) for column in columns.values()} == {5}
-    place = list(report["maps"]).index
+    place = list(found.maps).index
     assert columns["Energy in box, %"][place("D")] == "-"
-    assert columns["Random weights"][place("C")] == "0.950 (0.950 to 0.950) defect"
-    assert columns["Random weights"][place("centre")] == "-"
-    deletion = report["maps"]["C"]["deletion"]["mean"]
-    assert columns["Deletion"][place("C")].startswith(f"{deletion:.3f} (")
-
-
-def test_photos_without_a_value_do_not_count() -> None:
-    found = summary.mean([0.25, None, 0.75])
-    assert found is not None
-    assert (found["photos"], found["mean"]) == (2, 0.5)
-    assert summary.mean([0.25, 0.75]) == found
-    assert summary.mean([None]) is None
+    deletion = found.maps["C"].measures["deletion"]
+    assert deletion is not None
+    assert columns["Deletion"][place("C")].startswith(f"{deletion.mean:.3f} (")
+    assert words.randomisation(found) == {
+        "Map": ["D, discriminative features", "C, confusable features"],
+        "to branches": ["0.920 (0.920 to 0.920)", "0.500 (0.500 to 0.500)"],
+        "to all": ["0.100 (0.100 to 0.100)", "0.950 (0.950 to 0.950)"],
+        "Defect": ["its branches do not matter", "the weights do not matter"],
+    }
+    assert words.randomisation(of(rows[1:])) == {}
 
 
 @pytest.fixture
@@ -455,11 +542,11 @@ def test_the_command_resumes_where_it_was_cut(
     report = benchmark.measure(checkpoint, shared_data, **given)  # type: ignore[arg-type]
     lines = checkpoint / "runs" / "faithfulness-tiny.jsonl"
     whole = lines.read_text()
-    written = json.loads((checkpoint / REPORT).read_text())
-    assert written["sha256"] == load_card(checkpoint).sha256
-    assert written["faithfulness"] == json.loads(json.dumps(report))
-    assert set(report["maps"]) == {"D", "evidence-con", *summary.CONTROLS}
-    assert report["stability_photos"] == 2
+    written = reports.read(checkpoint, load_card(checkpoint).sha256)
+    assert written is not None
+    assert written.faithfulness == report
+    assert set(report.maps) == {"D", "evidence-con", *summary.CONTROLS}
+    assert report.stability_photos == 2
 
     lines.write_text(whole[:-9])  # within the last line
     done: list[str] = []
@@ -472,14 +559,14 @@ def test_the_command_resumes_where_it_was_cut(
     monkeypatch.setattr(benchmark.Bench, "photo", counted)
     again = benchmark.measure(checkpoint, shared_data, **given)  # type: ignore[arg-type]
     assert len(done) == 1
-    assert again["maps"] == report["maps"]  # bit for bit
+    assert again.maps == report.maps  # bit for bit
 
     done.clear()
     more = benchmark.measure(checkpoint, shared_data, **given | {"photos": 3})  # type: ignore[arg-type]
     assert len(done) == 1
-    assert more["photos"] == 3
+    assert more.photos == 3
     fewer = benchmark.measure(checkpoint, shared_data, **given)  # type: ignore[arg-type]
-    assert (fewer["photos"], fewer["maps"]) == (2, report["maps"])
+    assert (fewer.photos, fewer.maps) == (2, report.maps)
 
     other = given | {"methods": ("D",)}
     with pytest.raises(ValueError, match="other settings"):
@@ -489,38 +576,39 @@ def test_the_command_resumes_where_it_was_cut(
 def test_a_photos_figures_are_those_of_its_maps(checkpoint: Path, shared_data: Path) -> None:
     model = lafe.load(checkpoint)
     test = load_benchmark("cub", shared_data, "test").subset([5])
-    settings = benchmark.Settings("", ("D",), stability=0, bfloat16=False)
+    settings = FaithfulnessSettings("", ("D",), stability=0, bfloat16=False)
     found = benchmark.Bench(model, settings).photo(test, stability=False)
     picture = test.photo(0)
     x = model.preprocess(picture)
     heat = attribute(prepare(model, x), method="D").map
     score = probability(model, int(model(x).argmax()))
     curve = curves(score, x, {"D": heat})["D"]
-    assert found["maps"]["D"]["deletion"] == pytest.approx(curve.deletion_area, abs=1e-6)
+    assert found.maps["D"].deletion == pytest.approx(curve.deletion_area, abs=1e-6)
     large = benchmark.at_size(heat, 64)
     view = View.of(model.preprocess, picture.size)
     assert test.boxes is not None
     assert test.parts is not None
     box = view.of_box(*test.boxes[0].tolist())
     assert 0.05 < box.mean() < 1
-    assert found["maps"]["D"]["energy"]["box"] == energy(large, box)
-    assert found["maps"]["D"]["pointing"]["box"] == pointing(large, box)
-    assert found["chance"]["box"] == box.mean()
+    assert found.maps["D"].energy["box"] == energy(without_floor(large), box)
+    assert found.maps["D"].auc["box"] == auc(large, box)
+    assert found.maps["D"].pointing["box"] == pointing(large, box)
+    assert found.chance["box"] == box.mean()
     seen = {
         name: view.of_part(x, y)
         for name, (x, y, visible) in zip(PARTS, test.parts[0].tolist(), strict=True)
         if visible
     }
-    assert set(found["chance"]) == {"box", "parts", *(n for n, m in seen.items() if m is not None)}
+    assert set(found.chance) == {"box", "parts", *(n for n, m in seen.items() if m is not None)}
     drawn = random_map(64, seed=zlib.crc32(test.paths[0].name.encode()))
     curve = curves(score, x, {"random": drawn})["random"]
-    random = found["maps"]["random-pixels"]
-    assert random["deletion"] == pytest.approx(curve.deletion_area, abs=1e-6)
-    assert random["energy"]["box"] == energy(drawn, box)
-    half = benchmark.Bench(model, benchmark.Settings("", ("D",), stability=0)).photo(
+    random = found.maps["random-pixels"]
+    assert random.deletion == pytest.approx(curve.deletion_area, abs=1e-6)
+    assert random.energy["box"] == energy(without_floor(drawn), box)
+    half = benchmark.Bench(model, FaithfulnessSettings("", ("D",), stability=0)).photo(
         test, stability=False
     )
-    assert half["maps"]["D"]["deletion"] == pytest.approx(curve.deletion_area, abs=0.02)
+    assert half.maps["D"].deletion == pytest.approx(curve.deletion_area, abs=0.02)
 
 
 @pytest.mark.parametrize(

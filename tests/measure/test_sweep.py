@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from PIL import Image
 import lafe
 from lafe.data import load_benchmark
 from lafe.measure import sweep as sw
+from lafe.measure.report import Accuracy, Provenance, Training
 from lafe.train.recipe import VARIANTS, Recipe, RecipeError
 
 
@@ -58,15 +58,15 @@ def test_a_file_holds_what_its_run_gives_on_test_photos(swept: dict[str, Any], d
     test = load_benchmark("folder", data, "test")
     labels = torch.tensor(test.labels)
     for file in swept["files"]:
-        result = json.loads(file.read_text())
+        result = sw.read(file)
         model = lafe.load(swept["options"]["out"] / file.stem)
         x = torch.cat([model.preprocess(test.photo(i)) for i in range(len(test))])
         right = (model(x).argmax(1) == labels).float().mean()
-        assert result["test"]["top1"] == pytest.approx(float(right))
-        assert result["recipe"]["seed"] == result["seed"] == int(file.stem[-1])
-        assert result["recipe"]["attention"] == (result["variant"] == "lafe")
-        assert result["recipe"]["objective"] == "paper"
-        assert (model.discriminative is None) == (result["variant"] == "plain")
+        assert result.top1 == pytest.approx(float(right))
+        assert result.recipe.seed == result.seed == int(file.stem[-1])
+        assert result.recipe.attention == (result.variant == "lafe")
+        assert result.recipe.objective == "paper"
+        assert (model.discriminative is None) == (result.variant == "plain")
 
 
 def test_a_run_that_has_its_file_is_not_repeated(
@@ -99,11 +99,11 @@ def test_every_row_is_a_variant() -> None:
     assert set(sw.ROWS) == set(VARIANTS)
 
 
-def result(variant: str, seed: int, top1: float, hours: float) -> dict[str, Any]:
-    return {
-        "sweep": "s", "variant": variant, "seed": seed, "test": {"top1": top1},
-        "training": {"hours": hours},
-    }  # fmt: skip
+def result(variant: str, seed: int, top1: float, hours: float, sweep: str = "s") -> sw.Result:
+    return sw.Result(
+        sweep, variant, seed, Provenance("lafe sweep", "2026-01-01"), RECIPE,
+        Training(10, 2, 1, hours), 12, 2, {"full": Accuracy(top1, 1.0, 0.1)},
+    )  # fmt: skip
 
 
 def test_a_row_is_the_mean_and_spread_over_seeds() -> None:
@@ -134,8 +134,9 @@ def test_a_loss_to_the_plain_backbone_is_said() -> None:
     assert sw.verdict(sw.table(plain)) == ""
 
 
-def test_sweeps_are_kept_apart(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        run = result("plain", 0, 0.5, 1) | {"sweep": name}
-        (tmp_path / f"{name}.json").write_text(json.dumps(run))
-    assert {k: len(v) for k, v in sw.read(tmp_path).items()} == {"a": 1, "b": 1}
+def test_sweeps_are_kept_apart() -> None:
+    found = sw.by_sweep(result("plain", seed, 0.5, 1, name) for seed in (0, 1) for name in "ab")
+    assert {name: [r.seed for r in runs] for name, runs in found.items()} == {
+        "a": [0, 1],
+        "b": [0, 1],
+    }

@@ -47,39 +47,35 @@ def test_against_forward_passes(split: tuple[lafe.LAFE, lafe.data.PhotoDataset])
         }
     assert any((z != full).any() for z in off.values()), "no branch matters: nothing is tested"
     for name, predicted in off.items():
-        assert found["branch_off"][name]["top1"] == pytest.approx(
+        assert found.branch_off[name].top1 == pytest.approx(
             float((predicted == labels).float().mean())
         )
-        assert found["branch_off"][name]["changed"] == pytest.approx(
+        assert found.branch_off[name].changed == pytest.approx(
             float((predicted != full).float().mean())
         )
-    for pair in found["confused"]:
-        true, wrong = "abc".index(pair["true"]), "abc".index(pair["predicted"])
+    for pair in found.confused:
+        true, wrong = "abc".index(pair.true), "abc".index(pair.predicted)
         here = (labels == true) & (full == wrong)
-        assert pair["photos"] == int(here.sum())
+        assert pair.photos == int(here.sum())
         most = max(int((z[here] == true).sum()) for z in off.values())
-        assert pair["mended"] == most
+        assert pair.mended == most
         if most:
-            assert int((off[pair["branch"]][here] == true).sum()) == most
+            assert int((off[pair.branch][here] == true).sum()) == most
         else:
-            assert pair["branch"] is None
-    assert sum(pair["photos"] for pair in found["confused"]) == int((full != labels).sum())
+            assert pair.branch is None
+    assert sum(pair.photos for pair in found.confused) == int((full != labels).sum())
 
 
 def test_shapley_values_add_up_class_by_class(
     split: tuple[lafe.LAFE, lafe.data.PhotoDataset],
 ) -> None:
     model, photos = split
-    shapley = switching(model, photos)["shapley"]
+    shapley = switching(model, photos).shapley
     with torch.no_grad():
         for label in range(3):
             x = torch.cat([
                 model.preprocess(photos.photo(i)) for i in range(9) if photos.labels[i] == label
             ])  # fmt: skip
             p, q = (model(x, s).softmax(1)[:, label] for s in (Switches.all(), Switches.none()))
-            assert np.sum(shapley["by_class"][label]) == pytest.approx(
-                float((p - q).mean()), abs=2e-5
-            )
-    assert np.mean(shapley["by_class"], axis=0) == pytest.approx(
-        np.array(shapley["mean"]), abs=2e-6
-    )
+            assert np.sum(shapley.by_class[label]) == pytest.approx(float((p - q).mean()), abs=2e-5)
+    assert np.mean(shapley.by_class, axis=0) == pytest.approx(np.array(shapley.mean), abs=2e-6)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from PIL import Image
 
 from lafe import LAFE
 from lafe.checkpoints.store import load_card, save
-from lafe.measure import tables
+from lafe.measure import bench, records, sweep, tables
+from lafe.measure import report as reports
 from lafe.measure.evaluation import evaluate
-from lafe.render.text import with_interval
+from lafe.measure.report import Accuracy, Provenance, Report, Training
+from lafe.measure.visits import Spread, Visits
+from lafe.train.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,6 +45,7 @@ def checkpoint(folder: Path, *, attention: bool = True) -> Path:
         recipe={"data": "folder", "seed": 0, "epochs": 3, "objective": "switched"},
         training={
             "photos": 14,
+            "held_out": 2,
             "best_epoch": 2,
             "hours": 1.5,
             "started_from": {
@@ -50,6 +55,13 @@ def checkpoint(folder: Path, *, attention: bool = True) -> Path:
         },
         limits=["It has seen noise only."],
     )
+
+
+def report(folder: Path) -> reports.Evaluation:
+    found = reports.read(folder, load_card(folder).sha256)
+    assert found is not None
+    assert found.evaluation is not None
+    return found.evaluation
 
 
 def distinct(value: Any, numbers: Iterator[int]) -> Any:
@@ -84,59 +96,53 @@ def row(text: str, first: str) -> list[str]:
 
 def test_figures_are_the_report_s(root: Path) -> None:
     text = tables.render([root / "checkpoints" / "full"])
-    report = json.loads((root / "checkpoints" / "full" / "report.json").read_text())
-    for name, p in report["presets"].items():
+    found = report(root / "checkpoints" / "full")
+    for name, p in found.presets.items():
         top1, top5, ece = map(float, row(text, name))
-        assert (top1, top5) == pytest.approx((100 * p["top1"], 100 * p["top5"]), abs=0.051)
-        assert ece == pytest.approx(p["ece"], abs=0.00051)
+        assert (top1, top5) == pytest.approx((100 * p.top1, 100 * p.top5), abs=0.051)
+        assert ece == pytest.approx(p.ece, abs=0.00051)
 
-    difference = report["against_plain"]["difference"]
+    assert found.against_plain is not None
+    d = found.against_plain.difference
     [shown] = row(text, "difference, points (interval)")
     assert [float(n) for n in shown.strip(")").replace("(", "").replace("to", "").split()] == (
-        pytest.approx([100 * difference[key] for key in ("mean", "low", "high")], abs=0.051)
+        pytest.approx([100 * d.mean, 100 * d.low, 100 * d.high], abs=0.051)
     )
 
-    b = report["branches"]
-    sides = ("discriminative", "confusable")
-    logit, margin = b["mean_centred_logit_of_predicted"], b["true_margin_added_by"]
+    b = found.branches
+    assert b is not None
+    logit, probe = b.logit_of_predicted, b.linear_probe_top1
     for first, values, scale in (
-        (
-            "mean centred logit of the predicted class",
-            [logit[k] for k in ("backbone", *sides)],
-            1,
-        ),
-        ("margin of the true class added, mean", [margin[k] for k in sides], 1),
+        ("mean centred logit of the predicted class", [logit.f5, logit.D, logit.C], 1),
+        ("margin of the true class added, mean", [b.margin_added.D, b.margin_added.C], 1),
         (
             "predictions that change without it, %",
-            [b["prediction_changes_without"][k] for k in sides],
+            [b.changes_without.D, b.changes_without.C],
             100,
         ),
-        ("cosine of the pooled map with f_5's", [b["cosine_with_f5"][k] for k in "DC"], 1),
-        (
-            "linear probe of the pooled map, top-1 %",
-            [b["linear_probe_top1"][k] for k in ("f5", "D", "C")],
-            100,
-        ),
+        ("cosine of the pooled map with f_5's", [b.cosine_with_f5.D, b.cosine_with_f5.C], 1),
+        ("linear probe of the pooled map, top-1 %", [probe.f5, probe.D, probe.C], 100),
     ):
         cells = [float(cell) for cell in row(text, first) if cell]
         assert cells == pytest.approx([scale * v for v in values], abs=0.0051 * scale**0.5)
-    assert f"logit: {b['share']:.2f}" in text
+    assert f"logit: {b.share:.2f}" in text
 
 
 def test_branches_one_by_one_and_the_unknown(root: Path) -> None:
     text = tables.render([root / "checkpoints" / "full"])
-    report = json.loads((root / "checkpoints" / "full" / "report.json").read_text())
-    full = report["presets"]["full"]["top1"]
-    worth = np.array(report["switching"]["shapley"]["mean"]).flatten()
-    for i, (name, off) in enumerate(report["switching"]["branch_off"].items()):
+    found = report(root / "checkpoints" / "full")
+    full = found.presets["full"].top1
+    assert found.switching is not None
+    worth = np.array(found.switching.shapley.mean).flatten()
+    for i, (name, off) in enumerate(found.switching.branch_off.items()):
         points, changed, value = map(float, row(text, f"`{name}`"))
-        assert points == pytest.approx(100 * (off["top1"] - full), abs=0.051)
-        assert changed == pytest.approx(100 * off["changed"], abs=0.051)
+        assert points == pytest.approx(100 * (off.top1 - full), abs=0.051)
+        assert changed == pytest.approx(100 * off.changed, abs=0.051)
         assert value == pytest.approx(100 * worth[i], abs=0.0051)
-    for kind, c in report["unknown"].items():
+    for kind, c in found.unknown.items():
         cells = row(text, f"**{kind}**" if kind == "class_means" else kind)
-        assert float(cells[0]) == pytest.approx(c["threshold"], abs=0.00051)
-        assert float(cells[1]) == pytest.approx(100 * c["own_test_refused"], abs=0.051)
+        assert float(cells[0]) == pytest.approx(c.threshold, abs=0.00051)
+        assert float(cells[1]) == pytest.approx(100 * c.own_test_refused, abs=0.051)
 
 
 def test_every_figure_names_its_file_and_command(root: Path) -> None:
@@ -158,13 +164,13 @@ def test_plain_backbone_has_no_branch_figures(root: Path) -> None:
 
 
 def test_table_4_is_made_of_the_result_files(tmp_path: Path) -> None:
-    recipe = {"backbone": "net", "input_size": 96, "epochs": 4}
+    recipe = Recipe("small", "folder", "net", 96, 96, epochs=4, lr=0.01)
     for variant, seed, top1 in (("lafe", 0, 0.6), ("lafe", 1, 0.7), ("plain", 0, 0.62)):
-        run = {
-            "sweep": "small", "variant": variant, "seed": seed, "recipe": recipe, "photos": 1200,
-            "classes": 9, "test": {"top1": top1}, "training": {"hours": 0.5},
-        }  # fmt: skip
-        (tmp_path / f"small-{variant}-{seed}.json").write_text(json.dumps(run))
+        run = sweep.Result(
+            "small", variant, seed, Provenance("lafe sweep small", "2026-01-01"), recipe,
+            Training(14, 2, 1, 0.5), 1200, 9, {"full": Accuracy(top1, 1.0, 0.1)},
+        )  # fmt: skip
+        records.write(tmp_path / f"small-{variant}-{seed}.json", run)
     text = tables.render([], tmp_path)
     assert row(text, "LAFE") == ["65.0", "7.1", "+3.0", "60.0, 70.0", "1.00"]
     assert row(text, "plain backbone") == ["62.0", "-", "-", "62.0", "0.50"]
@@ -173,15 +179,11 @@ def test_table_4_is_made_of_the_result_files(tmp_path: Path) -> None:
 
 
 def test_speed_is_that_of_the_bench(tmp_path: Path) -> None:
-    def run(name: str, **changes: object) -> None:
-        line = {
-            "work": "a work", "against": "one", "ratio": 0.4567, "floor": 0.2, "at_most": 0.5,
-            "seconds": [0.123, 0.456], "repeats": 7,
-        }  # fmt: skip
-        rows = [line, line | {"work": "a second", "against": "two"} | changes]
-        models = {"net at 96": {"rows": rows, "peak_memory_gb": 0.251}}
-        machine = {"threads": 3, "torch": "9.9", "machine": "x"}
-        (tmp_path / "docs" / name).write_text(json.dumps(machine | {"models": models}))
+    def run(name: str, **changes: Any) -> None:
+        line = bench.Row("a work", "one", 0.4567, 0.2, 0.5, (0.123, 0.456), 7)
+        rows = (line, replace(line, **{"work": "a second", "against": "two"} | changes))
+        models = {"net at 96": bench.ModelSpeed(rows, 0.251)}
+        records.write(tmp_path / "docs" / name, bench.Speed("x", 3, "9.9", models))
 
     (tmp_path / "docs").mkdir()
     assert "## Speed" not in tables.render_checkout(tmp_path)
@@ -197,43 +199,30 @@ def test_speed_is_that_of_the_bench(tmp_path: Path) -> None:
 
 
 def test_what_visitors_had_is_a_row_a_run(tmp_path: Path) -> None:
-    def run(name: str, **changes: object) -> None:
-        had = {
-            "visitors": 50, "seconds": 120, "results checked": 1234, "wrong": ["B's"],
-            "click to prediction, ms": {"median": 4321.0, "p95": 9876.0, "count": 9},
-            "page to first prediction, s": {"median": 3.21, "p95": 6.54, "count": 50},
-            "memory of the app, kB": {"after 5 uploads": 1_500_000, "after 9 uploads": 1_520_000},
-        }  # fmt: skip
-        (tmp_path / "docs" / name).write_text(json.dumps(had | changes))
-
-    (tmp_path / "docs").mkdir()
-    run("soak.json")
-    run("soak-one.json", **{"visitors": 1, "memory of the app, kB": {}})
+    grown = {"after 5 uploads": 1_500_000, "after 9 uploads": 1_520_000}
+    had = Visits(50, 120, 1234, ("B's",), Spread(4321.0, 9876.0, 9), Spread(3.21, 6.54, 50), grown)
+    alone = replace(had, visitors=1, click_to_prediction_ms=None, app_memory_kb={})
+    records.write(tmp_path / "docs" / "soak.json", had)
+    records.write(tmp_path / "docs" / "soak-one.json", alone)
     text = tables.render_checkout(tmp_path)
     memory = "1.50 GB after 5 uploads, 1.52 GB after 9 uploads"
     cells = ["50", "1,234", "1", "4.32 (9.88)", "3.2 (6.5)", memory]
     assert row(text, "`docs/soak.json`") == cells
-    assert row(text, "`docs/soak-one.json`")[-1] == "-"
-
-
-def test_percent_and_interval_by_hand() -> None:
-    value = {"mean": 0.03125, "low": -0.0049, "high": 0.067}
-    assert with_interval(value, sign=True) == "+3.1 (-0.5 to +6.7)"
-    assert with_interval(value) == "3.1 (-0.5 to 6.7)"
+    assert row(text, "`docs/soak-one.json`")[3:] == ["-", "3.2 (6.5)", "-"]
 
 
 def test_report_of_other_weights_is_refused(root: Path, tmp_path: Path) -> None:
     folder = checkpoint(tmp_path / "full")
     stale = (root / "checkpoints" / "full" / "report.json").read_text()
     (folder / "report.json").write_text(stale)
-    with pytest.raises(tables.ResultsError, match="other weights"):
+    with pytest.raises(reports.ReportError, match=r"full/report\.json describes other weights"):
         tables.render([folder])
 
 
 def test_a_checkpoint_that_was_not_evaluated_is_left_out(tmp_path: Path) -> None:
     folder = checkpoint(tmp_path / "full")
-    sha256 = load_card(folder).sha256
-    (folder / "report.json").write_text(json.dumps({"sha256": sha256, "faithfulness": {}}))
+    assert tables.read([folder]) == []
+    records.write(folder / "report.json", Report("full", load_card(folder).sha256))
     assert tables.read([folder]) == []
 
 

@@ -75,6 +75,7 @@ def _methods() -> Iterator[Method]:
         yield Method(f"evidence-{side}", f"Evidence, {word}", "evidence", True)
     yield Method("D", "D, discriminative features", "map", False)
     yield Method("C", "C, confusable features", "map", False)
+    yield Method("f5", "f\N{SUBSCRIPT FIVE}, features of the backbone", "map", False)
     yield Method("F5", "F\N{SUBSCRIPT FIVE}, final features", "map", True)
     for stage, branch in EVERY_BRANCH:
         yield Method(f"{branch}{stage}", f"Map of {branch} at stage {stage}", "map", False)
@@ -212,6 +213,8 @@ def _evidence(
 
 
 def _features(photo: Prepared, method: str, on: Switches) -> Map:
+    if method == "f5":
+        return map_of(photo.features[-1])
     if method in ("D", "C", "F5"):
         return map_of(getattr(photo.fused(on), method))
     return map_of(photo.branch_map(int(method[-1]), method[:-1]))

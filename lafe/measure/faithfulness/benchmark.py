@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -17,21 +14,35 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lafe.branches import Switches
-from lafe.checkpoints.store import REPORT, load, locate, measured, write_json
+from lafe.checkpoints.store import load, locate
 from lafe.checkpoints.trained import Trained
-from lafe.data import PhotoDataset, load_benchmark
+from lafe.data import PhotoDataset
 from lafe.errors import LafeError
 from lafe.explain.attribution.methods import METHODS, attribute, available
 from lafe.explain.prepare import Prepared, prepare
+from lafe.measure import records, report
 from lafe.measure.faithfulness import summary
 from lafe.measure.faithfulness.curves import Score, at_size, curves, probability, random_map
-from lafe.measure.faithfulness.places import PARTS, Mask, View, centred_blob, energy, gini, pointing
+from lafe.measure.faithfulness.places import (
+    PARTS,
+    Mask,
+    View,
+    auc,
+    centred_blob,
+    energy,
+    gini,
+    pointing,
+    without_floor,
+)
 from lafe.measure.faithfulness.stability import randomised, repeatability, sanity
+from lafe.measure.faithfulness.summary import MapRow, PhotoRow
+from lafe.measure.outputs import labelled_as, open_test_split
+from lafe.measure.report import Faithfulness, FaithfulnessSettings, Provenance
 from lafe.model.lafe import LAFE
 from lafe.render.overlay import Map
 
 DEFAULT = (
-    *("D", "C", "evidence-dis", "evidence-con", "evidence"),
+    *("D", "C", "f5", "evidence-dis", "evidence-con", "evidence"),
     *("grad-cam-f5", "integrated-gradients"),
 )
 """Discriminative and confusable maps, their sum, and what they are compared with."""
@@ -44,28 +55,6 @@ class FaithfulnessError(LafeError):
     """Maps that cannot be measured, or figures that do not belong together."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What is measured of each photo.  Figures of other settings are never mixed.
-
-    Attributes:
-        sha256: of the checkpoint's weights.
-        methods: at most ten names of ``lafe.explain.attribution.methods.METHODS``.
-        steps: of deletion and insertion, against ``against``.
-        stability: how many of the photos are used for randomisation and noise, which are slow.
-        bfloat16: whether the passes of the curves are in half precision.
-        seed: of all that is drawn.
-    """
-
-    sha256: str
-    methods: tuple[str, ...]
-    steps: int = 16
-    against: str = "blur"
-    stability: int = 32
-    bfloat16: bool = True
-    seed: int = 0
-
-
 def measure(
     checkpoint: str | Path,
     data: str | Path,
@@ -76,7 +65,7 @@ def measure(
     out: str | Path | None = None,
     device: str = "cpu",
     bfloat16: bool = True,
-) -> dict[str, Any]:
+) -> Faithfulness:
     """Measure a checkpoint's explanations; writes them into ``report.json``.
 
     Each photo's figures are added to ``RUNS/faithfulness-NAME.jsonl`` as soon as they are known, so
@@ -90,19 +79,22 @@ def measure(
         runs: folder of the figures a photo.
         out: folder of ``report.json``; the checkpoint's folder unless given.
         device: of torch.
-        bfloat16: faster curves, see :class:`Settings`.
+        bfloat16: faster curves, see :class:`lafe.measure.report.FaithfulnessSettings`.
 
     Raises:
-        lafe.CheckpointError, lafe.data.DataError: with what to do.
+        lafe.CheckpointError, lafe.data.DataError, lafe.measure.report.ReportError,
+            lafe.measure.outputs.ClassesError: with what to do.
         FaithfulnessError: methods that this model does not have, or figures of other settings in
             ``runs``.
     """
     folder = locate(checkpoint)
     model = load(folder, device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    test = load_benchmark("cub", data, "test")
+    test = labelled_as(model.card, open_test_split("cub", data))
     _check(model, photos, methods, test)
+    target = Path(out) if out else folder
+    report.check(target, model.card.sha256)
     count = min(photos, len(test))
-    settings = Settings(model.card.sha256, tuple(methods), bfloat16=bfloat16)
+    settings = FaithfulnessSettings(model.card.sha256, tuple(methods), bfloat16=bfloat16)
     chosen = np.random.default_rng(settings.seed).permutation(len(test))[:count].tolist()
     file = Path(runs) / f"faithfulness-{model.card.name}.jsonl"
     rows = _resume(file, settings)
@@ -111,21 +103,16 @@ def measure(
         for place in tqdm(range(len(rows), count), f"{model.card.name}", count, initial=len(rows)):
             row = bench.photo(test.subset([chosen[place]]), stability=place < settings.stability)
             rows.append(row)
-            lines.write(json.dumps(row) + "\n")
+            lines.write(records.to_text(row) + "\n")
             lines.flush()
-    report = {
-        "command": f"lafe faithfulness {model.card.name} --data DIR --photos {count}"
-        f" --methods {' '.join(methods)}" + ("" if bfloat16 else " --float32"),
-        "date": datetime.now(UTC).date().isoformat(),
-        "split": "test",
-        "settings": asdict(settings),
-        "steps_of_methods": {name: FINENESS[name] for name in methods if name in FINENESS},
-    } | summary.of(rows[:count])
-    target = Path(out) if out else folder
-    known = measured(target, model.card.sha256)
-    of = {"checkpoint": model.card.name, "sha256": model.card.sha256}
-    write_json(target / REPORT, of | known | {"faithfulness": report})
-    return report
+    source = Provenance.now(
+        f"lafe faithfulness {model.card.name} --data DIR --photos {count}"
+        f" --methods {' '.join(methods)}" + ("" if bfloat16 else " --float32")
+    )
+    steps = {name: FINENESS[name] for name in methods if name in FINENESS}
+    found = summary.of(rows[:count], source, settings, steps)
+    report.update(target, model.card.name, model.card.sha256, faithfulness=found)
+    return found
 
 
 def _check(model: Trained, photos: int, methods: Sequence[str], test: PhotoDataset) -> None:
@@ -140,26 +127,27 @@ def _check(model: Trained, photos: int, methods: Sequence[str], test: PhotoDatas
     reasons = available(model)
     if missing := [name for name in methods if reasons[name]]:
         raise FaithfulnessError(f"{METHODS[missing[0]].title} is left out: {reasons[missing[0]]}")
-    if test.boxes is None or test.parts is None or model.card.classes != test.classes:
+    if test.boxes is None or test.parts is None:
         raise FaithfulnessError(
             f"The model {model.card.name!r} does not know the birds of this data set: boxes and "
             "parts are there for CUB-200-2011 only."
         )
 
 
-def _resume(file: Path, settings: Settings) -> list[dict[str, Any]]:
+def _resume(file: Path, settings: FaithfulnessSettings) -> list[PhotoRow]:
     """The photos that are done; the file is begun, or mended where it was cut within a line."""
-    head = json.dumps(asdict(settings))
-    rows: list[dict[str, Any]] = []
+    head = records.to_text(settings)
+    rows: list[PhotoRow] = []
     if file.is_file():
         first, *lines = file.read_text(encoding="utf-8").split("\n")
         if first != head:
             raise FaithfulnessError(
                 f"{file} holds figures of other settings: remove it, or give another --runs."
             )
-        rows = [json.loads(line) for line in lines[:-1]]  # what follows the last newline was cut
+        # What follows the last newline was cut.
+        rows = [records.from_text(line, PhotoRow, str(file)) for line in lines[:-1]]
     file.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(line + "\n" for line in (head, *map(json.dumps, rows)))
+    text = "".join(line + "\n" for line in (head, *map(records.to_text, rows)))
     file.write_text(text, encoding="utf-8")
     return rows
 
@@ -167,11 +155,11 @@ def _resume(file: Path, settings: Settings) -> list[dict[str, Any]]:
 class Bench:
     """Measures one photo after another."""
 
-    def __init__(self, model: Trained, settings: Settings) -> None:
+    def __init__(self, model: Trained, settings: FaithfulnessSettings) -> None:
         self.model, self.settings = model, settings
         self.random = randomised(model, settings.seed) if settings.stability else {}
 
-    def photo(self, photo: PhotoDataset, *, stability: bool) -> dict[str, Any]:
+    def photo(self, photo: PhotoDataset, *, stability: bool) -> PhotoRow:
         """All figures of the one photo of ``photo``; its class is the predicted one."""
         began = time.perf_counter()
         picture = photo.photo(0)
@@ -190,22 +178,22 @@ class Bench:
             seed=self.settings.seed,
         )
         side = self.model.input_size
-        row: dict[str, Any] = {
-            "photo": photo.paths[0].name,
-            "right": target == photo.labels[0],
-            "chance": {name: float(mask.mean()) for name, mask in masks.items()},
-            "maps": {
-                name: {
-                    "deletion": found[name].deletion_area,
-                    "insertion": found[name].insertion_area,
+        slow = self._stability(x, target) if stability else {}
+        return PhotoRow(
+            photo=photo.paths[0].name,
+            right=target == photo.labels[0],
+            chance={name: float(mask.mean()) for name, mask in masks.items()},
+            maps={
+                name: MapRow(
+                    deletion=found[name].deletion_area,
+                    insertion=found[name].insertion_area,
                     **_places(at_size(heat, side), masks),
-                }
+                    **slow.get(name, {}),
+                )
                 for name, heat in heats.items()
             },
-        }
-        if stability:
-            self._stability(row["maps"], x, target)
-        return row | {"seconds": time.perf_counter() - began}
+            seconds=time.perf_counter() - began,
+        )
 
     def _explain(self, photo: Prepared, method: str, target: int) -> Map:
         return attribute(
@@ -238,7 +226,9 @@ class Bench:
 
         return inside
 
-    def _stability(self, maps: dict[str, Any], x: Tensor, target: int) -> None:
+    def _stability(self, x: Tensor, target: int) -> dict[str, dict[str, Any]]:
+        """By method, what :class:`MapRow` says of randomisation and noise."""
+        found = {}
         for name in self.settings.methods:
 
             def of_model(model: LAFE, name: str = name) -> Map:
@@ -247,10 +237,13 @@ class Bench:
             def of_photo(x: Tensor, name: str = name) -> Map:
                 return self._explain(prepare(self.model, x), name, target)
 
-            maps[name]["sanity"] = dict(sanity(of_model, self.model, self.random).similarity)
-            maps[name]["repeatability"] = repeatability(
-                of_photo, x, self.model.preprocess.std, seed=self.settings.seed
-            )
+            found[name] = {
+                "sanity": dict(sanity(of_model, self.model, self.random).similarity),
+                "repeatability": repeatability(
+                    of_photo, x, self.model.preprocess.std, seed=self.settings.seed
+                ),
+            }
+        return found
 
 
 def _masks(view: View, photo: PhotoDataset) -> dict[str, Mask]:
@@ -269,8 +262,11 @@ def _masks(view: View, photo: PhotoDataset) -> dict[str, Mask]:
 
 
 def _places(heat: Map, masks: dict[str, Mask]) -> dict[str, Any]:
+    """What :class:`MapRow` says of where a map lies."""
+    raised = without_floor(heat)
     return {
         "gini": gini(heat),
         "pointing": {name: pointing(heat, mask) for name, mask in masks.items()},
-        "energy": {name: energy(heat, mask) for name, mask in masks.items()},
+        "energy": {name: energy(raised, mask) for name, mask in masks.items()},
+        "auc": {name: auc(heat, mask) for name, mask in masks.items()},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import rankdata
 
 from lafe.data.preprocess import Preprocess
 from lafe.render.overlay import Box, Map
@@ -83,6 +84,30 @@ def energy(heat: Map, mask: Mask) -> float | None:
     positive = np.clip(heat, 0, None).astype(np.float64)
     total = positive.sum()
     return float(positive[mask].sum() / total) if total else None
+
+
+def without_floor(heat: Map) -> Map:
+    """A map less its lowest value, if that is positive: what all places share names none of them.
+
+    With its floor, a map has more energy outside any box than what stands out of it has.
+    """
+    return heat - max(float(heat.min()), 0.0)
+
+
+def auc(heat: Map, mask: Mask) -> float | None:
+    """The chance that a place inside is higher than one outside, of equals half; 0.5 is chance.
+
+    It knows the order of the places only: no floor and no scale changes it.  None where all places
+    are inside, or none.  Shapes (S, S).
+
+    Source: Mann and Whitney, 1947.
+    """
+    inside = int(mask.sum())
+    outside = mask.size - inside
+    if not inside or not outside:
+        return None
+    ranks = rankdata(heat.ravel())[mask.ravel()]
+    return float((ranks.sum() - inside * (inside + 1) / 2) / (inside * outside))
 
 
 def gini(heat: Map) -> float:

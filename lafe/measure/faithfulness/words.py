@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lafe.explain.attribution.methods import METHODS
+from lafe.measure.bootstrap import Interval, Mean
 from lafe.measure.faithfulness.places import PARTS
-from lafe.render.text import with_interval
+from lafe.measure.faithfulness.stability import UNCHANGED
+from lafe.measure.report import Faithfulness, MapFigures
 
 _CONTROLS = {
     "centre": "Centred blob",
@@ -15,15 +15,19 @@ _CONTROLS = {
 }
 PLACES = {
     "Peak in box, %": "pointing in box",
-    "Peak on a part, %": "pointing in parts",
     "Energy in box, %": "energy in box",
+    "AUC of box, %": "auc in box",
+    "Peak on a part, %": "pointing in parts",
     "Energy on parts, %": "energy in parts",
+    "AUC of parts, %": "auc in parts",
 }
 """The columns that say where a map falls."""
 
 _QUESTIONS = (
     ("Do discriminative maps fall on the bird more than confusable ones do?", "D - C", "box"),
     ("And on its parts?", "D - C", "parts"),
+    ("Do they fall on the bird more than the backbone's own features do?", "D - f5", "box"),
+    ("And on its parts?", "D - f5", "parts"),
     ("Do they fall on the bird more than Grad-CAM does?", "D - grad-cam-f5", "box"),
     ("And on its parts?", "D - grad-cam-f5", "parts"),
     (
@@ -36,69 +40,108 @@ _QUESTIONS = (
 EXPLAINED = (
     "Deletion: the class's mean probability while the map's places are blurred, the highest first; "
     "low is good.  Insertion: the same while they come back; high is good.  Energy: the share of "
-    "the positive values that lies there.  Gini: 0 is even, 1 is one point.  Random weights: rank "
-    "correlation with the map of the same model with every weight random; near 1 is a defect.  "
-    "Noise: rank correlation under noise of five grey levels.  In brackets: 95 % bootstrap "
-    "intervals over photos."
+    "the positive values that lies there, once the map's lowest value is taken away.  AUC: the "
+    "chance that a place there is higher than one elsewhere; it knows ranks only, and 50 % is "
+    "chance.  Gini: 0 is even, 1 is one point.  Noise: rank correlation under noise of five grey "
+    "levels.  In brackets: 95 % bootstrap intervals over photos."
+)
+
+_OF_BRANCHES = {name for name, m in METHODS.items() if m.family == "map"} - {"f5", "F5"}
+
+RANDOMISED = (
+    "Rank correlation with the map of the same model whose layers are random from the classifier "
+    "down to, and with, those of the column's name.  At the last one every weight is random.  From "
+    f"{UNCHANGED} on, a map stays the same: a defect there, and for maps of branches already where "
+    "these are random."
 )
 
 
-def table(report: dict[str, Any]) -> dict[str, list[str]]:
+def table(found: Faithfulness) -> dict[str, list[str]]:
     """Columns of one row a map: its name, and means with their intervals."""
-    maps = report["maps"]
-    columns = {"Map": [_title(name) for name in maps]}
+    maps = found.maps.values()
+    columns = {"Map": [_title(name) for name in found.maps]}
     for head, key in {"Deletion": "deletion", "Insertion": "insertion"}.items():
-        columns[head] = [_three(found[key]) for found in maps.values()]
+        columns[head] = [_three(one.measures.get(key)) for one in maps]
     for head, key in PLACES.items():
-        columns[head] = [
-            with_interval(found[key]) if found[key] else "-" for found in maps.values()
-        ]
-    columns["Gini"] = [_three(found["gini"]) for found in maps.values()]
-    columns["Random weights"] = [
-        _three(list(found["sanity"].values())[-1]) + (" defect" if found["defect"] else "")
-        if "sanity" in found
-        else "-"
-        for found in maps.values()
-    ]
-    columns["Noise"] = [_three(found.get("repeatability")) for found in maps.values()]
+        columns[head] = [_percent(one.measures.get(key)) for one in maps]
+    columns["Gini"] = [_three(one.measures.get("gini")) for one in maps]
+    columns["Noise"] = [_three(one.repeatability) for one in maps]
     return columns
 
 
-def answers(report: dict[str, Any]) -> list[tuple[str, str]]:
+def randomisation(found: Faithfulness) -> dict[str, list[str]]:
+    """Columns of one row a map: how similar it stays as the layers become random, group by group.
+
+    Empty where nothing was randomised.
+    """
+    rows = {name: one for name, one in found.maps.items() if one.sanity}
+    if not rows:
+        return {}
+    columns = {"Map": [_title(name) for name in rows]}
+    for group in next(iter(rows.values())).sanity:
+        columns[f"to {group}"] = [_three(one.sanity[group]) for one in rows.values()]
+    columns["Defect"] = [_defect(name, one) for name, one in rows.items()]
+    return columns
+
+
+def _defect(name: str, one: MapFigures) -> str:
+    """What a map does not follow; features of branches must follow those, not f_5 alone."""
+    if one.defect:
+        return "the weights do not matter"
+    branches = one.sanity.get("branches")
+    if name in _OF_BRANCHES and branches and branches.mean >= UNCHANGED:
+        return "its branches do not matter"
+    return "no"
+
+
+def answers(found: Faithfulness) -> list[tuple[str, str]]:
     """Questions that the paper leaves open, each with what the figures say."""
-    found = []
+    said = []
     for question, pair, place in _QUESTIONS:
-        difference = report["differences"].get(pair, {}).get(f"energy in {place}")
-        if difference:
-            found.append((question, _compared(report, pair, place, difference)))
-    if by_part := _by_part(report, "D"):
-        found.append(("Which parts?", by_part))
-    return found
+        less = found.differences.get(pair, {})
+        energy, ranks = less.get(f"energy in {place}"), less.get(f"auc in {place}")
+        if energy and ranks:
+            said.append((question, _compared(found, pair, place, energy, ranks)))
+    if by_part := _by_part(found, "D"):
+        said.append(("Which parts?", by_part))
+    return said
 
 
-def _compared(report: dict[str, Any], pair: str, place: str, difference: dict[str, float]) -> str:
-    a, b = pair.split(" - ")
-    verdict = "No difference is shown"
-    if difference["low"] > 0:
-        verdict = "Yes"
-    elif difference["high"] < 0:
-        verdict = "No, less"
-    shares = [100 * report["maps"][name][f"energy in {place}"]["mean"] for name in (a, b)]
+def _compared(found: Faithfulness, pair: str, place: str, energy: Interval, ranks: Interval) -> str:
+    """A yes or a no holds for the energy and for the ranks."""
+    a, b = (found.maps[name].measures for name in pair.split(" - "))
+    titles = [f"“{_title(name)}”" for name in pair.split(" - ")]
+    signs = {_sign(energy), _sign(ranks)}
+    verdict = _VERDICTS.get(signs.pop(), "") if len(signs) == 1 else "It depends on the measure"
+    shares = [_mean(m[f"energy in {place}"]) for m in (a, b)]
+    aucs = [_mean(m[f"auc in {place}"]) for m in (a, b)]
     where = "in the box" if place == "box" else "on the parts"
+    chance = found.chance[place]
+    by_chance = f" (by chance {_mean(chance)} %)" if chance else ""
     return (
-        f"{verdict}: {shares[0]:.1f} % of the energy of “{_title(a)}” lies {where}, "
-        f"{shares[1]:.1f} % of “{_title(b)}”; {with_interval(difference, sign=True)} points.  "
-        f"By chance: {100 * report['chance'][place]['mean']:.1f} %."
+        f"{verdict}: {shares[0]} % of the energy of {titles[0]} lies {where}, {shares[1]} % of "
+        f"{titles[1]}{by_chance}; {energy.percent(sign=True)} points.  By rank, AUC {aucs[0]} and "
+        f"{aucs[1]} %: {ranks.percent(sign=True)} points."
     )
 
 
-def _by_part(report: dict[str, Any], name: str) -> str:
+_VERDICTS = {1: "Yes", -1: "No, less", 0: "No difference is shown"}
+
+
+def _sign(difference: Interval) -> int:
+    """1 or -1 where the whole interval lies above or below 0, else 0."""
+    return int(difference.low > 0) - int(difference.high < 0)
+
+
+def _by_part(found: Faithfulness, name: str) -> str:
     """The parts that a map names the most and the least, as multiples of their area."""
-    energy = report["maps"].get(name, {}).get("energy by part", {})
+    if name not in found.maps:
+        return ""
+    energies = found.maps[name].energy_by_part
     times = {
-        part: energy[part]["mean"] / report["chance"][part]["mean"]
+        part: energy.mean / chance.mean
         for part in PARTS
-        if energy.get(part) and report["chance"].get(part)
+        if (energy := energies.get(part)) and (chance := found.chance.get(part))
     }
     if not times:
         return ""
@@ -117,7 +160,15 @@ def _title(name: str) -> str:
     return _CONTROLS.get(name) or METHODS[name].title
 
 
-def _three(v: dict[str, float] | None) -> str:
+def _mean(v: Mean | None) -> str:
+    return "-" if v is None else f"{100 * v.mean:.1f}"
+
+
+def _percent(v: Mean | None) -> str:
+    return "-" if v is None else v.percent()
+
+
+def _three(v: Mean | None) -> str:
     if v is None:
         return "-"
-    return f"{v['mean']:.3f} ({v['low']:.3f} to {v['high']:.3f})"
+    return f"{v.mean:.3f} ({v.low:.3f} to {v.high:.3f})"

@@ -15,9 +15,9 @@ from app.figures import report as report_figures
 from app.state import models
 from lafe.checkpoints import store
 from lafe.explain.ablation import EVERY_BRANCH
-from lafe.measure import sweep
+from lafe.measure import records, sweep
+from lafe.measure import report as reports
 from lafe.measure.faithfulness import words
-from lafe.render.text import with_interval
 
 ROOT = Path(__file__).parents[3]
 REPORTS = sorted((ROOT / "checkpoints").glob("*/report.json"))
@@ -30,30 +30,41 @@ def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     return goes_to(at, "report")
 
 
+def read(file: Path) -> reports.Report:
+    found = reports.read(file.parent, store.load_card(file.parent).sha256)
+    assert found is not None
+    return found
+
+
 @pytest.mark.skipif(not REPORTS, reason="no checkpoint was measured yet")
 def test_every_checkpoint_has_its_figures(page: AppTest) -> None:
     for file in REPORTS:
-        report = json.loads(file.read_text())
+        report = read(file)
         page.selectbox(key="report-model").set_value(file.parent.name).run()
         assert not page.exception
-        assert page.metric[0].value == f"{report['presets']['full']['top1']:.1%}"
         text = " ".join([m.value for m in page.markdown] + [c.value for c in page.caption])
-        assert with_interval(report["top1_interval"]) in text
         assert f"`checkpoints/{file.parent.name}/report.json`" in text
-        assert report["command"] in text
-        if "faithfulness" in report:
-            assert report["faithfulness"]["command"] in text
-            shown = {name: list(d.value[name]) for d in page.dataframe for name in d.value}
-            assert shown == words.table(report["faithfulness"])
-        if "against_plain" in report:
-            difference = report["against_plain"]["difference"]
-            assert with_interval(difference, sign=True) in text
+        if evaluation := report.evaluation:
+            assert page.metric[0].value == f"{evaluation.presets['full'].top1:.1%}"
+            assert evaluation.top1_interval.percent() in text
+            assert evaluation.source.command in text
+            if against := evaluation.against_plain:
+                assert against.difference.percent(sign=True) in text
+        if faithfulness := report.faithfulness:
+            assert faithfulness.source.command in text
+            tables = [{name: list(d.value[name]) for name in d.value} for d in page.dataframe]
+            first, second, *randomised = tables
+            assert first | second == words.table(faithfulness)
+            assert randomised == [words.randomisation(faithfulness)]
 
 
 @pytest.mark.skipif(not REPORTS, reason="no checkpoint was measured yet")
 def test_the_worth_of_branches_class_by_class(page: AppTest) -> None:
     for file in REPORTS:
-        shapley = json.loads(file.read_text())["switching"]["shapley"]
+        evaluation = read(file).evaluation
+        if evaluation is None or evaluation.switching is None:
+            continue
+        shapley = evaluation.switching.shapley
         classes = store.load_card(file.parent).classes
         name = file.parent.name
         page.selectbox(key="report-model").set_value(name).run()
@@ -63,26 +74,47 @@ def test_the_worth_of_branches_class_by_class(page: AppTest) -> None:
             (one,) = (c.spec for c in charts if c.alt.startswith("Mean Shapley"))
             return json.loads(one)["data"][0]["z"]
 
-        def points(values: list[list[float]]) -> list[Any]:
+        def points(values: reports.Grid) -> list[Any]:
             return [pytest.approx([100 * v for v in row], abs=1e-4) for row in values]
 
-        assert grid() == points(shapley["mean"])
+        assert grid() == points(shapley.mean)
         page.selectbox(key=f"worth-{name}").set_value(len(classes) - 1).run()
-        assert grid() == points(shapley["by_class"][-1])
+        assert grid() == points(shapley.by_class[-1])
         assert classes[-1] in " ".join(c.value for c in page.caption)
 
 
-def test_figures_of_other_weights_are_not_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_report_that_cannot_be_used_is_left_out_and_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(store, "folders", lambda: [tmp_path])
     store.save(tiny_model(), tmp_path / "mine", [str(k) for k in range(5)])
-    known = {"sha256": store.load_card(tmp_path / "mine").sha256}
-    for found, shown in ((known, known), ({"sha256": "0" * 64}, {})):
-        file = tmp_path / "mine" / "report.json"
-        file.write_text(json.dumps(found))
-        os.utime(file, ns=(0, len(shown)))  # two files of one moment are one to the cache
-        assert models.report("mine") == shown
+    assert models.report("mine") is None
+    assert not caplog.records
+    known = reports.Report("mine", store.load_card(tmp_path / "mine").sha256)
+    file = tmp_path / "mine" / "report.json"
+    records.write(file, known)
+    assert models.report("mine") == known
+    whole = file.read_text()
+    others = whole.replace(known.sha256, "0" * 64)
+    for moment, broken in enumerate((whole[:40], others, "[]")):
+        file.write_text(broken)
+        os.utime(file, ns=(0, moment))  # two files of one moment are one to the cache
+        caplog.clear()
+        assert models.report("mine") is None
+        assert str(file) in caplog.text
+
+
+def test_a_result_that_cannot_be_read_takes_no_other_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(store, "folders", lambda: [tmp_path])
+    given = sorted((ROOT / "checkpoints" / "results").glob("aircraft*.json"))[:2]
+    (tmp_path / "results").mkdir()
+    cut = tmp_path / "results" / "a.json"
+    cut.write_bytes(given[0].read_bytes()[:99])
+    (tmp_path / "results" / "b.json").write_bytes(given[1].read_bytes())
+    assert models.sweeps() == sweep.by_sweep([sweep.read(given[1])])
+    assert str(cut) in caplog.text
 
 
 def test_what_is_lost_without_a_branch_is_a_difference() -> None:
@@ -102,10 +134,7 @@ def test_table_4_shows_every_seed_and_the_mean() -> None:
 
 
 def test_bins_are_placed_by_confidence_and_accuracy() -> None:
-    bins = [
-        {"photos": 4, "confidence": 0.2, "accuracy": 0.25},
-        {"photos": 16, "confidence": 0.9, "accuracy": 0.5},
-    ]
+    bins = [reports.Bin(4, 0.2, 0.25), reports.Bin(16, 0.9, 0.5)]
     dots = report_figures.reliability(bins).data[1]
     assert (list(dots.x), list(dots.y)) == ([0.2, 0.9], [0.25, 0.5])
     areas = torch.tensor(dots.marker.size) - 6

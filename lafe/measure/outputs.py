@@ -1,0 +1,153 @@
+"""A model over a split: which photos, and what it gives for them.
+
+The test split is opened here, by one function, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from lafe.branches import FULL, Switches
+from lafe.checkpoints.card import Card
+from lafe.checkpoints.trained import Trained
+from lafe.data import PhotoDataset, decode, load_benchmark, test_transform
+from lafe.errors import LafeError
+
+FULL_ONLY = {"full": FULL}
+
+LISTED = 8
+"""So many classes of a list are named in a message, at its beginning and at its end."""
+
+
+class ClassesError(LafeError):
+    """Photos or models of other classes than a checkpoint's; the message names both lists."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What a model gives for the N photos of a split.
+
+    Attributes:
+        labels: (N,).
+        logits: by preset, each (N, K) float32.
+        pooled: GAP of f_5, D and C under the full setting, each (N, C_5).
+    """
+
+    labels: Tensor
+    logits: Mapping[str, Tensor]
+    pooled: Mapping[str, Tensor]
+
+    @property
+    def final(self) -> Tensor:
+        """GAP(F_5) under the full setting, (N, C_5)."""
+        return self.pooled["f5"] + self.pooled["D"] - self.pooled["C"]
+
+    def right(self, preset: str = "full") -> Tensor:
+        """1.0 for each photo whose class is named, else 0.0, (N,)."""
+        return (self.logits[preset].argmax(1) == self.labels).float()
+
+
+def open_test_split(kind: str, root: str | Path) -> PhotoDataset:
+    """The test photos of a data set.  No other function opens them.
+
+    Raises:
+        lafe.data.DataError: the data set is missing or broken.
+    """
+    return load_benchmark(kind, root, "test")
+
+
+def open_training_split(recipe: Mapping[str, Any], root: str | Path, split: str) -> PhotoDataset:
+    """The photos that a recipe trains on (``"train"``), or holds out (``"val"``).
+
+    Args:
+        recipe: of a card.
+        root: folder of the data set, or its parent.
+
+    Raises:
+        lafe.data.DataError: the data set is missing or broken.
+    """
+    fraction, seed = recipe.get("val_fraction", 0.1), recipe.get("seed", 0)
+    return load_benchmark(data_of(recipe), root, split, val_fraction=fraction, seed=seed)
+
+
+def data_of(recipe: Mapping[str, Any]) -> str:
+    """The kind of data set that a card's recipe names."""
+    return recipe.get("data", "folder")
+
+
+def labelled_as(card: Card, photos: PhotoDataset) -> PhotoDataset:
+    """The photos, with a checkpoint's class list and its indices.  Classes are matched by name.
+
+    Raises:
+        ClassesError: the photos are of a class that the checkpoint does not know.
+    """
+    if photos.classes == card.classes:
+        return photos
+    index = {name: i for i, name in enumerate(card.classes)}
+    strange = [name for name in photos.classes if name not in index]
+    if strange:
+        raise ClassesError(
+            f"The photos of {photos.name!r} are of {listed(photos.classes)}; {card.name!r} knows "
+            f"{listed(card.classes)}, not {strange[0]!r}: give it photos of its own classes, in "
+            "folders that are named after them."
+        )
+    labels = [index[photos.classes[label]] for label in photos.labels]
+    return replace(photos, labels=labels, classes=card.classes)
+
+
+def listed(classes: Sequence[str]) -> str:
+    """How many classes, and which; the middle of a long list is left out."""
+    names = [repr(name) for name in classes]
+    if len(names) > 2 * LISTED:
+        names[LISTED:-LISTED] = ["..."]
+    return f"{len(classes)} classes ({', '.join(names)})"
+
+
+def batches(
+    model: Trained, photos: PhotoDataset, batch_size: int = 16
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Preprocessed photos (B, 3, S, S) and their labels (B,), on the model's device."""
+    card = model.card
+    device = model.classifier.weight.device
+    transform = test_transform(card.resize, card.input_size, card.mean, card.std)
+    decoded = decode(photos, card.resize)
+    labels = torch.tensor(photos.labels)
+    for i in tqdm(range(0, len(decoded), batch_size), desc=f"{card.name} on {photos.name}"):
+        x = transform(decoded[i : i + batch_size])
+        yield (
+            x.to(device, memory_format=torch.channels_last),  # type: ignore[call-overload]
+            labels[i : i + batch_size].to(device),
+        )
+
+
+@torch.no_grad()
+def run(
+    model: Trained, photos: PhotoDataset, presets: Mapping[str, Switches] = FULL_ONLY
+) -> Outputs:
+    """The model's outputs on a split, under each preset; the backbone runs once a photo."""
+    labels: list[Tensor] = []
+    logits: dict[str, list[Tensor]] = {name: [] for name in presets}
+    pooled: dict[str, list[Tensor]] = {name: [] for name in ("f5", "D", "C")}
+    for x, y in batches(model, photos):
+        features = model.backbone(x)
+        f5 = features[-1]
+        labels.append(y.cpu())
+        for name, on in presets.items():
+            D, C = model.attributes(features, on)
+            logits[name].append(model.classify(model.final(f5, D, C)).cpu())
+            if on == FULL:
+                for key, value in (("f5", f5), ("D", D), ("C", C)):
+                    value = torch.zeros_like(f5) if value is None else value
+                    pooled[key].append(value.mean((2, 3)).cpu())
+    return Outputs(
+        torch.cat(labels),
+        {name: torch.cat(z) for name, z in logits.items()},
+        {name: torch.cat(p) for name, p in pooled.items()},
+    )

@@ -1,0 +1,374 @@
+"""``report.json``: what was measured of a checkpoint's weights.  Its only reader and writer.
+
+A section is one frozen dataclass and one field of :class:`Report`; it belongs to the command that
+writes it, and :func:`update` leaves the others as they are.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lafe import __version__
+from lafe.measure import records
+from lafe.measure.bootstrap import Interval, Mean
+from lafe.measure.records import ReportError
+
+REPORT = "report.json"
+
+Grid = tuple[tuple[float, ...], ...]
+"""A value for each branch: rows are STAGES, columns BRANCHES."""
+
+
+class StaleReportError(ReportError):
+    """A report of other weights than the checkpoint's."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a section comes from: the command, the day, the versions and the machine."""
+
+    command: str
+    date: str
+    versions: Mapping[str, str] = field(default_factory=dict)
+    machine: str = ""
+
+    @classmethod
+    def now(cls, command: str) -> Provenance:
+        """Of what a command measures here, today."""
+        versions = {"lafe": __version__, "torch": str(torch.__version__)}
+        return cls(command, datetime.now(UTC).date().isoformat(), versions, platform.machine())
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a card says of a run: photos trained on and held out, the epoch kept, hours.
+
+    The hours include those of the runs that it started from.
+    """
+
+    photos: int
+    held_out: int
+    best_epoch: int
+    hours: float
+
+    @classmethod
+    def of(cls, training: Mapping[str, Any]) -> Training | None:
+        """From the field ``training`` of a card; None where a card does not say it."""
+        if not {"photos", "held_out", "best_epoch", "hours"} <= training.keys():
+            return None
+        return cls(
+            training["photos"], training["held_out"], training["best_epoch"], hours_of(training)
+        )
+
+
+def hours_of(training: Mapping[str, Any]) -> float:
+    """Hours of a run and of those that it started from, from the field ``training`` of a card."""
+    before = training.get("started_from")
+    return training["hours"] + (hours_of(before["training"]) if before else 0.0)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Shares of photos, and the expected calibration error."""
+
+    top1: float
+    top5: float
+    ece: float
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Photos whose top probability is alike: how many, how sure on average, how often right."""
+
+    photos: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Photos of one class that are taken for another."""
+
+    true: str
+    predicted: str
+    photos: int
+
+
+@dataclass(frozen=True)
+class Mended(Confusion):
+    """A confusion, and the branch without which the most of its photos come right, if any do."""
+
+    mended: int
+    branch: str | None = None
+
+
+@dataclass(frozen=True)
+class Slice(Mean):
+    """Top-1 on a subset of the photos."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One figure of each term of the logit (Eq. 3)."""
+
+    f5: float
+    D: float
+    C: float
+
+
+@dataclass(frozen=True)
+class Sides:
+    """One figure of each side."""
+
+    D: float
+    C: float
+
+
+@dataclass(frozen=True)
+class Changes(Sides):
+    """Shares of predictions that change without a side, and without both."""
+
+    both: float
+
+
+@dataclass(frozen=True)
+class BranchFigures:
+    """Whether the branches matter.  Logits are centred over the classes; C's are those of -C.
+
+    Attributes:
+        share: mean of ``|full - none| / (|full - none| + |none|)`` of the predicted class's logit.
+        logit_of_predicted: what each term adds to it, mean.
+        changes_without: of predictions.
+        margin_added: of the true class over the full model's strongest other class, mean.
+        cosine_with_f5: of the pooled maps.
+        linear_probe_top1: of a logistic regression on each pooled map, fitted to training photos.
+    """
+
+    share: float
+    logit_of_predicted: Terms
+    changes_without: Changes
+    margin_added: Sides
+    cosine_with_f5: Sides
+    linear_probe_top1: Terms
+
+
+@dataclass(frozen=True)
+class BranchOff:
+    """The model without one branch: top-1, and the share of predictions that change."""
+
+    top1: float
+    changed: float
+
+
+@dataclass(frozen=True)
+class Worth:
+    """Exact Shapley values, as means over photos.
+
+    Attributes:
+        of: what is shared out among the branches.
+        mean: over all photos.
+        by_class: over those of each class.
+    """
+
+    of: str
+    mean: Grid
+    by_class: tuple[Grid, ...]
+
+
+@dataclass(frozen=True)
+class Switching:
+    """One branch at a time, at inference, by name (``r_dis3``)."""
+
+    photos: int
+    branch_off: Mapping[str, BranchOff]
+    shapley: Worth
+    confused: tuple[Mended, ...]
+
+
+@dataclass(frozen=True)
+class AgainstPlain:
+    """The full model against a plain backbone that was trained apart, photo by photo.
+
+    Attributes:
+        recipe_differences: fields in which the recipes differ, with both values.
+        difference: of top-1, paired over photos.
+    """
+
+    plain_top1: float
+    plain_sha256: str
+    plain_training: Training | None
+    recipe_differences: Mapping[str, tuple[Any, Any]]
+    difference: Interval
+    only_full_right: int
+    only_plain_right: int
+
+
+@dataclass(frozen=True)
+class UnknownScore:
+    """A score below whose threshold a photo looks unknown.
+
+    Attributes:
+        threshold: accepts 95 % of held-out photos of the model's own kind.
+        own_test_refused: share of its test photos below the threshold.
+        caught: share of the photos of other data sets below it.
+    """
+
+    threshold: float
+    own_test_refused: float
+    caught: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What ``lafe evaluate`` measured on the test split.
+
+    Attributes:
+        presets: by name of the setting, at inference.
+        top1_interval: of the full setting.
+        unknown: by kind of score.
+    """
+
+    source: Provenance
+    split: str
+    photos: int
+    classes: int
+    presets: Mapping[str, Accuracy]
+    top1_interval: Interval
+    reliability: tuple[Bin, ...]
+    confused: tuple[Confusion, ...]
+    slices: tuple[Slice, ...]
+    branches: BranchFigures | None = None
+    switching: Switching | None = None
+    against_plain: AgainstPlain | None = None
+    unknown: Mapping[str, UnknownScore] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FaithfulnessSettings:
+    """What is measured of each photo.  Figures of other settings are never mixed.
+
+    Attributes:
+        sha256: of the checkpoint's weights.
+        methods: at most ten names of ``lafe.explain.attribution.methods.METHODS``.
+        steps: of deletion and insertion, against ``against``.
+        stability: how many of the photos are used for randomisation and noise, which are slow.
+        bfloat16: whether the passes of the curves are in half precision.
+        seed: of all that is drawn.
+    """
+
+    sha256: str
+    methods: tuple[str, ...]
+    steps: int = 16
+    against: str = "blur"
+    stability: int = 32
+    bfloat16: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class MapFigures:
+    """What one kind of map is worth, as means over photos.
+
+    Attributes:
+        measures: by name, see :data:`lafe.measure.faithfulness.summary.MEASURES`; those that were
+            not taken are absent.
+        pointing_by_part, energy_by_part: by part of the bird.
+        sanity: similarity to the map of the model whose layers are random, down to each group.
+        defect: whether it stays the same when every weight is random.
+        repeatability: similarity under a little noise.
+    """
+
+    measures: Mapping[str, Mean | None]
+    pointing_by_part: Mapping[str, Mean | None]
+    energy_by_part: Mapping[str, Mean | None]
+    sanity: Mapping[str, Mean] = field(default_factory=dict)
+    defect: bool = False
+    repeatability: Mean | None = None
+
+
+@dataclass(frozen=True)
+class Faithfulness:
+    """What ``lafe faithfulness`` measured of maps on test photos.
+
+    Attributes:
+        steps_of_methods: of the slow methods.
+        right: photos whose predicted class is the true one.
+        chance: what a flat map gets, by place.
+        maps: by name.
+        differences: ``"A - B"`` by measure, paired over photos.
+    """
+
+    source: Provenance
+    split: str
+    settings: FaithfulnessSettings
+    steps_of_methods: Mapping[str, int]
+    photos: int
+    right: int
+    hours: float
+    stability_photos: int
+    chance: Mapping[str, Mean | None]
+    maps: Mapping[str, MapFigures]
+    differences: Mapping[str, Mapping[str, Mean | None]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was measured of some weights; a section is None until its command has run."""
+
+    checkpoint: str
+    sha256: str
+    evaluation: Evaluation | None = None
+    faithfulness: Faithfulness | None = None
+
+
+def read(folder: Path, sha256: str) -> Report | None:
+    """The report in a checkpoint's folder; None if there is none.
+
+    Args:
+        folder: of the checkpoint.
+        sha256: of its weights.
+
+    Raises:
+        ReportError: a file that cannot be used; :class:`StaleReportError` if it is about other
+            weights.
+    """
+    file = folder / REPORT
+    if not file.exists():
+        return None
+    report = records.read(file, Report)
+    if report.sha256 != sha256:
+        raise StaleReportError(
+            f"{file} describes other weights than this checkpoint's: run `lafe evaluate` again."
+        )
+    return report
+
+
+def check(folder: Path, sha256: str) -> None:
+    """Raise what :func:`update` would raise, before the work and not after it."""
+    with suppress(StaleReportError):
+        read(folder, sha256)
+
+
+def update(folder: Path, checkpoint: str, sha256: str, **sections: Any) -> Report:
+    """Write sections into a checkpoint's report; those of the same weights stay, others go.
+
+    Raises:
+        ReportError: the report that is there cannot be read, or a section is not as it should be.
+    """
+    try:
+        known = read(folder, sha256)
+    except StaleReportError:
+        known = None
+    report = replace(known or Report(checkpoint, sha256), **sections)
+    records.write(folder / REPORT, report)
+    return report
