@@ -90,7 +90,7 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
 def _run_evaluate(args: argparse.Namespace) -> int:
     from lafe.measure.evaluation import evaluate
 
-    found = evaluate(
+    report = evaluate(
         args.checkpoint,
         args.data,
         against=args.against,
@@ -99,6 +99,8 @@ def _run_evaluate(args: argparse.Namespace) -> int:
         device=args.device,
         out=args.out,
     )
+    found, attends = report.evaluation, report.attention
+    assert found is not None
     print(f"{'setting':20} {'top-1':>7} {'top-5':>7} {'ECE':>7}   ({found.photos} test photos)")
     for name, row in found.presets.items():
         print(f"{name:20} {row.top1:7.3f} {row.top5:7.3f} {row.ece:7.3f}")
@@ -108,6 +110,14 @@ def _run_evaluate(args: argparse.Namespace) -> int:
             f"full - trained plain backbone: {100 * d.mean:+.1f} points "
             f"(95 % interval {100 * d.low:+.1f} to {100 * d.high:+.1f})"
         )
+    if attends is not None:
+        print(
+            f"{'other gates':26} {'top-1':>7} {'changed':>8}   points lost (95 % interval)"
+        )
+        for name, stand_in in attends.stand_ins.items():
+            lost = stand_in.cost.percent(sign=True)
+            print(f"{name:26} {stand_in.top1:7.3f} {100 * stand_in.changed:6.1f} %   {lost}")
+        print(attends.verdict)
     return 0
 
 

@@ -17,6 +17,7 @@ from lafe.data import PhotoDataset
 from lafe.data.slices import slices
 from lafe.explain.unknown import ACCEPTED, class_means
 from lafe.measure import report, unknown
+from lafe.measure.attention import attention, mean_gates
 from lafe.measure.bootstrap import interval
 from lafe.measure.metrics import accuracy, branch_figures, confused, reliability
 from lafe.measure.outputs import (
@@ -29,7 +30,7 @@ from lafe.measure.outputs import (
     open_training_split,
     run,
 )
-from lafe.measure.report import AgainstPlain, Evaluation, Provenance, Slice, Training
+from lafe.measure.report import AgainstPlain, Evaluation, Provenance, Report, Slice, Training
 from lafe.measure.switching import switching
 
 FOREIGN_PHOTOS = 300
@@ -59,10 +60,12 @@ def evaluate(
     foreign: Sequence[str] = (),
     device: str = "cpu",
     out: str | Path | None = None,
-) -> Evaluation:
+) -> Report:
     """Measure a checkpoint on the test split; writes ``report.json`` and the card's figures.
 
-    Sections of the report that other commands wrote about the same weights stay.
+    Returns the report.  Its sections that other commands wrote about the same weights stay.  A
+    training photo takes a forward pass, and a test photo one of the backbone and some 35 of the
+    branches and fusions, most of them for :mod:`lafe.measure.attention`.
 
     Args:
         checkpoint: name or folder.
@@ -91,8 +94,9 @@ def evaluate(
     others = {name: _foreign(name, card, data) for name in foreign}
     splits = _run(model, data)
     means = class_means(splits.train.final, splits.train.labels, len(card.classes))
+    source = Provenance.now(_command(card, against, branches, foreign))
     evaluation = Evaluation(
-        source=Provenance.now(_command(card, against, branches, foreign)),
+        source=source,
         split="test",
         photos=len(splits.photos),
         classes=len(card.classes),
@@ -106,9 +110,12 @@ def evaluate(
         against_plain=None if plain is None else _against(plain, card, splits),
         unknown=_unknown(model, splits, means, others),
     )
-    report.update(target, card.name, card.sha256, evaluation=evaluation)
+    attends = _attention(model, splits, source)
+    written = report.update(
+        target, card.name, card.sha256, evaluation=evaluation, attention=attends
+    )
     _write_card(target, card, splits, evaluation, means)
-    return evaluation
+    return written
 
 
 def _command(card: Card, against: str | Path | None, branches: bool, foreign: Sequence[str]) -> str:
@@ -128,7 +135,10 @@ def _run(model: Trained, data: str | Path) -> _Splits:
         labelled_as(card, open_training_split(card.recipe, data, split))
         for split in ("val", "train")
     )
-    return _Splits(photos, run(model, photos, PRESETS), run(model, held_out), run(model, train))
+    two = {name: PRESETS[name] for name in ("full", "plain backbone")}
+    return _Splits(
+        photos, run(model, photos, PRESETS), run(model, held_out, two), run(model, train)
+    )
 
 
 def _slices(splits: _Splits) -> tuple[Slice, ...]:
@@ -145,6 +155,13 @@ def _branches(model: Trained, splits: _Splits) -> report.BranchFigures | None:
         return None
     weight, bias = (p.detach().cpu() for p in (model.classifier.weight, model.classifier.bias))
     return branch_figures(splits.train, splits.test, weight, bias)
+
+
+def _attention(model: Trained, splits: _Splits, source: Provenance) -> report.Attention | None:
+    if model.discriminative is None or len(splits.photos) < 2:
+        return None
+    means = mean_gates(splits.train)
+    return attention(model, splits.photos, splits.test, splits.held_out, means, source)
 
 
 def _plain(checkpoint: str | Path, card: Card, device: str) -> Trained:

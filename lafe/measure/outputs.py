@@ -6,7 +6,7 @@ The test split is opened here, by one function, and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,17 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from lafe.branches import FULL, Switches
+from lafe.branches import ATTRIBUTES, FULL, STAGES, Switches
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset, decode, load_benchmark, test_transform
 from lafe.errors import LafeError
+from lafe.model.fusion import Attribute
 
 FULL_ONLY = {"full": FULL}
+
+Gates = Mapping[tuple[int, str], Tensor]
+"""The gates of photos, by stage and branch."""
 
 LISTED = 8
 """So many classes of a list are named in a message, at its beginning and at its end."""
@@ -38,11 +42,13 @@ class Outputs:
         labels: (N,).
         logits: by preset, each (N, K) float32.
         pooled: GAP of f_5, D and C under the full setting, each (N, C_5).
+        gates: of every branch that there is, each (N, 1, H_i, W_i) or (N, C_i, 1, 1).
     """
 
     labels: Tensor
     logits: Mapping[str, Tensor]
     pooled: Mapping[str, Tensor]
+    gates: Gates = field(default_factory=dict)
 
     @property
     def final(self) -> Tensor:
@@ -135,10 +141,14 @@ def run(
     labels: list[Tensor] = []
     logits: dict[str, list[Tensor]] = {name: [] for name in presets}
     pooled: dict[str, list[Tensor]] = {name: [] for name in ("f5", "D", "C")}
+    gates: dict[tuple[int, str], list[Tensor]] = {}
     for x, y in batches(model, photos):
         features = model.backbone(x)
         f5 = features[-1]
         labels.append(y.cpu())
+        for side in (model.discriminative, model.confusable):
+            for branch, gate in (gates_of(side, features) if side is not None else {}).items():
+                gates.setdefault(branch, []).append(gate.cpu())
         for name, on in presets.items():
             D, C = model.attributes(features, on)
             logits[name].append(model.classify(model.final(f5, D, C)).cpu())
@@ -150,4 +160,16 @@ def run(
         torch.cat(labels),
         {name: torch.cat(z) for name, z in logits.items()},
         {name: torch.cat(p) for name, p in pooled.items()},
+        {branch: torch.cat(g) for branch, g in gates.items()},
     )
+
+
+def gates_of(side: Attribute, features: Sequence[Tensor]) -> Gates:
+    """The gate of every branch that a side has, from f_3, f_4, f_5 of some photos."""
+    gates = {}
+    for stage in side.stages:
+        for name in ATTRIBUTES[side.name]:
+            branch = side.branch(stage, name[0])
+            if branch is not None:
+                gates[stage, name] = branch.gate(features[STAGES.index(stage)])
+    return gates

@@ -254,6 +254,99 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class StandIn:
+    """The full model whose gates are replaced, against its own gates.
+
+    Attributes:
+        top1: mean over the draws.
+        changed: share of predictions that change.
+        cost: top-1 that is lost, paired over photos.
+        draws: how often it was drawn.
+    """
+
+    top1: float
+    changed: float
+    cost: Interval
+    draws: int
+
+
+@dataclass(frozen=True)
+class GateFigures:
+    """Whether a gate follows the photo.
+
+    Attributes:
+        mean: over photos and its places or channels.
+        deviation: over photos, on average over places or channels, as a part of the mean.
+        photo_share: share of its variance that belongs to the photo, not to the place or channel.
+    """
+
+    mean: float
+    deviation: float
+    photo_share: float
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How alike two maps are, on average over photos; None where no photo has both.
+
+    Attributes:
+        spearman: rank correlation over places of their means over channels.
+        top_fifth: overlap of the highest fifth of places; chance is 0.2.
+    """
+
+    spearman: Mean | None
+    top_fifth: Mean | None
+
+
+@dataclass(frozen=True)
+class Margins:
+    """What ``D`` and ``-C`` add to the true class over the plain rival, the wrong class that has
+    the highest logit when all branches are off."""
+
+    D: Interval
+    C: Interval
+
+
+@dataclass(frozen=True)
+class LikelihoodGain:
+    """Negative log-likelihood with all branches off minus that of the full model.
+
+    Both sides have a temperature of their own, fitted on photos held out from training.
+    """
+
+    gain: Interval
+    full_temperature: float
+    plain_temperature: float
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Whether the branches attend to the photo, over the test split.
+
+    Attributes:
+        top1: with the learned gates.
+        stand_ins: by what replaces them, see :mod:`lafe.measure.attention`.
+        gates: by branch.
+        maps: by the pair that is compared.
+        randomised: by side, its map against that of branches and fusions with random weights.
+        off: by branch or preset that is off.
+        verdict: one sentence, written from these numbers.
+    """
+
+    source: Provenance
+    photos: int
+    top1: float
+    stand_ins: Mapping[str, StandIn]
+    gates: Mapping[str, GateFigures]
+    maps: Mapping[str, Likeness]
+    randomised: Mapping[str, Likeness]
+    margins: Margins
+    off: Mapping[str, BranchOff]
+    likelihood: LikelihoodGain
+    verdict: str
+
+
+@dataclass(frozen=True)
 class FaithfulnessSettings:
     """What is measured of each photo.  Figures of other settings are never mixed.
 
@@ -329,6 +422,7 @@ class Report:
     sha256: str
     evaluation: Evaluation | None = None
     faithfulness: Faithfulness | None = None
+    attention: Attention | None = None
 
 
 def read(folder: Path, sha256: str) -> Report | None:

@@ -38,11 +38,12 @@ def test_a_report_holds_what_a_forward_pass_gives(squares: Path, tmp_path: Path)
     plain = lafe.LAFE("test_resnet", 3, 64, attention=False).eval()
     other = save(plain, tmp_path / "tiny-plain", names, resize=72, recipe=recipe)
 
-    found = ev.evaluate(folder, squares, against=other)
+    written = ev.evaluate(folder, squares, against=other)
 
-    written = reports.read(folder, load_card(folder).sha256)
-    assert written is not None
-    assert written.evaluation == found
+    assert reports.read(folder, load_card(folder).sha256) == written
+    assert written.attention is not None
+    found = written.evaluation
+    assert found is not None
     assert set(found.presets) == set(PRESETS)
     loaded = lafe.load(folder)
     test = lafe.data.load_benchmark("folder", squares, "test")

@@ -1,0 +1,361 @@
+"""Whether attention attends: what is left of a model whose gates are not those of the photo.
+
+What stands in for a photo's gates:
+
+- ``mean``: the mean gates over training photos;
+- ``uniform``: each gate's own mean over places or channels;
+- ``other photo``: those of another test photo, drawn over all of them and not in label order;
+- ``other photo, rescaled``: the same, each gate with the mean that this photo's own one has, so
+  that scale alone does not count;
+- ``other region gates``, ``other channel gates``: rescaled too, and only those of that kind.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lafe.branches import ATTRIBUTES, STAGES
+from lafe.checkpoints.trained import Trained
+from lafe.data import PhotoDataset
+from lafe.measure.bootstrap import Mean, interval, mean
+from lafe.measure.calibration import fit_temperatures
+from lafe.measure.likeness import rank_correlation, top_overlap
+from lafe.measure.metrics import margin
+from lafe.measure.outputs import Gates, Outputs, batches, gates_of
+from lafe.measure.report import (
+    Attention,
+    BranchOff,
+    GateFigures,
+    LikelihoodGain,
+    Likeness,
+    Margins,
+    Provenance,
+    StandIn,
+)
+from lafe.model.fusion import Attribute
+
+STAND_INS = (
+    "mean",
+    "uniform",
+    "other photo",
+    "other photo, rescaled",
+    "other region gates",
+    "other channel gates",
+)
+DRAWS = 5
+"""How often another photo is drawn for each photo."""
+
+DECIDES, MATTERS = 0.1, 0.02
+"""Shares of predictions.  If another photo's rescaled gates change as many as the first, the
+branches decide these; if they change fewer than the second, they do not matter."""
+CONSTANT = 0.1
+"""A gate is called a constant if its deviation over photos is a smaller part of its mean."""
+
+
+Key = tuple[str, str]
+
+
+@torch.no_grad()
+def attention(
+    model: Trained,
+    photos: PhotoDataset,
+    test: Outputs,
+    held_out: Outputs,
+    means: Gates,
+    source: Provenance,
+    seed: int = 0,
+) -> Attention:
+    """Measure a split: one pass of the backbone, and some 30 of the branches and fusions.
+
+    Args:
+        model: with attention branches.
+        photos: of the test split, two or more.
+        test: the model's outputs on them, under every preset.
+        held_out: those on photos held out from training, for the temperatures.
+        means: the mean gates over training photos.
+        source: for the report.
+        seed: of the other photos and of the random weights.
+    """
+    sides = _sides(model)
+    random = {name: _random(side, seed + i) for i, (name, side) in enumerate(sides.items())}
+    others = other_photos(len(photos), seed)
+    device = model.classifier.weight.device
+    means = {branch: gate.to(device) for branch, gate in means.items()}
+    parts: list[dict[Key, Tensor]] = []
+    done = 0
+    for x, labels in batches(model, photos):
+        rows = slice(done, done := done + len(labels))
+        own = _at(rows, test.gates, device)
+        drawn = [_at(other[rows], test.gates, device) for other in others]
+        features = model.backbone(x)
+        learned = {name: _attribute(side, features, own) for name, side in sides.items()}
+        parts.append(
+            _terms(model, features, own, learned, stand_ins(own, drawn, means))
+            | _maps(features, own, learned, random)
+        )
+    found = {key: torch.cat([part[key] for part in parts]).cpu() for key in parts[0]}
+    return _figures(model, found, test, held_out, source)
+
+
+def mean_gates(train: Outputs) -> Gates:
+    """The mean of each gate over training photos, (1, 1, H_i, W_i) or (1, C_i, 1, 1)."""
+    return {branch: gate.mean(0, keepdim=True) for branch, gate in train.gates.items()}
+
+
+def other_photos(count: int, seed: int, draws: int = DRAWS) -> list[Tensor]:
+    """For each of ``count`` photos another one, drawn over all of them: (count,) a draw."""
+    random = torch.Generator().manual_seed(seed)
+    found = []
+    for _ in range(draws):
+        order = torch.randperm(count, generator=random)
+        other = torch.empty_like(order)
+        other[order] = order.roll(1)  # one round through all of them: never the photo itself
+        found.append(other)
+    return found
+
+
+def stand_ins(own: Gates, others: Sequence[Gates], means: Gates) -> dict[str, list[Gates]]:
+    """What replaces the gates of some photos, by name; one for each draw.
+
+    Args:
+        own: the photos' gates.
+        others: other photos' gates, in as many draws.
+        means: mean gates, for one photo.
+    """
+    scaled = [rescaled(other, own) for other in others]
+
+    def only(kind: str, gates: Gates) -> Gates:
+        return {b: gates[b] if b[1].startswith(kind) else gate for b, gate in own.items()}
+
+    found: tuple[list[Gates], ...] = (
+        [{b: means[b].expand_as(gate) for b, gate in own.items()}],
+        [{b: _level(gate).expand_as(gate) for b, gate in own.items()}],
+        list(others),
+        scaled,
+        [only("r", gates) for gates in scaled],
+        [only("c", gates) for gates in scaled],
+    )
+    return dict(zip(STAND_INS, found, strict=True))
+
+
+def rescaled(others: Gates, own: Gates) -> Gates:
+    """Other photos' gates with the means of these; one that is shut becomes uniform."""
+    found = {}
+    for branch, gate in own.items():
+        level, has = _level(gate), _level(others[branch])
+        scaled = others[branch] * (level / has)
+        found[branch] = torch.where(has > 0, scaled, level.expand_as(gate))
+    return found
+
+
+def gate_figures(gates: Tensor) -> GateFigures:
+    """Whether a gate follows the photo, from that of N photos, (N, 1, H, W) or (N, C, 1, 1)."""
+    g = gates.flatten(1).double()
+    level = float(g.mean())
+    over_photos = g.var(0, correction=0)
+    of_photo, of_place = float(over_photos.mean()), float(g.mean(0).var(correction=0))
+    return GateFigures(
+        mean=level,
+        deviation=float(over_photos.sqrt().mean()) / level if level else 0.0,
+        photo_share=of_photo / (of_photo + of_place) if of_photo else 0.0,
+    )
+
+
+def verdict(swapped: StandIn, gates: Mapping[str, GateFigures]) -> str:
+    """One sentence on whether the maps of the branches are about the photo.
+
+    Args:
+        swapped: what another photo's rescaled gates do.
+        gates: by branch.
+    """
+    changed = f"{100 * swapped.changed:.0f} % of predictions"
+    if swapped.changed >= DECIDES and swapped.cost.low > 0:
+        return f"Which places and channels these branches weight decides {changed}."
+    if swapped.changed >= DECIDES:
+        return (
+            f"Which places and channels these branches weight changes {changed}, but not how many "
+            "are right: read the maps as the backbone's."
+        )
+    if swapped.changed >= MATTERS:
+        return (
+            f"Which places and channels these branches weight decides only {changed}: read the "
+            "maps as mostly the backbone's."
+        )
+    if median(gate.deviation for gate in gates.values()) < CONSTANT:
+        return "These gates are constants: read the maps as the backbone's."
+    return (
+        f"These gates follow the photo, but decide only {changed}: read the maps as the backbone's."
+    )
+
+
+def _at(rows: slice | Tensor, gates: Gates, device: torch.device) -> Gates:
+    return {branch: gate[rows].to(device) for branch, gate in gates.items()}
+
+
+def _level(gate: Tensor) -> Tensor:
+    """Each photo's mean over places or channels, (N, 1, 1, 1)."""
+    return gate.mean((1, 2, 3), keepdim=True)
+
+
+def _sides(model: Trained) -> dict[str, Attribute]:
+    assert model.discriminative is not None
+    assert model.confusable is not None
+    return {"D": model.discriminative, "C": model.confusable}
+
+
+def _random(side: Attribute, seed: int) -> Attribute:
+    """A copy with the weights that it has before training."""
+    side = copy.deepcopy(side)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for layer in side.modules():
+            if callable(reset := getattr(layer, "reset_parameters", None)):
+                reset()
+    return side
+
+
+def _attribute(side: Attribute, features: Sequence[Tensor], gates: Gates) -> Tensor:
+    """``D`` or ``C`` under these gates; a branch without a gate is off."""
+    sums = []
+    for stage in side.stages:
+        f = features[STAGES.index(stage)]
+        on = [gates[key] for b in ATTRIBUTES[side.name] if (key := (stage, b)) in gates]
+        sums.append(sum((g * f for g in on[1:]), on[0] * f) if on else None)
+    fused = side.fuse(sums)
+    return torch.zeros_like(features[-1]) if fused is None else fused
+
+
+def _terms(
+    model: Trained,
+    features: Sequence[Tensor],
+    own: Gates,
+    learned: Mapping[str, Tensor],
+    replaced: Mapping[str, Sequence[Gates]],
+) -> dict[Key, Tensor]:
+    """What ``D`` and ``C`` add to the logits, (B, draws, K) each.
+
+    By side, and by ``learned``, what stands in or ``without`` a branch.
+    """
+    found = {}
+    for name, side in _sides(model).items():
+        maps = {"learned": [learned[name]]}
+        for stand_in, given in replaced.items():
+            maps[stand_in] = [_attribute(side, features, gates) for gates in given]
+        for stage, branch in gates_of(side, features):
+            rest = {key: gate for key, gate in own.items() if key != (stage, branch)}
+            maps[f"without {branch}{stage}"] = [_attribute(side, features, rest)]
+        for what, draws in maps.items():
+            pooled = torch.stack([m.mean((2, 3)) for m in draws], 1)
+            found[name, what] = pooled @ model.classifier.weight.T
+    return found
+
+
+def _maps(
+    features: Sequence[Tensor],
+    own: Gates,
+    learned: Mapping[str, Tensor],
+    random: Mapping[str, Attribute],
+) -> dict[Key, Tensor]:
+    """Maps by name, as means over channels, (B, places)."""
+    maps = {**learned, "f5": features[-1]}
+    for name, side in random.items():
+        maps[f"random {name}"] = _attribute(side, features, gates_of(side, features))
+    found: dict[Key, Tensor] = {("map", name): m.mean(1).flatten(1) for name, m in maps.items()}
+    for (stage, branch), gate in own.items():
+        f = features[STAGES.index(stage)]
+        # A region gate is the same for all channels.
+        seen = gate[:, 0] * f.mean(1) if branch.startswith("r") else (gate * f).mean(1)
+        found["map", f"{branch}{stage}"] = seen.flatten(1)
+    return found
+
+
+def _figures(
+    model: Trained,
+    found: Mapping[Key, Tensor],
+    test: Outputs,
+    held_out: Outputs,
+    source: Provenance,
+) -> Attention:
+    y, plain = test.labels[:, None], test.logits["plain backbone"]
+
+    def predicted(D: str = "learned", C: str = "learned") -> Tensor:
+        """(N, draws)"""
+        return (plain[:, None] + found["D", D] - found["C", C]).argmax(2)
+
+    full = predicted()
+    right = (full == y).float().mean(1)
+
+    def stand_in(name: str) -> StandIn:
+        given = predicted(name, name)
+        theirs = (given == y).float().mean(1)
+        changed = float((given != full).float().mean())
+        return StandIn(float(theirs.mean()), changed, interval(right - theirs), given.shape[1])
+
+    def off(predictions: Tensor, against: Tensor) -> BranchOff:
+        shares = ((predictions == y).float().mean(), (predictions != against).float().mean())
+        return BranchOff(*map(float, shares))
+
+    without = {
+        name.removeprefix("without "): off(predicted(**{side: name}), full)
+        for side, name in found
+        if name.startswith("without ")
+    }
+    presets = {name: z.argmax(1)[:, None] for name, z in test.logits.items()}
+    without |= {name: off(p, presets["full"]) for name, p in presets.items() if name != "full"}
+    stand_ins = {name: stand_in(name) for name in STAND_INS}
+    gates = {f"{branch}{stage}": gate_figures(g) for (stage, branch), g in test.gates.items()}
+    added = {side: margin(plain, found[side, "learned"][:, 0], y[:, 0])[:, 0] for side in "DC"}
+    return Attention(
+        source=source,
+        photos=len(y),
+        top1=float(right.mean()),
+        stand_ins=stand_ins,
+        gates=gates,
+        maps={f"{a} - {b}": _alike(found, a, b) for a, b in _pairs(test.gates)},
+        randomised={side: _alike(found, side, f"random {side}") for side in "DC"},
+        margins=Margins(D=interval(added["D"]), C=interval(-added["C"])),
+        off=without,
+        likelihood=likelihood_gain(test, held_out),
+        verdict=verdict(stand_ins["other photo, rescaled"], gates),
+    )
+
+
+def likelihood_gain(test: Outputs, held_out: Outputs) -> LikelihoodGain:
+    """The gain in log-likelihood over all branches off, each side with its own temperature."""
+    loss, temperatures = {}, {}
+    for name in ("full", "plain backbone"):
+        fitted = fit_temperatures(held_out.logits[name][None], held_out.labels)
+        temperatures[name] = float(fitted)
+        loss[name] = F.cross_entropy(test.logits[name] / fitted, test.labels, reduction="none")
+    return LikelihoodGain(
+        interval(loss["plain backbone"] - loss["full"]),
+        full_temperature=temperatures["full"],
+        plain_temperature=temperatures["plain backbone"],
+    )
+
+
+def _pairs(gates: Gates) -> list[tuple[str, str]]:
+    """The maps that are compared: of the sides and f_5, and of the two branches of each sum."""
+    sums = [
+        (f"{region}{stage}", f"{channel}{stage}")
+        for stage in STAGES
+        for region, channel in ATTRIBUTES.values()
+        if (stage, region) in gates and (stage, channel) in gates
+    ]
+    return [("D", "C"), ("D", "f5"), ("C", "f5"), *sums]
+
+
+def _alike(found: Mapping[Key, Tensor], a: str, b: str) -> Likeness:
+    maps = [found["map", name].float().numpy() for name in (a, b)]
+
+    def over_photos(values: np.ndarray) -> Mean | None:
+        return mean(None if np.isnan(v) else float(v) for v in values)
+
+    return Likeness(over_photos(rank_correlation(*maps)), over_photos(top_overlap(*maps)))
