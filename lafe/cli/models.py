@@ -111,9 +111,7 @@ def _run_evaluate(args: argparse.Namespace) -> int:
             f"(95 % interval {100 * d.low:+.1f} to {100 * d.high:+.1f})"
         )
     if attends is not None:
-        print(
-            f"{'other gates':26} {'top-1':>7} {'changed':>8}   points lost (95 % interval)"
-        )
+        print(f"{'other gates':26} {'top-1':>7} {'changed':>8}   points lost (95 % interval)")
         for name, stand_in in attends.stand_ins.items():
             lost = stand_in.cost.percent(sign=True)
             print(f"{name:26} {stand_in.top1:7.3f} {100 * stand_in.changed:6.1f} %   {lost}")
