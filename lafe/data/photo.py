@@ -4,9 +4,12 @@ Whatever a visitor uploads becomes an upright RGB photo of bounded size, or a `P
 sentence says what to do.  Bytes are counted before a file is parsed, pixels before they are
 decoded.
 
-Three decoders only, JPEG, PNG and WebP, chosen by a file's first bytes and never by its name.  HEIC
-is not one of them: the binding that is kept, pillow-heif, brings a GPL encoder in its wheels, and
-the decoders behind it had memory errors that crafted files reach several times in 2026.
+Three decoders only, JPEG, PNG and WebP, chosen by a file's first bytes and never by its name.
+
+HEIC is not one of them: the binding that is kept, pillow-heif, brings a GPL encoder in its wheels,
+and the decoders behind it had memory errors that crafted files reach several times in 2026.  Nor is
+AVIF: Pillow's decoder believes the container about the size and decodes whatever size the video
+frame inside has.  2 kB that say 64 x 64 had it decode 81 million pixels, and a file may hold many.
 
 Memory stays bounded by the cap on pixels.  Photos at that cap took at most 0.43 GB as JPEG, 0.48 as
 PNG and 0.81 as WebP while they were opened, and 9 MB afterwards.
@@ -33,7 +36,7 @@ from lafe.errors import LafeError
 
 MAX_BYTES = 30_000_000
 MAX_PIXELS = 50_000_000  # 8160 x 6120, what large phone sensors give, passes
-MIN_SIDE = 32  # pixels
+MIN_SIDE = 16  # pixels; the smallest photo of Stanford Cars, cropped to its box, has 23
 MAX_ASPECT = 10  # longer side / shorter side
 WORKING_SIDE = 2048  # pixels; larger photos are reduced until their longer side has this many
 
@@ -42,12 +45,25 @@ WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 # The plugins themselves: Image.open prints warnings, and asks whatever plugin others registered.
 # JPEG's own class reads the first picture of an MPO, which many phones write, like any JPEG.
-_DECODERS: tuple[tuple[re.Pattern[bytes], Callable[[BinaryIO], ImageFile]], ...] = (
-    (re.compile(rb"\xff\xd8\xff"), JpegImageFile),
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), PngImageFile),
-    (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), WebPImageFile),
+_DECODERS: dict[str, Callable[[BinaryIO], ImageFile]] = {
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "WebP": WebPImageFile,
+}
+_SIGNATURES = {
+    "JPEG": re.compile(rb"\xff\xd8\xff"),
+    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "WebP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+}
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+HEAD = 64  # bytes at the beginning of a file that tell its format
+
+_AS_JPEG = (
+    "save this one as JPEG (Mac: Preview, File, Export; Windows: Photos, Save as; an iPhone takes "
+    "JPEGs from now on with Settings, Camera, Formats, Most Compatible)."
 )
-_HEIC = re.compile(rb".{4}ftyp(hei[cxms]|hev[cx]|mif1|msf1)", re.DOTALL)
+HEIC = f"HEIC photos cannot be read here: {_AS_JPEG}"
+_AVIF = "AVIF pictures cannot be read here: save this one as JPEG in the program that shows it."
 
 # What costs far more work than its bytes, and comes a few times in a photo but could come a million
 # times in a file: a scan of a progressive JPEG (each goes over the whole photo), an EXIF segment
@@ -97,6 +113,10 @@ def open_photo(
         raise
     except Image.DecompressionBombError:  # Pillow's WebP decoder looks first, with its own limit
         raise _too_many_pixels(max_pixels) from None
+    except MemoryError:
+        raise PhotoError(
+            "This photo needs more memory than there is: save a smaller copy."
+        ) from None
     except Exception:  # Pillow's parsers raise almost anything on damaged files
         raise PhotoError(
             "This photo is damaged or incomplete: choose the original again, or save it anew."
@@ -182,12 +202,28 @@ def _read_path(path: Path, max_bytes: int) -> bytes:
 def _decoder(data: bytes) -> Callable[[BinaryIO], ImageFile]:
     if len(_COSTLY.findall(data)) > _MAX_COSTLY:
         raise _too_many_parts()
-    for signature, decoder in _DECODERS:
-        if signature.match(data):
-            return decoder
-    if _HEIC.match(data):
-        raise PhotoError("HEIC photos cannot be read here: save or share this one as JPEG.")
+    if (name := format_of(data)) is not None:
+        return _DECODERS[name]
+    brands = _brands(data)
+    if brands & {b"avif", b"avis"}:
+        raise PhotoError(_AVIF)
+    if brands:
+        raise PhotoError(HEIC)
     raise PhotoError("This is not a JPEG, PNG or WebP photo: save it as one of these.")
+
+
+def format_of(head: bytes) -> str | None:
+    """The format of a file that can be read here, told from its first `HEAD` bytes."""
+    return next((name for name, signature in _SIGNATURES.items() if signature.match(head)), None)
+
+
+def _brands(data: bytes) -> set[bytes]:
+    """What a file in HEIF's container says it holds; empty for any other file."""
+    if data[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(data[:4], "big"), HEAD)
+    brands = {data[i : i + 4] for i in (8, *range(16, end, 4))}
+    return brands & {b"avif", b"avis", *_HEIC_BRANDS}
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
