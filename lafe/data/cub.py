@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 
 from lafe.data.dataset import DataError, PhotoDataset
+from lafe.data.layout import locate
 
 PARTS = 15
 FILES = (
@@ -20,12 +21,13 @@ FILES = (
 )
 
 
-def read_cub(home: Path, *, train: bool) -> PhotoDataset:
-    """The official train or test split of the folder `home` (`CUB_200_2011`).
+def read_cub(root: str | Path, *, train: bool) -> PhotoDataset:
+    """The official train or test split of the folder `CUB_200_2011`, which is or is in `root`.
 
     Raises:
-        DataError: a file cannot be parsed, or lacks the line of a listed photo.
+        DataError: a file is missing, cannot be parsed, or lacks the line of a listed photo.
     """
+    home = locate(root, "CUB_200_2011", FILES)
     classes = _table(home / "classes.txt", ["name"])["name"]
     photos = _table(home / "images.txt", ["path"])
     for file, columns in (
@@ -45,6 +47,7 @@ def read_cub(home: Path, *, train: bool) -> PhotoDataset:
         name="CUB-200-2011",
         paths=[home / "images" / path for path in photos["path"]],
         labels=classes.index.get_indexer(photos["class"]).tolist(),
+        home=home,
         classes=[name.split(".", 1)[-1].replace("_", " ") for name in classes],
         boxes=_tensor(photos[["x", "y", "width", "height"]]),
         parts=_parts(home / "parts" / "part_locs.txt", photos.index),

@@ -1,12 +1,19 @@
 """A data set as the project sees it: photos on disk, a label each, and the names of the classes."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 
+from lafe.data.names import same
+from lafe.data.photo import PhotoError, open_photo
 from lafe.errors import LafeError
 
 
@@ -25,9 +32,12 @@ class PhotoDataset:
         classes: the class names in label order.
         boxes: (N, 4) x, y, width, height of the object in pixels; CUB only.
         parts: (N, 15, 3) x, y in pixels and visible (0 or 1); CUB only.
+        home: the folder that the data set lies in.
+        notes: what a reader of its figures should hear, a sentence each.
 
     Raises:
-        DataError: the split is empty or a listed photo does not exist.
+        DataError: the split is empty, a listed photo does not exist, or two classes have names
+            that are equal but for case and separators.
     """
 
     name: str
@@ -36,6 +46,8 @@ class PhotoDataset:
     classes: list[str]
     boxes: torch.Tensor | None = None
     parts: torch.Tensor | None = None
+    home: Path = Path()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.paths:
@@ -46,33 +58,70 @@ class PhotoDataset:
                 f"{self.name}: {len(absent)} of {len(self.paths)} listed photos are absent; "
                 f"the first is {absent[0]}."
             )
+        if pair := same(self.classes):
+            raise DataError(
+                f"{self.name}: the classes {pair[0]!r} and {pair[1]!r} differ in case or "
+                "separators only: rename one, or put their photos together."
+            )
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def photo(self, index: int) -> Image.Image:
-        """Photo `index`, upright RGB.
+        """Photo `index`, as :func:`lafe.open_photo` gives it.
 
         Raises:
-            DataError: the file cannot be decoded.
+            DataError: what that refuses, with the name of the file.
         """
         path = self.paths[index]
         try:
-            with Image.open(path) as image:
-                return ImageOps.exif_transpose(image).convert("RGB")
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise DataError(
-                f"{self.name}: the photo {path} cannot be read ({error}); replace or remove it."
-            ) from error
+            return open_photo(path)
+        except PhotoError as error:
+            raise DataError(f"{self.name}: {path} cannot be used.  {error}") from error
 
-    def subset(self, indices: Sequence[int]) -> "PhotoDataset":
+    def subset(self, indices: Sequence[int]) -> PhotoDataset:
         """The photos `indices`, in that order, with the same classes."""
         chosen = list(indices)
-        return PhotoDataset(
-            name=self.name,
+        return replace(
+            self,
             paths=[self.paths[i] for i in chosen],
             labels=[self.labels[i] for i in chosen],
-            classes=self.classes,
             boxes=None if self.boxes is None else self.boxes[chosen],
             parts=None if self.parts is None else self.parts[chosen],
         )
+
+    def listing(self) -> list[str]:
+        """A line a photo, sorted: its class and its path from `home`; the same on every machine."""
+        return sorted(
+            f"{self.classes[label]}\t{Path(os.path.relpath(path, self.home)).as_posix()}"
+            for path, label in zip(self.paths, self.labels, strict=True)
+        )
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the class names in label order and of the listing, in hexadecimal digits."""
+        lines = [*self.classes, *self.listing()]
+        # A file's name may be no Unicode.
+        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def summary(splits: Mapping[str, PhotoDataset], most: int = 30) -> str:
+    """Classes and their photos in each split, as a table for people, and the notes.
+
+    Args:
+        splits: of one data set, by name.
+        most: classes that are listed; of more, those with the fewest photos.
+    """
+    first = next(iter(splits.values()))
+    counts = {name: Counter(split.labels) for name, split in splits.items()}
+    total = sum(counts.values(), Counter[int]())
+    shown = sorted(range(len(first.classes)), key=lambda label: total[label])[:most]
+    head = ", ".join(f"{len(split):,} {name}" for name, split in splits.items())
+    lines = [f"{first.name}: {len(first.classes)} classes; photos: {head}"]
+    width = max(len(first.classes[label]) for label in shown)
+    for label in sorted(shown):
+        row = "".join(f"{counts[name][label]:>8}" for name in splits)
+        lines.append(f"  {first.classes[label]:{width}}{row}")
+    if left := len(first.classes) - len(shown):
+        lines.append(f"  ... and {left} classes with more photos")
+    lines += dict.fromkeys(note for split in splits.values() for note in split.notes)
+    return "\n".join(lines)

@@ -3,6 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
+import lafe
 from lafe.data import DataError, PhotoDataset, decode
 
 
@@ -44,10 +45,32 @@ def test_a_photo_is_turned_upright(photos):
 def test_a_corrupt_file_is_named(photos, content):
     whole = photos.paths[2].read_bytes()
     photos.paths[2].write_bytes(whole[: len(whole) // 2] if content is None else content)
-    with pytest.raises(DataError, match=r"2\.png cannot be read"):
+    with pytest.raises(DataError, match=r"2\.png cannot be used"):
         decode(photos, 16)
 
 
 def test_an_empty_split():
     with pytest.raises(DataError, match="no photo"):
         PhotoDataset("none", [], [], [])
+
+
+def test_training_reads_a_cut_out_as_prediction_does(photos):
+    """On one background: black for the one and white for the other would be two worlds."""
+    bird = np.zeros((40, 40, 4), np.uint8)
+    bird[10:30, 10:30] = (200, 30, 30, 255)
+    for mode in ("RGBA", "LA", "P"):
+        Image.fromarray(bird).convert(mode).save(photos.paths[0])
+        pixels = decode(photos, 40)[0]
+        predicted = torch.tensor(np.array(lafe.open_photo(photos.paths[0]))).permute(2, 0, 1)
+        assert pixels.equal(predicted)
+    Image.fromarray(bird).save(photos.paths[0])
+    assert decode(photos, 40)[0, :, 0, 0].tolist() == [255, 255, 255]
+
+
+def test_what_one_refuses_the_other_refuses_for_the_same_reason(photos):
+    Image.new("RGB", (400, 20)).save(photos.paths[0])
+    with pytest.raises(lafe.PhotoError, match="strip") as alone:
+        lafe.open_photo(photos.paths[0])
+    with pytest.raises(DataError, match=r"0\.png cannot be used") as within:
+        decode(photos, 16)
+    assert str(within.value).endswith(str(alone.value))

@@ -19,15 +19,17 @@ from lafe.train.recipe import VARIANTS, Recipe, RecipeError
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Noise of two colours: 8 photos of each of two classes, of which 2 are test photos."""
+    """Noise of two colours: 8 photos of each of two classes, of which 2 are for each test."""
     root = tmp_path_factory.mktemp("noise")
     rng = np.random.default_rng(0)
     for name, place in (("red", 0), ("blue", 2)):
-        (root / name).mkdir()
+        for split in ("train", "val", "test"):
+            (root / split / name).mkdir(parents=True)
         for i in range(8):
             pixels = rng.integers(0, 128, (32, 32, 3), dtype=np.uint8)
             pixels[..., place] += 90
-            Image.fromarray(pixels).save(root / name / f"{i}.png")
+            split = ["val", "test"][i % 2] if i < 4 else "train"
+            Image.fromarray(pixels).save(root / split / name / f"{i}.png")
     return root
 
 

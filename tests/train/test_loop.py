@@ -49,7 +49,7 @@ def _one_thread() -> Iterator[None]:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("squares")
     rng = np.random.default_rng(0)
-    for split, count in (("train", EACH), ("test", 1)):
+    for split, count in (("train", EACH - HELD), ("val", HELD), ("test", 1)):
         for name, colour in COLOURS.items():
             (root / split / name).mkdir(parents=True)
             for i in range(count):
@@ -503,7 +503,7 @@ def test_starting_from_a_checkpoint(
 def test_a_data_set_that_is_not_there_is_said_before_anything_is_written(
     recipe: Recipe, tmp_path: Path
 ) -> None:
-    with pytest.raises(lafe.data.DataError, match="is missing"):
+    with pytest.raises(lafe.data.DataError, match="There is no folder"):
         train(recipe, tmp_path / "nowhere", tmp_path / "runs", accelerator="cpu")
     assert not (tmp_path / "runs").exists()
 
