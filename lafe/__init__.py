@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lafe.model.lafe import LAFE
     from lafe.model.record import record
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "lafe.branches": ("BRANCHES", "PRESETS", "STAGES", "Switches"),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lafe.branches import Switches
 from lafe.checkpoints.trained import Trained
-from lafe.errors import LafeError, needs
+from lafe.errors import LafeError
 
 TOLERANCE = 1e-3  # of logits, relative to their spread; float32 sums in another order give 1e-5
 
@@ -58,13 +58,13 @@ def export(model: Trained, switches: Switches, file: str | Path) -> Export:
         file: where to write to.
 
     Raises:
-        lafe.errors.MissingPackageError: the extra ``export`` is not installed.
+        ModuleNotFoundError: the extra ``export`` is not installed.
         ExportError: ONNX Runtime does not agree with the model.
     """
-    with needs("export"):
-        import onnx
-        import onnxruntime
-        import onnxscript  # noqa: F401  (torch's exporter needs it)
+    import onnx
+    import onnxruntime
+    import onnxscript  # noqa: F401  (torch's exporter needs it)
+
     file, size = Path(file), model.input_size
     photos = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
     program = torch.onnx.export(

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from lafe.beside import beside
 from lafe.checkpoints.card import Card, CardError
 from lafe.checkpoints.trained import Trained
 from lafe.errors import LafeError
@@ -35,10 +36,9 @@ class CheckpointError(LafeError):
 
 
 def folders() -> list[Path]:
-    """Where names are looked for: ``$LAFE_CHECKPOINTS``, the working folder, the checkout."""
+    """Where names are looked for: ``$LAFE_CHECKPOINTS``, the working folder, our own."""
     named = [Path(p) for p in os.environ.get("LAFE_CHECKPOINTS", "").split(os.pathsep) if p]
-    own = Path(__file__).resolve().parents[2] / "checkpoints"
-    return list(dict.fromkeys([*named, Path.cwd() / "checkpoints", own]))
+    return list(dict.fromkeys([*named, Path.cwd() / "checkpoints", beside("checkpoints")]))
 
 
 def available(where: Iterable[Path] | None = None) -> dict[str, Path]:

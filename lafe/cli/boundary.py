@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
+from lafe.cli import missing
 from lafe.errors import LafeError
 
 BAD_INPUT = 2
@@ -37,6 +38,8 @@ def status(command: Callable[[], int]) -> int:
         said = str(error)
     except (OSError, MemoryError, RuntimeError, ImportError) as error:
         reason = _of_the_machine(error)
+        if reason is None and isinstance(error, ImportError):
+            reason = missing.advice(error)
         if reason is None:
             raise
         said = reason

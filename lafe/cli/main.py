@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from lafe import __version__
-from lafe.cli import models, photos, tools
+from lafe.cli import app, models, photos, tools
 from lafe.cli.boundary import status
 from lafe.cli.device import device
 
@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     )
     lafe.add_argument("--version", action="version", version=__version__)
     commands = lafe.add_subparsers(required=True, metavar="COMMAND")
-    for family in (photos, models, tools):
+    for family in (app, photos, models, tools):
         family.add(commands)
     return lafe
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from lafe.cli.arguments import CHECKPOINT, DATA, add_device, count, whole
 from lafe.cli.device import trainer_devices
-from lafe.errors import needs
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true")
 
@@ -44,10 +43,9 @@ def _train(commands: argparse._SubParsersAction) -> None:
 
 
 def _run_train(args: argparse.Namespace) -> int:
+    from lafe.train.loop import train
     from lafe.train.recipe import load_recipe
 
-    with needs("train"):
-        from lafe.train.loop import train
     recipe = load_recipe(args.recipe).variant(args.variant)
     names = ("objective", "weights", "epochs", "seed")
     changes = {n: v for n in names if (v := getattr(args, n)) is not None}
@@ -120,12 +118,14 @@ def _run_evaluate(args: argparse.Namespace) -> int:
 
 
 def _sweep(commands: argparse._SubParsersAction) -> None:
-    from lafe.measure.sweep import ROWS
+    from lafe.train.recipe import VARIANTS
 
     p = commands.add_parser("sweep", help="train and test the rows of Table 4; resumes")
     p.add_argument("recipe", help="name of a shipped recipe, or the path of a YAML file")
     p.add_argument("--data", required=True, help=DATA)
-    p.add_argument("--variants", nargs="+", choices=ROWS, default=list(ROWS), help="default: all")
+    p.add_argument(
+        "--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="default: all"
+    )
     p.add_argument("--seeds", nargs="+", type=int, default=[0], help="default: 0")
     p.add_argument("--out", default="runs", help="folder of the runs (default: %(default)s)")
     p.add_argument("--results", default="checkpoints/results", help="default: %(default)s")

@@ -1,13 +1,18 @@
 """Caltech-UCSD Birds-200-2011, with its boxes and part locations (Wah et al., 2011)."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
 
 from lafe.data.dataset import DataError, PhotoDataset
 from lafe.data.layout import locate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PARTS = 15
 FILES = (
@@ -56,6 +61,8 @@ def read_cub(root: str | Path, *, train: bool) -> PhotoDataset:
 
 def _parts(path: Path, photo_ids: pd.Index) -> torch.Tensor:
     """(N, 15, 3) x, y, visible."""
+    import pandas as pd
+
     places = _numeric(path, ["part", "x", "y", "visible"]).set_index("part", append=True)
     wanted = pd.MultiIndex.from_product([photo_ids, range(1, PARTS + 1)])
     places = places[~places.index.duplicated()].reindex(wanted)
@@ -65,6 +72,8 @@ def _parts(path: Path, photo_ids: pd.Index) -> torch.Tensor:
 
 def _table(path: Path, columns: list[str]) -> pd.DataFrame:
     """Rows of `id column ...`, indexed by the id."""
+    import pandas as pd  # of the extra `train`: who only looks at photos needs none of it
+
     try:
         return pd.read_csv(path, sep=r"\s+", names=["id", *columns], index_col="id")
     except (OSError, ValueError, KeyError) as error:  # ValueError: what pandas cannot parse

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -20,6 +19,9 @@ from lafe.explain.controls import Controls
 from lafe.explain.prepare import Prepared, prepare, refuse_training
 from lafe.model.fusion import Attribute, Fusion
 from lafe.model.lafe import LAFE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OUTPUTS = ("probability", "logit", "centred")
 """What a branch is worth may be asked in: softmax, logit, or logit minus the mean over classes."""
@@ -153,6 +155,8 @@ class Table:
         and ``logit``, ``centred``, ``probability`` of the target (by default the full model's
         prediction).
         """
+        import pandas as pd  # the extra `app` brings it: nothing else here needs it
+
         confidence, prediction = self.all_logits().softmax(1).max(1)
         settings = [Switches(i) for i in range(_SETTINGS)]
         columns: dict[str, object] = {"switches": [str(s) for s in settings]}

@@ -27,7 +27,6 @@ from tqdm import tqdm
 
 from lafe.branches import EVERY_BRANCH, Switches
 from lafe.checkpoints.store import available, load
-from lafe.errors import needs
 from lafe.explain.ablation import factorial
 from lafe.explain.controls import Controls
 from lafe.explain.evidence import evidence
@@ -225,9 +224,9 @@ def _grad_cam(model: LAFE, x: Tensor) -> Iterator[tuple[str, Side]]:
 
     Up to TorchCAM 0.4 its backward pass runs through the whole model, since 0.5 to those layers.
     """
-    with needs("bench"):
-        from torchcam import __version__
-        from torchcam.methods import GradCAM
+    from torchcam import __version__
+    from torchcam.methods import GradCAM
+
     nodes = model.backbone.body.graph.nodes  # the stages themselves are no calls in torch.fx
     last = [node.target for node in nodes if node.op == "call_module"][-1]
     layers: list[Any] = [f"backbone.body.{last}"]

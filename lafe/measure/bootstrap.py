@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import bootstrap
 
 RESAMPLES = 10_000
 BATCH = 1_000
@@ -42,6 +41,8 @@ def interval(values: ArrayLike) -> Interval:
     # SciPy has no interval for one value.
     if len(v) == 1:
         return Interval(mean, mean, mean)
+    from scipy.stats import bootstrap  # slow to import, and who reads a report needs none of it
+
     found = bootstrap(
         (v,), np.mean, n_resamples=RESAMPLES, batch=BATCH, method="percentile", rng=0
     ).confidence_interval

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from lafe.branches import PRESETS
 from lafe.checkpoints.store import load
-from lafe.errors import needs
 from lafe.measure import records
 from lafe.measure.metrics import accuracy
 from lafe.measure.outputs import FULL_ONLY, labelled_as, open_test_split, run
@@ -121,8 +120,7 @@ def sweep(
         RecipeError: no such variant; or a result file that another recipe wrote.
         ReportError: a result file that cannot be read.
     """
-    with needs("train"):
-        from lafe.train.loop import train
+    from lafe.train.loop import train
 
     unknown = sorted(set(variants) - set(VARIANTS))
     if unknown:

@@ -1,0 +1,83 @@
+"""What is installed runs without the checkout: built, unpacked, and run from another folder."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ("lafe", "app", "checkpoints", ".streamlit")
+FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the contents of the wheel."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in SOURCES:
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        shutil.copy(ROOT / name, source)
+    build = "import sys; from setuptools import build_meta as b; b.build_wheel(sys.argv[1])"
+    subprocess.run(
+        [sys.executable, "-c", build, str(out)], cwd=source, check=True, capture_output=True
+    )
+    shutil.rmtree(source)
+    [wheel] = out.iterdir()
+    site = tmp_path_factory.mktemp("site")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    return site
+
+
+def run(site: Path, folder: Path, *command: str) -> str:
+    """Run Python somewhere, with what is installed in front."""
+    environment = os.environ | {"PYTHONPATH": str(site)}
+    environment.pop("LAFE_CHECKPOINTS", None)
+    done = subprocess.run(
+        [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_it_has_names_that_nobody_else_has(site: Path) -> None:
+    tops = {path.name for path in site.iterdir() if not path.name.endswith(".dist-info")}
+    assert tops == {"lafe", "lafe_app", "lafe_checkpoints"}
+
+
+def test_nothing_that_comes_with_the_package_is_left_out(site: Path) -> None:
+    for here, there in (("lafe", "lafe"), ("app", "lafe_app"), ("checkpoints", "lafe_checkpoints")):
+        files = {p.relative_to(ROOT / here) for p in (ROOT / here).rglob("*") if p.is_file()}
+        wanted = {path for path in files if "__pycache__" not in path.parts}
+        packed = {p.relative_to(site / there) for p in (site / there).rglob("*") if p.is_file()}
+        assert packed - {Path(".streamlit/config.toml")} == wanted
+    configuration = (site / "lafe_app" / ".streamlit" / "config.toml").read_text()
+    assert configuration == (ROOT / ".streamlit" / "config.toml").read_text()
+
+
+def test_predict_finds_its_checkpoints(site: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48), "#808080").save(tmp_path / "photo.png")
+    said = run(site, tmp_path, "-m", "lafe.cli.main", "predict", "photo.png", "--checkpoint=birds")
+    assert said.startswith("photo.png: ")
+
+
+APP = """
+from pathlib import Path
+from streamlit.testing.v1 import AppTest
+from lafe.cli.app import script
+
+at = AppTest.from_file(str(script()), default_timeout=300).run()
+assert not at.exception and not at.error, at
+print(script(), *at.pills(key="checkpoint").options)
+"""
+
+
+def test_the_app_starts(site: Path, tmp_path: Path) -> None:
+    said = run(site, tmp_path, "-c", APP)
+    assert said.split() == [str(site / "lafe_app" / "installed.py"), "Birds", "Cars", "Aircraft"]
