@@ -10,6 +10,7 @@ import streamlit as st
 from PIL import Image
 
 from lafe.data import DataError, PhotoDataset, load_benchmark
+from lafe.data.photo import open_photo
 from lafe.explain.neighbours import Gallery, Neighbour, gallery
 from lafe.explain.neighbours import nearest as nearest_of
 
@@ -44,8 +45,7 @@ def nearest(photo: Photo, checkpoint: str, label: int) -> list[Neighbour]:
 
 def thumbnail(path: Path) -> Image.Image:
     """A small copy."""
-    with Image.open(path) as image:
-        small = image.convert("RGB")
+    small = open_photo(path)
     small.thumbnail((SIDE, SIDE))
     return small
 

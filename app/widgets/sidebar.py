@@ -16,8 +16,6 @@ from ..state.session import MAX_PHOTOS, Photo
 from .components import cropper
 from .parts import plain
 
-TYPES = ["jpg", "jpeg", "png", "webp"]
-
 
 def sidebar() -> None:
     """The inputs: photo and crop once there is a photo, and the model."""
@@ -30,11 +28,13 @@ def sidebar() -> None:
 
 
 def uploader(where: str) -> None:
-    """A place to drop photos; it empties itself, since the visit keeps them."""
+    """A place to drop photos; it empties itself, since the visit keeps them.
+
+    Any file may come: its bytes tell whether it is a photo, and a refusal says what to do.
+    """
     key = _fresh(f"upload-{where}")
     st.file_uploader(
         "Photos (JPEG, PNG or WebP)",
-        type=TYPES,
         accept_multiple_files=True,
         key=key,
         on_change=_take,

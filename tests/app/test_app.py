@@ -33,6 +33,7 @@ from app.state.session import Panel, Photo, Visit
 from app.widgets.parts import plain
 from lafe import PRESETS, Switches, evidence, load, open_photo, prepare
 from lafe.checkpoints import store
+from lafe.data.photo import MIN_SIDE
 from lafe.explain.controls import Controls
 from lafe.render.text import percent
 
@@ -148,7 +149,7 @@ def test_a_crop_that_leaves_nothing_is_refused() -> None:
     at = upload(app(), ("owl.png", picture()))
     at.slider(key="crop-0").set_value((50, 51)).run()
     assert visit(at).photo.crop == (0.0, 0.0, 1.0, 1.0)
-    assert "at least 32" in at.warning[0].value
+    assert f"at least {MIN_SIDE}" in at.warning[0].value
 
 
 def test_panels_on_demand_up_to_four() -> None:
@@ -348,7 +349,7 @@ def test_stages_without_a_photo_says_what_to_do() -> None:
         (b"", "empty"),
         (picture()[:200], "damaged or incomplete"),
         (b"\x89PNG\r\n\x1a\n" + bytes(30_000_001), "larger than 30 MB"),
-        (picture(size=(20, 20)), "at least 32"),
+        (picture(size=(MIN_SIDE - 1, 20)), f"at least {MIN_SIDE}"),
     ],
     ids=["text", "empty", "cut", "huge", "tiny"],
 )
