@@ -1,4 +1,7 @@
-"""Caltech-UCSD Birds-200-2011, with its boxes and part locations (Wah et al., 2011)."""
+"""Caltech-UCSD Birds-200-2011, with its boxes and part locations (Wah et al., 2011).
+
+Any folder of the same layout is read as well, such as one of PartBirds.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from lafe.data.layout import locate
 if TYPE_CHECKING:
     import pandas as pd
 
-PARTS = 15
+FOLDER = "CUB_200_2011"
 FILES = (
     "images",
     "images.txt",
@@ -22,17 +25,18 @@ FILES = (
     "image_class_labels.txt",
     "train_test_split.txt",
     "bounding_boxes.txt",
+    "parts/parts.txt",
     "parts/part_locs.txt",
 )
 
 
 def read_cub(root: str | Path, *, train: bool) -> PhotoDataset:
-    """The official train or test split of the folder `CUB_200_2011`, which is or is in `root`.
+    """The official train or test split of the folder that is `root` or is in it.
 
     Raises:
         DataError: a file is missing, cannot be parsed, or lacks the line of a listed photo.
     """
-    home = locate(root, "CUB_200_2011", FILES)
+    home = locate(root, FOLDER, FILES)
     classes = _table(home / "classes.txt", ["name"])["name"]
     photos = _table(home / "images.txt", ["path"])
     for file, columns in (
@@ -49,25 +53,35 @@ def read_cub(root: str | Path, *, train: bool) -> PhotoDataset:
         raise DataError(f"{home / 'classes.txt'} has no line for class {int(min(unknown))}.")
 
     return PhotoDataset(
-        name="CUB-200-2011",
+        name="CUB-200-2011" if FOLDER in home.parts else home.name,
         paths=[home / "images" / path for path in photos["path"]],
         labels=classes.index.get_indexer(photos["class"]).tolist(),
         home=home,
         classes=[name.split(".", 1)[-1].replace("_", " ") for name in classes],
         boxes=_tensor(photos[["x", "y", "width", "height"]]),
-        parts=_parts(home / "parts" / "part_locs.txt", photos.index),
+        parts=_parts(home / "parts", photos.index),
     )
 
 
-def _parts(path: Path, photo_ids: pd.Index) -> torch.Tensor:
-    """(N, 15, 3) x, y, visible."""
+def _parts(folder: Path, photo_ids: pd.Index) -> torch.Tensor:
+    """(N, P, 3) x, y, visible of the P parts that `parts.txt` lists."""
     import pandas as pd
 
+    listed = _lines(folder / "parts.txt")
+    path = folder / "part_locs.txt"
     places = _numeric(path, ["part", "x", "y", "visible"]).set_index("part", append=True)
-    wanted = pd.MultiIndex.from_product([photo_ids, range(1, PARTS + 1)])
+    wanted = pd.MultiIndex.from_product([photo_ids, range(1, len(listed) + 1)])
     places = places[~places.index.duplicated()].reindex(wanted)
     _require_complete(places, path)
-    return _tensor(places).reshape(-1, PARTS, 3)
+    return _tensor(places).reshape(-1, len(listed), 3)
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a file whose names may hold spaces, such as `left eye`."""
+    try:
+        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as lines of `id name` ({error}).") from error
 
 
 def _table(path: Path, columns: list[str]) -> pd.DataFrame:

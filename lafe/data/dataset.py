@@ -31,7 +31,7 @@ class PhotoDataset:
         labels: N indices into `classes`.
         classes: the class names in label order.
         boxes: (N, 4) x, y, width, height of the object in pixels; CUB only.
-        parts: (N, 15, 3) x, y in pixels and visible (0 or 1); CUB only.
+        parts: (N, P, 3) x, y in pixels and visible (0 or 1); CUB only.
         home: the folder that the data set lies in.
         notes: what a reader of its figures should hear, a sentence each.
 

@@ -36,6 +36,7 @@ def cub(tmp_path):
     write_lines(home / "image_class_labels.txt", [f"{i} {cls[i]}" for i in ids])
     write_lines(home / "train_test_split.txt", [f"{i} {int(i % 4 != 0)}" for i in ids])
     write_lines(home / "bounding_boxes.txt", [f"{i} {i}.5 2.0 3.0 4.0" for i in ids])
+    write_lines(home / "parts" / "parts.txt", [f"{p} left part {p}" for p in range(1, 16)])
     write_lines(
         home / "parts" / "part_locs.txt",
         [f"{i} {p} {i}.0 {p}.25 {p % 2}" for i in ids for p in range(1, 16)],
