@@ -1,0 +1,24 @@
+"""PartBirds: drawn birds of which it is known what sets two species apart, and what they share.
+
+Source: the idea is that of FunnyBirds (Hesse, Schaub-Meyer, Roth: *FunnyBirds: a synthetic vision
+dataset for a part-based analysis of explainable AI methods*, ICCV 2023); the birds are drawn here.
+"""
+
+from lafe.data.partbirds.classes import CLASSES, BirdClass, differing, shared
+from lafe.data.partbirds.looks import COLOURS, PARTS, PATTERNS, SHAPES, Look
+from lafe.data.partbirds.picture import LAYERS, Picture, draw
+
+__all__ = [
+    "CLASSES",
+    "COLOURS",
+    "LAYERS",
+    "PARTS",
+    "PATTERNS",
+    "SHAPES",
+    "BirdClass",
+    "Look",
+    "Picture",
+    "differing",
+    "draw",
+    "shared",
+]
