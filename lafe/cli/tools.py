@@ -1,4 +1,4 @@
-"""Commands beside the models: ``lafe bench``, ``export``."""
+"""Commands beside the models: ``lafe bench``, ``export``, ``partbirds``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lafe.cli.arguments import CHECKPOINT, switches
 
 def add(commands: argparse._SubParsersAction) -> None:
     """The commands of this file."""
-    for command in (_bench, _export):
+    for command in (_bench, _export, _partbirds):
         command(commands)
 
 
@@ -49,4 +49,25 @@ def _run_export(args: argparse.Namespace) -> int:
         f"{done.file}: under the setting {args.switches}, ONNX Runtime's logits are within "
         f"{done.difference:.1g} of the model's."
     )
+    return 0
+
+
+def _partbirds(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser("partbirds", help="draw a data set of birds whose parts are known")
+    p.add_argument("folder", type=Path, metavar="DIR", help="a new folder; read it as --data DIR")
+    for option, default, about in (
+        ("--seed", 0, "of everything but the classes"),
+        ("--train", 60, "training pictures of each class"),
+        ("--test", 20, "test pictures of each class"),
+        ("--size", 320, "side in px"),
+    ):
+        p.add_argument(option, type=int, default=default, help=f"{about} (default: %(default)s)")
+    p.set_defaults(run=_run_partbirds)
+
+
+def _run_partbirds(args: argparse.Namespace) -> int:
+    from lafe.data.partbirds import CLASSES, write
+
+    drawn = write(args.folder, seed=args.seed, train=args.train, test=args.test, size=args.size)
+    print(f"{len(drawn)} pictures of {len(CLASSES)} species are in {args.folder}.")
     return 0
