@@ -64,7 +64,7 @@ def evaluate(
     """Measure a checkpoint on the test split; writes ``report.json`` and the card's figures.
 
     Returns the report.  Its sections that other commands wrote about the same weights stay.  A
-    training photo takes a forward pass, and a test photo one of the backbone and some 35 of the
+    training photo takes a forward pass, and a test photo one of the backbone and some 30 of the
     branches and fusions, most of them for :mod:`lafe.measure.attention`.
 
     Args:

@@ -145,7 +145,7 @@ def test_stand_ins_are_what_the_model_gives_with_replaced_gates(
     check("other photo", plain)
     check("other photo, rescaled", scaled)
     for kind, name in (("r", "other region gates"), ("c", "other channel gates")):
-        only = [{k: g for k, g in gates.items() if k[1].startswith(kind)} for gates in scaled]
+        only = [{k: g for k, g in gates.items() if k[1].startswith(kind)} for gates in scaled[:2]]
         check(name, only)
     assert found.stand_ins["other photo, rescaled"].changed > 0.1  # or nothing was tested
 
