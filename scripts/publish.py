@@ -4,12 +4,11 @@ Adds what must be said of the photos that this repository's checkpoints were tra
 not the full data sets: no recipe can know it.  Measure it afterwards (lafe evaluate NAME).
 """
 
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from lafe.checkpoints.store import load_card, write_card
+from lafe.checkpoints.stored import read
 
 ROOT = Path(__file__).parents[1]
 LIMITS = {
@@ -30,13 +29,10 @@ LIMITS = {
 
 
 def publish(run: Path, name: str) -> Path:
-    """Copy the weights and the card of a run to ``checkpoints/<name>``; returns that folder."""
-    out = ROOT / "checkpoints" / name
-    out.mkdir(parents=True, exist_ok=True)
-    shutil.copy(run / "model.safetensors", out)
-    card = load_card(run)
-    write_card(out, replace(card, name=name, limits=[*LIMITS[name], *card.limits]))
-    return out
+    """Copy a run's checkpoint to ``checkpoints/<name>``; returns that folder."""
+    stored = read(run)
+    card = replace(stored.card, name=name, limits=[*LIMITS[name], *stored.card.limits])
+    return replace(stored, card=card).write(ROOT / "checkpoints" / name)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
+from lafe.branches import EVERY_BRANCH
 from lafe.checkpoints.card import Card
 from lafe.data.preprocess import Preprocess
 from lafe.model.lafe import LAFE
@@ -12,10 +15,17 @@ from lafe.model.lafe import LAFE
 class Trained(LAFE):
     """A LAFE that knows its classes and how it reads a photo, as :func:`lafe.load` gives it.
 
+    What was measured on training and validation photos follows the model to another device; each is
+    ``None`` (or empty) until ``lafe evaluate`` has measured it.
+
     Args:
         card: what the checkpoint says of itself.
         class_means: pooled ``F_5`` of the training photos, (K, C_5), by which unknown photos are
-            told; they follow the model to another device.
+            told.
+        temperatures: (4096,), by :attr:`lafe.Switches.index`: what the logits of a setting are
+            divided by before probabilities are shown.
+        mean_gates: the mean gate over training photos of every branch, by stage and name: (1, 1,
+            H_i, W_i) of a region branch, (1, C_i, 1, 1) of a channel branch.
 
     Raises:
         ValueError, lafe.model.backbones.BackboneError: a model that cannot be built.
@@ -30,11 +40,32 @@ class Trained(LAFE):
     preprocess: Preprocess
     """Photo to input (1, 3, S, S), and the part of a photo that the model sees."""
     class_means: Tensor | None
+    temperatures: Tensor | None
 
-    def __init__(self, card: Card, class_means: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        card: Card,
+        *,
+        class_means: Tensor | None = None,
+        temperatures: Tensor | None = None,
+        mean_gates: Mapping[tuple[int, str], Tensor] | None = None,
+    ) -> None:
         super().__init__(**card.model)
         self.card = card
         self.preprocess = Preprocess(
             card.resize, card.input_size, tuple(card.mean), tuple(card.std)
         )
+        # Not persistent: a state dict holds the weights of LAFE and nothing else.
         self.register_buffer("class_means", class_means, persistent=False)
+        self.register_buffer("temperatures", temperatures, persistent=False)
+        for (stage, branch), gate in (mean_gates or {}).items():
+            self.register_buffer(f"mean_{branch}_{stage}", gate, persistent=False)
+
+    @property
+    def mean_gates(self) -> dict[tuple[int, str], Tensor]:
+        """The mean gate over training photos, by stage and branch."""
+        return {
+            (stage, branch): gate
+            for stage, branch in EVERY_BRANCH
+            if (gate := getattr(self, f"mean_{branch}_{stage}", None)) is not None
+        }

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from lafe.branches import PRESETS
 from lafe.checkpoints.card import Card
-from lafe.checkpoints.store import load, locate, write_card, write_means
+from lafe.checkpoints.store import load, locate
+from lafe.checkpoints.stored import CheckpointError, read, read_card
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset
 from lafe.data.slices import slices
@@ -111,11 +112,8 @@ def evaluate(
         unknown=_unknown(model, splits, means, others),
     )
     attends = _attention(model, splits, source)
-    written = report.update(
-        target, card.name, card.sha256, evaluation=evaluation, attention=attends
-    )
-    _write_card(target, card, splits, evaluation, means)
-    return written
+    sha256 = _write_checkpoint(folder, target, card, splits, evaluation, means)
+    return report.update(target, card.name, sha256, evaluation=evaluation, attention=attends)
 
 
 def _command(card: Card, against: str | Path | None, branches: bool, foreign: Sequence[str]) -> str:
@@ -224,10 +222,16 @@ def _unknown(
     return unknown.compare(own, test, foreign)
 
 
-def _write_card(
-    folder: Path, card: Card, splits: _Splits, evaluation: Evaluation, means: Tensor
-) -> None:
-    """The card with its figures, and with the score that tells the unknown, if it was measured."""
+def _write_checkpoint(
+    folder: Path, target: Path, card: Card, splits: _Splits, evaluation: Evaluation, means: Tensor
+) -> str:
+    """The same weights with their figures, and with the score that tells the unknown, if measured.
+
+    Returns the hash that the card has then.
+    """
+    stored = read(folder)
+    if stored.card.sha256 != card.sha256:
+        raise CheckpointError(f"{folder} was replaced while it was measured: measure it again.")
     full, held_out = evaluation.presets["full"], splits.held_out
     figures = {
         "test": {
@@ -241,7 +245,7 @@ def _write_card(
             "top1": round(float(held_out.right().mean()), 4),
         },
     }
-    card = replace(card, figures=figures)
+    card = replace(stored.card, figures=figures)
     if evaluation.unknown:
         kind = unknown.best(evaluation.unknown)
         chosen = evaluation.unknown[kind]
@@ -252,7 +256,7 @@ def _write_card(
             "measured_on": f"{len(held_out.labels)} photos held out from the training split",
             "caught": dict(chosen.caught),
         }
-        if kind == "class_means":
-            field["means_sha256"] = write_means(folder, means)
+        stored = replace(stored, class_means=means if kind == "class_means" else None)
         card = replace(card, unknown=field)
-    write_card(folder, card)
+    replace(stored, card=card).write(target)
+    return read_card(target).sha256

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from cattrs import BaseValidationError, Converter, transform_error
 from cattrs.errors import ForbiddenExtraKeysError
 
-from lafe.checkpoints.store import write_json
 from lafe.errors import LafeError
+from lafe.files import write_json
 from lafe.train.recipe import Recipe, recipe_from
 
 MAX_BYTES = 64 * 1024**2

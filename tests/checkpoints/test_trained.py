@@ -40,7 +40,7 @@ def test_an_untrained_lafe_has_nothing_of_a_checkpoint() -> None:
 
 def test_the_class_means_follow_the_model_and_are_no_weight(folder: Path) -> None:
     card = lafe.load(folder).card
-    model = Trained(card, torch.rand(CLASSES, 8))
+    model = Trained(card, class_means=torch.rand(CLASSES, 8))
     assert "class_means" not in model.state_dict()
     assert model.double().class_means.dtype == torch.float64
     assert model.to("meta").class_means.is_meta
