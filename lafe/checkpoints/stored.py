@@ -11,7 +11,7 @@ import io
 import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO
@@ -96,12 +96,17 @@ class Stored:
                 tensors[name] = compact(tensor)
             elif name not in self.weights:
                 tensors[name] = tensor.float()
-        card = json.dumps(self.card.to_dict(), ensure_ascii=False)
+        # The hash anew: that of a checkpoint of version 0.1 is of its file.
+        sha256 = fingerprint(self.card.classes, self.weights)
+        card = replace(self.card, sha256=sha256).to_dict()
+        metadata = {
+            "format": "pt",
+            "lafe": FORMAT,
+            "card": json.dumps(card, ensure_ascii=False),
+        }
         with replacing(folder / WEIGHTS) as draft:
-            safetensors.torch.save_file(
-                tensors, draft, {"format": "pt", "lafe": FORMAT, "card": card}
-            )
-        write_json(folder / CARD, self.card.to_dict())
+            safetensors.torch.save_file(tensors, draft, metadata)
+        write_json(folder / CARD, card)
         return folder
 
 
@@ -121,7 +126,7 @@ def fingerprint(classes: Sequence[str], weights: Mapping[str, Tensor]) -> str:
     for name in sorted(weights):
         value = weights[name].detach().cpu().contiguous()
         found.update(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
-        found.update(memoryview(value.reshape(-1).view(torch.uint8).numpy()))
+        found.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 

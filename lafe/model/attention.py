@@ -39,12 +39,16 @@ class _Gate(nn.Module):
         raise NotImplementedError
 
     def forward(self, f: Tensor) -> Tensor:
+        return self.weigh(f).to(f.dtype)
+
+    def weigh(self, f: Tensor) -> Tensor:
+        """The gate at the precision in which it is computed."""
         with _as_is(f):
             z = self.squeeze(f)
             if self.standard is not None:
                 z = self.standard(z)
             s = self.outer(self.expand(self.act(self.reduce(z))))
-        return self.spread(s.to(f.dtype), f)
+        return self.spread(s, f)
 
     def standardise(self, gain: float = 4.0) -> None:
         """For training: give the first FC a squeezed vector of mean 0 and deviation 1 over photos.
@@ -140,7 +144,9 @@ class Branch(nn.Module):
     Shape: (B, C, H, W) -> (B, C, H, W).
     """
 
-    def __init__(self, gate: nn.Module) -> None:
+    gate: RegionGate | ChannelGate
+
+    def __init__(self, gate: RegionGate | ChannelGate) -> None:
         super().__init__()
         self.gate = gate
 

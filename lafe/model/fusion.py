@@ -30,10 +30,18 @@ class Fusion(nn.Module):
     def forward(self, low: Tensor | None, high: Tensor | None) -> Tensor | None:
         parts = [high] if high is not None else []
         if low is not None:
-            parts.append(self.pool(self.lift_act(self.lift(low))))
+            parts.append(self.lifted(low))
         if not parts:
             return None  # off, not BN(0)
-        return self.act(self.bn(self.mix(sum(parts[1:], parts[0]))))
+        return self.mixed(sum(parts[1:], parts[0]))
+
+    def lifted(self, low: Tensor) -> Tensor:
+        """``maxpool(ReLU(W2 low))``: the lower map at the higher stage's size."""
+        return self.pool(self.lift_act(self.lift(low)))
+
+    def mixed(self, total: Tensor) -> Tensor:
+        """``ReLU(BN(W1 total))``."""
+        return self.act(self.bn(self.mix(total)))
 
 
 class Sum(nn.Module):

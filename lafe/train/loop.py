@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 import torch
@@ -20,8 +20,9 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from lafe.branches import Switches
+from lafe.branches import STAGES, Switches
 from lafe.checkpoints.store import load, save
+from lafe.checkpoints.stored import WEIGHTS
 from lafe.data import (
     DecodedDataset,
     PairSampler,
@@ -32,9 +33,10 @@ from lafe.data import (
     train_transform,
 )
 from lafe.model.attention import ChannelGate, RegionGate
+from lafe.model.fusion import Fusion
 from lafe.model.lafe import LAFE
 from lafe.model.losses import ConLoss
-from lafe.train.objectives import draw, loss_parts
+from lafe.train.objectives import backbone_features, draw, loss_parts
 from lafe.train.probe import probe_first
 from lafe.train.recipe import Recipe, RecipeError
 
@@ -65,6 +67,11 @@ class TrainingModule(L.LightningModule):
                 gate.standardise(recipe.gate_gain)
             elif recipe.gates == "constant":
                 gate.hold()
+        for side in (self.model.discriminative, self.model.confusable):
+            if side is not None and side.fusions:
+                last = cast(Fusion, side.fusions[str(STAGES[-1])])
+                nn.init.constant_(last.bn.weight, recipe.branch_gain)
+        self.classifier_is_new = not recipe.probe
         self.con = ConLoss(self.model.backbone.channels[-1], num_classes)
         try:
             self.frozen = [self.model.backbone.body.get_submodule(m) for m in recipe.freeze]
@@ -95,7 +102,8 @@ class TrainingModule(L.LightningModule):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         x, labels = batch
-        features = self.model.backbone(x.contiguous(memory_format=torch.channels_last))
+        x = x.contiguous(memory_format=torch.channels_last)
+        features = [f.float() for f in backbone_features(self.model, self.recipe, x)]
         for name, on in (("top1", Switches.all()), ("top1_none", Switches.none())):
             logits = self.model.head(features, on)
             right = (logits.argmax(1) == labels).float().mean()
@@ -130,7 +138,7 @@ class TrainingModule(L.LightningModule):
         """Parameters that are trained, by learning rate: started, new, gates."""
         r = self.recipe
         started: list[nn.Module] = [self.model.backbone]  # what does not begin at random
-        if r.probe:
+        if not self.classifier_is_new:
             started.append(self.model.classifier)
         old, gates = (
             {id(p): p for m in modules for p in m.parameters()} for modules in (started, self.gates)
@@ -224,25 +232,34 @@ def card_fields(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def start_from(checkpoint: str, model: LAFE, classes: list[str]) -> dict[str, Any]:
-    """Copy a checkpoint's weights into a new model; the classifier only for the same classes.
+def start_from(
+    recipe: Recipe, module: TrainingModule, classes: list[str], runs: Path
+) -> dict[str, Any]:
+    """Copy the weights of the recipe's ``init`` into a new model; returns what the card says of it.
 
-    Returns what the new card says of it.
+    The classifier comes along for the same classes only, the branches if the recipe says so.  A run
+    in the folder ``runs`` goes before a checkpoint of the same name.
 
     Raises:
         lafe.CheckpointError: no such checkpoint.
         lafe.train.recipe.RecipeError: one of another shape.
     """
-    given = load(checkpoint)
-    state = given.state_dict()
-    if given.card.classes != classes:
-        fresh = model.state_dict()
-        state |= {k: v for k, v in fresh.items() if k.startswith("classifier.")}
+    run = runs / str(recipe.init)
+    given = load(run if (run / WEIGHTS).is_file() else str(recipe.init))
+    fresh = [] if recipe.init_branches else ["discriminative.", "confusable."]
+    if given.card.classes == classes:
+        module.classifier_is_new = False
+    else:
+        fresh.append("classifier.")
+    own = module.model.state_dict()
+    kept = {k: v for k, v in given.state_dict().items() if not k.startswith(tuple(fresh))}
+    state = kept | {k: v for k, v in own.items() if k.startswith(tuple(fresh))}
     try:
-        model.load_state_dict(state)
+        module.model.load_state_dict(state)
     except RuntimeError as error:
         raise RecipeError(
-            f"init: the checkpoint {checkpoint!r} is of another shape than this recipe's model."
+            f"init: the checkpoint {str(recipe.init)!r} is of another shape than this recipe's "
+            "model" + (" (init_branches: false takes its backbone alone)." if not fresh else ".")
         ) from error
     return {
         "started_from": {
@@ -351,8 +368,8 @@ def train(
     module = TrainingModule(first, len(photos.classes))
     before = {}
     if recipe.init is not None:
-        before = start_from(recipe.init, module.model, photos.classes)
-    elif recipe.probe and resume is None:
+        before = start_from(recipe, module, photos.classes, Path(out))
+    if recipe.probe and resume is None:
         photos.setup("fit")
         transform = test_transform(
             recipe.resize,
@@ -366,7 +383,7 @@ def train(
             photos.splits["train"].labels,
             transform,
             decay=recipe.probe_decay,
-            gain=recipe.probe_gain,
+            features=lambda x: backbone_features(module.model, recipe, x)[-1],
         )
     best = BestCheckpoint(
         folder, "best", monitor="val/top1", mode="max", enable_version_counter=False

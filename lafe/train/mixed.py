@@ -7,8 +7,9 @@ in training as at inference.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -26,10 +27,10 @@ def mask_of(settings: Sequence[Switches]) -> Tensor:
 
 
 def gates_of(attribute: Attribute, features: Sequence[Tensor]) -> Gates:
-    """The learned gates of a batch, of every branch that the model has."""
+    """The learned gates of a batch, at least float32, of every branch that the model has."""
     branches = {(s, kind): attribute.branch(s, kind) for s in attribute.stages for kind in "rc"}
     return {
-        (stage, kind): branch.gate(features[STAGES.index(stage)])
+        (stage, kind): branch.gate.weigh(features[STAGES.index(stage)])
         for (stage, kind), branch in branches.items()
         if branch is not None
     }
@@ -54,8 +55,14 @@ def swapped(gates: Gates, order: Tensor, stages: Sequence[int] = STAGES) -> Gate
 
 
 def mixed_attribute(
-    attribute: Attribute, features: Sequence[Tensor], mask: Tensor, gates: Gates | None = None
-) -> Tensor:
+    attribute: Attribute,
+    features: Sequence[Tensor],
+    mask: Tensor,
+    gates: Gates | None = None,
+    *,
+    lifted: Mapping[int, Tensor] | None = None,
+    first: int = STAGES[0],
+) -> tuple[Tensor, dict[int, Tensor]]:
     """``D`` or ``C`` where each photo has its own branches on; zeros where all are off.
 
     In eval mode each row equals ``attribute(features, switches)`` of its photo alone.
@@ -64,10 +71,14 @@ def mixed_attribute(
         features: f_3, f_4, f_5.
         mask: (B, 3, 4) bool, see :func:`mask_of`.
         gates: what multiplies the features; the learned gates unless given.
+        lifted, first: what an earlier pass under the same mask returned, and the first stage at
+            which this one differs: what lies below is not computed again.
 
-    Shape: -> (B, C_5, H_5, W_5).
+    Returns:
+        The map (B, C_5, H_5, W_5), and by stage what the stages below gave to its fusion.
     """
     gates = gates_of(attribute, features) if gates is None else gates
+    given, lifted = lifted, {}
     fused: Tensor | None = None
     alive = torch.zeros(len(mask), dtype=torch.bool, device=mask.device)
     for stage in attribute.stages:
@@ -79,13 +90,20 @@ def mixed_attribute(
                 on = here[:, BRANCHES.index(f"{kind}_{attribute.name}")]
                 parts.append(gates[stage, kind] * on[:, None, None, None])
                 alive = alive | on
-        total = sum(parts[1:], parts[0]) * f  # the same as the sum of the maps
+        if stage < first and given is not None:
+            continue
+        total = sum(parts[1:], parts[0]).to(f.dtype) * f  # the same as the sum of the maps
         if str(stage) in attribute.fusions:
-            assert fused is not None
-            total = _fuse_rows(attribute.fusions[str(stage)], fused, total, alive)  # type: ignore[arg-type]
+            fusion = cast(Fusion, attribute.fusions[str(stage)])
+            if fused is None:
+                assert given is not None
+                lifted[stage] = given[stage]
+            else:
+                lifted[stage] = _of_rows(fusion.lifted, fused, alive, total)
+            total = _of_rows(fusion.mixed, total + lifted[stage], alive, total)
         fused = total
     assert fused is not None
-    return fused
+    return fused, lifted
 
 
 @contextmanager
@@ -107,13 +125,18 @@ def frozen_statistics(*modules: nn.Module) -> Iterator[None]:
             m.momentum = momentum
 
 
-def _fuse_rows(fusion: Fusion, low: Tensor, high: Tensor, alive: Tensor) -> Tensor:
-    """Fuse the photos that have anything on: the others' zeros stay out of the batch norm."""
+def _of_rows(
+    function: Callable[[Tensor], Tensor], maps: Tensor, alive: Tensor, like: Tensor
+) -> Tensor:
+    """A part of a fusion, of the photos that have anything on; zeros like ``like`` for the others.
+
+    The zeros stay out of the batch norm.
+    """
     if alive.all():
-        return fusion(low, high)  # type: ignore[return-value]
-    out = torch.zeros_like(high)
-    if alive.any():
-        fused = fusion(low[alive], high[alive])  # indexing keeps channels_last, index_select not
-        out = out.to(fused.dtype)  # type: ignore[union-attr]
-        out[alive] = fused  # type: ignore[assignment]
+        return function(maps)
+    if not alive.any():
+        return torch.zeros_like(like)
+    some = function(maps[alive])  # indexing keeps channels_last, index_select not
+    out = torch.zeros_like(like, dtype=some.dtype)
+    out[alive] = some
     return out

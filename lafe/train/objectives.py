@@ -112,11 +112,11 @@ def paper(
 
     Shape: x (B, 3, S, S), labels (B,) -> scalars.
     """
-    features = model.backbone(x)
-    with _head_precision(recipe, x):
+    features = backbone_features(model, recipe, x)
+    with _low_precision(recipe.head_bf16, x):
         D, C = model.attributes(features)
     D, C = (None if m is None else m.float() for m in (D, C))
-    parts = {"cls": _cls(model, model.final(features[-1], D, C), labels, recipe)}
+    parts = {"cls": _cls(model, model.final(features[-1].float(), D, C), labels, recipe)}
     if D is not None and C is not None:
         parts |= _feature_losses(con, recipe, D, C, labels)
     return parts
@@ -132,10 +132,9 @@ def switched(
 
     Shape: x (B, 3, S, S), labels (B,), a setting per pair of neighbours -> scalars.
     """
-    features = model.backbone(x)
-    mask = _mask(drawn, x)
-    D, C = _maps(model, recipe, features, mask, _gates(model, features))
-    parts = {"cls": _cls(model, model.final(features[-1], D, C), labels, recipe)}
+    features = backbone_features(model, recipe, x)
+    (D, C), _ = _maps(model, recipe, features, _mask(drawn, x), _gates(model, features))
+    parts = {"cls": _cls(model, model.final(features[-1].float(), D, C), labels, recipe)}
     parts |= _feature_losses(con, recipe, D, C, labels)
     parts |= _alone(model, recipe, D, labels)
     return parts
@@ -153,11 +152,12 @@ def attentive(
 
     Shape: x (B, 3, S, S), labels (B,), a setting per pair of neighbours -> scalars.
     """
-    features = model.backbone(x)
+    features = backbone_features(model, recipe, x)
+    f5 = features[-1].float()
     mask = _mask(drawn, x)
     gates = _gates(model, features)
-    D, C = _maps(model, recipe, features, mask, gates)
-    parts = {"cls": _cls(model, model.final(features[-1], D, C), labels, recipe)}
+    (D, C), lifted = _maps(model, recipe, features, mask, gates)
+    parts = {"cls": _cls(model, model.final(f5, D, C), labels, recipe)}
     parts |= _feature_losses(con, recipe, D, C, labels)
     parts |= _alone(model, recipe, D, labels)
     if recipe.counterfactual_loss:
@@ -165,21 +165,28 @@ def attentive(
         stages = [s for s in STAGES if s >= drawn.first]
         others = {side: swapped(own, order, stages) for side, own in gates.items()}
         with frozen_statistics(model):
-            D_other, C_other = _maps(model, recipe, features, mask, others)
-        gained = counterfactual_loss(model, D, C, D_other, C_other, labels)
+            (D2, C2), _ = _maps(model, recipe, features, mask, others, lifted, drawn.first)
+        gained = counterfactual_loss(model, D, C, D2, C2, labels, recipe.smoothing)
         parts["counterfactual"] = recipe.counterfactual_loss * gained
     if recipe.overlap_loss:
         parts["overlap"] = recipe.overlap_loss * overlap_loss(gates["dis"], gates["con"])
     if recipe.correlation_loss:
-        parts["correlation"] = recipe.correlation_loss * correlation_loss(D, C)
+        alike = correlation_loss(D, C, recipe.correlation_allowed)
+        parts["correlation"] = recipe.correlation_loss * alike
     if recipe.subtraction_loss:
-        helped = subtraction_loss(model, features[-1], C, labels, recipe.rivals)
+        helped = subtraction_loss(model, f5, C, labels, recipe.rivals, recipe.smoothing)
         parts["subtraction"] = recipe.subtraction_loss * helped
     return parts
 
 
 def counterfactual_loss(
-    model: LAFE, D: Tensor, C: Tensor, D_other: Tensor, C_other: Tensor, labels: Tensor
+    model: LAFE,
+    D: Tensor,
+    C: Tensor,
+    D_other: Tensor,
+    C_other: Tensor,
+    labels: Tensor,
+    smoothing: float = 0.0,
 ) -> Tensor:
     """Cross-entropy of ``W GAP(D - C - D' + C')``: what these gates say and another photo's do not.
 
@@ -191,10 +198,9 @@ def counterfactual_loss(
     Shape: four maps (B, C_5, H_5, W_5), labels (B,) -> scalar.
     """
     effect = _pooled(D) - _pooled(C) - _pooled(D_other) + _pooled(C_other)
-    on = _on(D) | _on(C)
-    return _mean_over(
-        on, F.cross_entropy(effect @ model.classifier.weight.T, labels, reduction="none")
-    )
+    logits = effect @ model.classifier.weight.T
+    losses = F.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
+    return _mean_over(_on(D) | _on(C), losses)
 
 
 def overlap_loss(dis: Gates, con: Gates) -> Tensor:
@@ -216,8 +222,10 @@ def overlap_loss(dis: Gates, con: Gates) -> Tensor:
     return torch.stack(losses).sum() / len({stage for stage, _ in dis})
 
 
-def correlation_loss(D: Tensor, C: Tensor) -> Tensor:
-    """The correlation over places of D's and C's channel means, where it is above zero.
+def correlation_loss(D: Tensor, C: Tensor, allowed: float = 0.0) -> Tensor:
+    """The correlation over places of D's and C's channel means, as far as it is above ``allowed``.
+
+    It moves C alone: D stays on the object.
 
     Shape: (B, C_5, H_5, W_5) each -> scalar.
     """
@@ -226,10 +234,12 @@ def correlation_loss(D: Tensor, C: Tensor) -> Tensor:
         places = m.mean(1).flatten(1)
         return F.normalize(places - places.mean(1, keepdim=True), dim=1, eps=1e-4)
 
-    return (standard(D) * standard(C)).sum(1).relu().mean()
+    return ((standard(D.detach()) * standard(C)).sum(1) - allowed).relu().mean()
 
 
-def subtraction_loss(model: LAFE, f5: Tensor, C: Tensor, labels: Tensor, rivals: int = 0) -> Tensor:
+def subtraction_loss(
+    model: LAFE, f5: Tensor, C: Tensor, labels: Tensor, rivals: int = 0, smoothing: float = 0.0
+) -> Tensor:
     """Cross-entropy after C is taken away: the one task that C has for itself.
 
     Of ``W GAP(f_5 - C) + b``; or, with rivals, of ``-W GAP(C)`` among the true class and so many
@@ -241,12 +251,13 @@ def subtraction_loss(model: LAFE, f5: Tensor, C: Tensor, labels: Tensor, rivals:
     plain = _pooled(f5.detach().float()) @ W.T + b
     taken = _pooled(C) @ W.T
     if not rivals:
-        losses = F.cross_entropy(plain - taken, labels, reduction="none")
+        among, target = plain - taken, labels
     else:
         true = labels[:, None]
         wrong = plain.scatter(1, true, -torch.inf).topk(min(rivals, len(b) - 1), 1).indices
         among = -taken.gather(1, torch.cat([true, wrong], 1))
-        losses = F.cross_entropy(among, torch.zeros_like(labels), reduction="none")
+        target = torch.zeros_like(labels)
+    losses = F.cross_entropy(among, target, reduction="none", label_smoothing=smoothing)
     return _mean_over(_on(C), losses)
 
 
@@ -260,13 +271,24 @@ def _maps(
     features: tuple[Tensor, ...],
     mask: Tensor,
     gates: Mapping[str, Gates],
-) -> tuple[Tensor, Tensor]:
-    """``D`` and ``C`` in float32, each photo under its own setting."""
-    with _head_precision(recipe, features[-1]):
-        D, C = (
-            mixed_attribute(a, features, mask, gates[side]) for side, a in _sides(model).items()
-        )
-    return D.float(), C.float()
+    lifted: Mapping[str, Mapping[int, Tensor]] | None = None,
+    first: int = STAGES[0],
+) -> tuple[tuple[Tensor, Tensor], dict[str, dict[int, Tensor]]]:
+    """``D`` and ``C`` in float32, each photo under its own setting, and by side what was lifted."""
+    with _low_precision(recipe.head_bf16, features[-1]):
+        passes = {
+            side: mixed_attribute(
+                a,
+                features,
+                mask,
+                gates[side],
+                lifted=None if lifted is None else lifted[side],
+                first=first,
+            )
+            for side, a in _sides(model).items()
+        }
+    maps = passes["dis"][0].float(), passes["con"][0].float()
+    return maps, {side: found[1] for side, found in passes.items()}
 
 
 def _sides(model: LAFE) -> dict[str, Attribute]:
@@ -286,9 +308,15 @@ def _other_pair(photos: int, shift: float) -> Tensor:
     return torch.arange(photos).roll(turn)
 
 
-def _head_precision(recipe: Recipe, x: Tensor) -> AbstractContextManager[Any]:
-    """bfloat16 if the recipe says so, else whatever precision the trainer runs at."""
-    return torch.autocast(x.device.type, torch.bfloat16) if recipe.head_bf16 else nullcontext()
+def backbone_features(model: LAFE, recipe: Recipe, x: Tensor) -> tuple[Tensor, ...]:
+    """f_3, f_4, f_5 of photos (B, 3, S, S), in bfloat16 if the recipe says so."""
+    with _low_precision(recipe.backbone_bf16, x):
+        return model.backbone(x)
+
+
+def _low_precision(on: bool, x: Tensor) -> AbstractContextManager[Any]:
+    """bfloat16 if it is on, else whatever precision the trainer runs at."""
+    return torch.autocast(x.device.type, torch.bfloat16) if on else nullcontext()
 
 
 def _pooled(m: Tensor) -> Tensor:

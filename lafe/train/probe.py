@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from lafe.branches import STAGES
 from lafe.data.transforms import Transform
-from lafe.model.fusion import Fusion
 from lafe.model.lafe import LAFE
 
 
@@ -50,16 +48,16 @@ def probe_first(
     transform: Transform,
     *,
     decay: float = 1e-2,
-    gain: float = 0.1,
+    features: Callable[[Tensor], Tensor] | None = None,
     batch_size: int = 16,
 ) -> None:
     """Fit a new model's classifier to its backbone's GAP(f_5): fine-tuning then starts well.
 
-    From a random classifier the first steps distort features that ImageNet taught.  ``D`` and ``C``
-    begin small (``gain``, of their last batch norms), or their noise would do the same.
+    From a random classifier the first steps distort features that ImageNet taught.
 
     Args:
         decay: see :func:`linear_classifier`.
+        features: photos (B, 3, S, S) to f_5; the backbone's own unless given.
 
     Source: Kumar et al., *Fine-tuning can distort pretrained features*, ICLR 2022.
 
@@ -70,14 +68,11 @@ def probe_first(
     pooled = []
     for i in tqdm(range(0, len(photos), batch_size), desc="Linear probe"):
         x = transform(photos[i : i + batch_size]).contiguous(memory_format=torch.channels_last)
-        pooled.append(model.backbone(x)[-1].mean((2, 3)))
+        f5 = model.backbone(x)[-1] if features is None else features(x)
+        pooled.append(f5.float().mean((2, 3)))
     weight, bias = linear_classifier(
         torch.cat(pooled), torch.tensor(labels), model.classifier.out_features, decay
     )
     model.classifier.weight.copy_(weight)
     model.classifier.bias.copy_(bias)
-    for attribute in (model.discriminative, model.confusable):
-        if attribute is not None and attribute.fusions:
-            last = cast(Fusion, attribute.fusions[str(STAGES[-1])])
-            last.bn.weight.fill_(gain)
     model.train(training)

@@ -28,10 +28,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "gates": "standardised",
         "con_loss": 0.0,
         "counterfactual_loss": 1.0,
-        "overlap_loss": 1.0,
+        "overlap_loss": 0.3,
         "correlation_loss": 1.0,
+        "correlation_allowed": 0.3,
         "subtraction_loss": 0.5,
         "rivals": 5,
+        "switch_share": 0.33,
     },
 }
 """The trained variants of Table 4, constant gates and our objectives, as changes to a recipe."""
@@ -49,11 +51,12 @@ class Recipe:
         name: of the run and its folder.
         data: ``cub``, ``cars``, ``aircraft`` or ``folder``.
         backbone, weights, region, fusion, attention, region_gate: see :class:`lafe.LAFE`.
-        init: name or folder of a checkpoint to start from, instead of ImageNet weights.  Its
-            classifier comes along if the classes are the same.
+        init: a run beside this one, or name or folder of a checkpoint, to start from.  Its
+            classifier comes along if the classes are the same; init_branches: and its branches.
         probe: fit the classifier to the backbone's features first (linear probing), then train; it
-            then no longer counts as a new layer.  probe_decay: L2 of the fit; probe_gain: of the
-            last batch norms of D and C, which begin small.
+            then no longer counts as a new layer.  probe_decay: L2 of the fit.
+        branch_gain: of the last batch norms of D and C at the start: small ones leave a classifier
+            that is fitted already alone.
         input_size: S in px; resize: side in px that photos are squashed to before the crop.
         gates: ``plain`` as printed, ``standardised`` in training (see
             :meth:`lafe.model.attention.RegionGate.standardise`) or ``constant``, one learned weight
@@ -64,8 +67,9 @@ class Recipe:
         alone_loss: weight of the cross-entropy of the classifier on GAP(D) alone (``switched`` and
             ``attentive``).
         counterfactual_loss, overlap_loss, correlation_loss, subtraction_loss: weights of the parts
-            of ``attentive``; rivals: wrong classes among which ``subtraction_loss`` chooses, 0 for
-            all classes; switch_share: of the pairs of ``attentive`` that have anything off.
+            of ``attentive``; correlation_allowed: of D's and C's maps; rivals: wrong classes among
+            which ``subtraction_loss`` chooses, 0 for all classes; switch_share: of the pairs of
+            ``attentive`` that have anything off.
         rotation: in degrees; flip; scale: range of area shares for a random resized crop, else a
             plain random crop; jitter; erase: see :func:`lafe.data.train_transform`.
         smoothing: of the labels.
@@ -78,7 +82,8 @@ class Recipe:
         clip: largest norm of a step's gradient; 0 for any.
         average: decay of the moving average of the weights that is validated and kept; 0 for none.
         freeze: modules of the backbone that stay as they are, with their batch norms.
-        head_bf16: run the branches and fusions, not the backbone, in bfloat16.
+        head_bf16, backbone_bf16: run the branches and fusions, or the backbone, in bfloat16 (gates
+            and losses stay float32).
         val_fraction: share of each class's training photos held out to choose the epoch.
         seed: of everything random.
         title: how people call the checkpoint; data_licence: of its training photos; limits: what a
@@ -95,9 +100,10 @@ class Recipe:
     lr: float
     weights: str | None = "hub"
     init: str | None = None
+    init_branches: bool = True
     probe: bool = False
     probe_decay: float = 1e-2
-    probe_gain: float = 0.1
+    branch_gain: float = 1.0
     region: bool = True
     fusion: bool = True
     attention: bool = True
@@ -112,6 +118,7 @@ class Recipe:
     overlap_loss: float = 0.0
     correlation_loss: float = 0.0
     subtraction_loss: float = 0.0
+    correlation_allowed: float = 0.0
     rivals: int = 0
     switch_share: float = 0.0
     rotation: float = 0.0
@@ -133,6 +140,7 @@ class Recipe:
     average: float = 0.0
     freeze: tuple[str, ...] = ()
     head_bf16: bool = False
+    backbone_bf16: bool = False
     val_fraction: float = 0.1
     seed: int = 0
     title: str = ""

@@ -245,7 +245,7 @@ HUGE = {"backbone": "test_resnet", "num_classes": 3, "input_size": 4096}
     "claimed",
     [
         HUGE,
-        HUGE | {"input_size": 64, "num_classes": 100_000},
+        HUGE | {"input_size": 64, "num_classes": 9_000},
         HUGE | {"input_size": 64, "backbone": "vit_giant_patch14_clip_224"},
         HUGE | {"input_size": 64, "backbone": "no_such_network"},
         HUGE | {"input_size": 64, "fusion": False},

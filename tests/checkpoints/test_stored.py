@@ -57,7 +57,7 @@ def test_killed_at_any_moment_a_checkpoint_is_the_old_one_or_the_new(tmp_path: P
         )
         assert writer.stdout is not None
         writer.stdout.readline()
-        time.sleep(rng.random() * 0.1)
+        time.sleep(rng.random() * 0.5)
         writer.send_signal(signal.SIGKILL)
         writer.wait()
         writer.stdout.close()

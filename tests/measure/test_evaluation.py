@@ -8,7 +8,7 @@ from PIL import Image
 
 import lafe
 from lafe.branches import PRESETS
-from lafe.checkpoints.store import WEIGHTS, load_card, save
+from lafe.checkpoints.store import load_card, save
 from lafe.measure import evaluation as ev
 from lafe.measure import report as reports
 
@@ -76,7 +76,7 @@ def test_a_report_holds_what_a_forward_pass_gives(squares: Path, tmp_path: Path)
     ev.evaluate(folder, squares, out=tmp_path / "a" / "b")
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
     beside = {file.name for file in (tmp_path / "a" / "b").iterdir()}
-    assert beside == before.keys() - {WEIGHTS}
+    assert beside == before.keys()
 
 
 def test_recipes_differ_in_what_is_not_the_attention() -> None:

@@ -102,6 +102,7 @@ def test_gradients_are_those_of_finite_differences(branch: Branch) -> None:
     assert torch.autograd.gradcheck(of_weights, values)
 
 
+torch.manual_seed(0)
 GATES = [RegionGate(6, 6), RegionGate(6, 6, "sigmoid"), ChannelGate(36)]
 KINDS = pytest.mark.parametrize("gate", GATES, ids=["region relu", "region sigmoid", "channel"])
 
@@ -162,7 +163,9 @@ def test_a_gate_is_computed_in_float32_whatever_the_rest_is(
     gate = copy.deepcopy(gate).eval()
     with torch.no_grad():  # as folding makes it: large and cancelling
         gate.reduce.weight.mul_(300)
-        gate.reduce.bias.sub_(gate.reduce.weight.sum(1))
+        common = photos_alike(1)
+        z = gate.squeeze(common)[0]
+        gate.reduce.bias.copy_(0.5 - gate.reduce.weight @ z)  # every hidden unit is at work
     f = photos_alike(8).to(low)
     exact = copy.deepcopy(gate).double()(f.double())
     with torch.autocast("cpu", torch.bfloat16):
@@ -171,7 +174,7 @@ def test_a_gate_is_computed_in_float32_whatever_the_rest_is(
     for found in (autocast, whole):
         assert found.dtype == low
         assert (found.double() - exact).abs().max() < 0.01 * exact.abs().max()
-    assert (exact - exact.mean(0)).abs().max() > 0.04 * exact.abs().max()
+    assert (exact - exact.mean(0)).abs().max() > 0.02 * exact.abs().max()
 
 
 def test_a_model_in_half_precision_keeps_its_gates_weights() -> None:

@@ -482,22 +482,43 @@ def test_freezing_what_is_not_there_is_refused(recipe: Recipe) -> None:
 def test_starting_from_a_checkpoint(
     uncut: tuple[Path, list[Event]], recipe: Recipe, tmp_path: Path
 ) -> None:
-    given = lafe.load(uncut[0])
-    same = TrainingModule(recipe, 3).model
-    said = training.start_from(str(uncut[0]), same, given.card.classes)
-    assert all(torch.equal(v, given.state_dict()[k]) for k, v in same.state_dict().items())
+    folder = uncut[0]
+    given = lafe.load(folder)
+    own = recipe.with_changes(init=str(folder))
+    same = TrainingModule(own, 3)
+    said = training.start_from(own, same, given.card.classes, tmp_path)
+    assert all(torch.equal(v, given.state_dict()[k]) for k, v in same.model.state_dict().items())
     assert said["started_from"]["sha256"] == given.card.sha256
+    assert not same.classifier_is_new
 
-    other = TrainingModule(recipe, 4).model
-    own = other.classifier.weight.clone()
-    training.start_from(str(uncut[0]), other, ["a", "b", "c", "d"])
-    assert torch.equal(other.classifier.weight, own)
-    rest = {k: v for k, v in other.state_dict().items() if not k.startswith("classifier.")}
+    other = TrainingModule(own, 4)
+    fresh = other.model.classifier.weight.clone()
+    training.start_from(own, other, ["a", "b", "c", "d"], tmp_path)
+    assert torch.equal(other.model.classifier.weight, fresh)
+    assert other.classifier_is_new
+    state = other.model.state_dict()
+    rest = {k: v for k, v in state.items() if not k.startswith("classifier.")}
     assert all(torch.equal(v, given.state_dict()[k]) for k, v in rest.items())
 
-    plain = TrainingModule(recipe.with_changes(attention=False), 3).model
-    with pytest.raises(RecipeError, match="of another shape than this recipe's model"):
-        training.start_from(str(uncut[0]), plain, given.card.classes)
+    plain = TrainingModule(own.with_changes(attention=False), 3)
+    with pytest.raises(RecipeError, match=r"another shape .*init_branches: false takes"):
+        training.start_from(own, plain, given.card.classes, tmp_path)
+
+
+def test_starting_from_the_backbone_of_a_run_with_new_branches(
+    uncut: tuple[Path, list[Event]], recipe: Recipe
+) -> None:
+    folder = uncut[0]
+    given = lafe.load(folder).state_dict()
+    own = recipe.with_changes(
+        init=folder.name, init_branches=False, gates="standardised", branch_gain=0.3
+    )
+    module = TrainingModule(own, 3)
+    before = {k: v.clone() for k, v in module.model.state_dict().items()}
+    training.start_from(own, module, lafe.load(folder).card.classes, folder.parent)
+    for key, value in module.model.state_dict().items():
+        new = key.startswith(("discriminative.", "confusable."))
+        assert torch.equal(value, before[key] if new else given[key]), key
 
 
 def test_a_data_set_that_is_not_there_is_said_before_anything_is_written(
@@ -512,7 +533,8 @@ LIVE = {
     "objective": "attentive", "gates": "standardised", "counterfactual_loss": 1.0,
     "overlap_loss": 1.0, "correlation_loss": 1.0, "subtraction_loss": 0.5, "rivals": 2,
     "switch_share": 0.3, "optimizer": "adamw", "average": 0.9, "clip": 5.0, "warmup": 0.2,
-    "head_bf16": True, "probe": True, "probe_gain": 0.3, "name": "live",
+    "head_bf16": True, "probe": True, "branch_gain": 0.3, "backbone_bf16": True,
+    "correlation_allowed": 0.3, "name": "live",
 }  # fmt: skip
 
 

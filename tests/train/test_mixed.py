@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lafe.branches import BRANCHES, PRESETS, STAGES, Switches
 from lafe.model.fusion import Attribute
-from lafe.train.mixed import mask_of, mixed_attribute
+from lafe.train.mixed import gates_of, mask_of, mixed_attribute, swapped
 
 MIXED = [v for v in VARIANTS if v != "plain backbone"]
 
@@ -38,7 +38,7 @@ def test_each_row_is_its_photo_alone(variant: str, seed: int) -> None:
     both, features = attributes(variant)
     settings = [*some_settings(5, seed), *PRESETS.values()]
     for attribute in both:
-        mixed = mixed_attribute(attribute, features, mask_of(settings))
+        mixed, _ = mixed_attribute(attribute, features, mask_of(settings))
         for i, s in enumerate(settings):
             alone = attribute([f[i : i + 1] for f in features], s)
             expected = torch.zeros_like(features[-1][:1]) if alone is None else alone
@@ -51,7 +51,7 @@ def test_one_setting_for_all_is_that_setting(setting: str) -> None:
     both, features = attributes()
     s = Switches.parse(setting)
     for attribute in both:
-        mixed = mixed_attribute(attribute, features, mask_of([s] * 12))
+        mixed, _ = mixed_attribute(attribute, features, mask_of([s] * 12))
         expected = attribute(features, s)
         zeros = torch.zeros_like(features[-1])
         assert torch.allclose(mixed, zeros if expected is None else expected, atol=1e-6)
@@ -64,7 +64,7 @@ def test_in_training_photos_that_are_off_stay_out_of_the_batch_norms() -> None:
         settings = [Switches.all() if i % 3 else Switches.none() for i in range(12)]
         on = [i for i in range(12) if i % 3]
         before = {k: v.clone() for k, v in attribute.state_dict().items()}
-        mixed = mixed_attribute(attribute, features, mask_of(settings))
+        mixed, _ = mixed_attribute(attribute, features, mask_of(settings))
         statistics = {k: v.clone() for k, v in attribute.state_dict().items()}
         attribute.load_state_dict(before)
         alone = attribute([f[on] for f in features], Switches.all())
@@ -78,14 +78,14 @@ def test_in_training_a_step_that_is_all_off_leaves_the_batch_norms_alone() -> No
     both, features = attributes()
     attribute = both[0].train()
     before = {k: v.clone() for k, v in attribute.state_dict().items()}
-    assert not mixed_attribute(attribute, features, mask_of([Switches.none()] * 12)).any()
+    assert not mixed_attribute(attribute, features, mask_of([Switches.none()] * 12))[0].any()
     assert all(torch.equal(v, before[k]) for k, v in attribute.state_dict().items())
 
 
 def test_gradients_reach_the_gates_of_what_is_on_and_no_others() -> None:
     both, features = attributes()
     s = Switches.parse("r_dis35.c_dis4")
-    mixed = mixed_attribute(both[0], features, mask_of([s, Switches.none()] * 6))
+    mixed, _ = mixed_attribute(both[0], features, mask_of([s, Switches.none()] * 6))
     mixed.sum().backward()
 
     def trained(module: nn.Module) -> bool:
@@ -96,3 +96,36 @@ def test_gradients_reach_the_gates_of_what_is_on_and_no_others() -> None:
             branch = both[0].branch(stage, kind)
             assert branch is not None
             assert trained(branch) == s[stage, f"{kind}_dis"]
+
+
+@pytest.mark.parametrize("variant", MIXED)
+@pytest.mark.parametrize("first", STAGES)
+def test_what_lies_below_the_first_stage_that_differs_is_taken_over(
+    variant: str, first: int
+) -> None:
+    both, features = attributes(variant)
+    mask = mask_of(some_settings(12))
+    order = torch.arange(12).roll(2)
+    for attribute in both:
+        gates = gates_of(attribute, features)
+        others = swapped(gates, order, [s for s in STAGES if s >= first])
+        _, lifted = mixed_attribute(attribute, features, mask, gates)
+        found, _ = mixed_attribute(attribute, features, mask, others, lifted=lifted, first=first)
+        whole, _ = mixed_attribute(attribute, features, mask, others)
+        assert torch.allclose(found, whole, atol=1e-5)
+
+
+def test_a_swapped_gate_has_the_mean_of_ones_own() -> None:
+    both, features = attributes()
+    gates = gates_of(both[0], features)
+    order = torch.arange(12).roll(2)
+    others = swapped(gates, order, (4, 5))
+    for (stage, kind), gate in others.items():
+        own = gates[stage, kind]
+        if stage == 3:
+            assert torch.equal(gate, own)
+            continue
+        assert torch.allclose(gate.flatten(1).mean(1), own.flatten(1).mean(1), atol=1e-5)
+        for i, j in enumerate(order):
+            a, b = gate[i].flatten(), own[j].flatten()
+            assert float(torch.nn.functional.cosine_similarity(a, b, dim=0)) > 0.9999

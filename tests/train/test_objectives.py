@@ -286,7 +286,7 @@ def test_the_counterfactual_part_asks_what_these_gates_say_that_anothers_do_not(
     D, C = gates_by_hand(model, x, list(range(7)), 3)
     D2, C2 = gates_by_hand(model, x, order, first)
     effect = (D - C - D2 + C2) @ model.classifier.weight.T
-    expected = -effect.log_softmax(1)[range(7), LABELS].mean()
+    expected = F.cross_entropy(effect, LABELS, label_smoothing=0.1)
     drawing = drawn(*[Switches.all()] * 4, shift=0.5, first=first)
     parts = loss_parts(model, con, ATTENTIVE, x, LABELS, drawing)
     assert torch.allclose(parts["counterfactual"], 0.7 * expected, atol=1e-5)
@@ -300,7 +300,7 @@ def test_the_counterfactual_part_is_of_photos_that_have_anything_on(
     D, C = gates_by_hand(model, x, list(range(7)), 3)
     D2, C2 = gates_by_hand(model, x, order, 3)
     effect = ((D - C - D2 + C2) @ model.classifier.weight.T)[4:6]
-    expected = -effect.log_softmax(1)[range(2), LABELS[4:6]].mean()
+    expected = F.cross_entropy(effect, LABELS[4:6], label_smoothing=0.1)
     parts = loss_parts(model, con, ATTENTIVE, x, LABELS, on)
     assert torch.allclose(parts["counterfactual"], 0.7 * expected, atol=1e-5)
     nothing = drawn(*[Switches.none()] * 4)
@@ -347,6 +347,13 @@ def test_the_correlation_part_is_pearsons_of_what_is_correlated() -> None:
     assert min(found) < 0 < 0.5 < max(found)
     expected = sum(max(r, 0) for r in found) / 3
     assert float(objectives.correlation_loss(D, C)) == pytest.approx(expected, abs=1e-5)
+    above = sum(max(r - 0.3, 0) for r in found) / 3
+    assert float(objectives.correlation_loss(D, C, 0.3)) == pytest.approx(above, abs=1e-5)
+    D.requires_grad_()
+    C.requires_grad_()
+    objectives.correlation_loss(D, C).backward()
+    assert D.grad is None
+    assert C.grad is not None
 
 
 @pytest.mark.parametrize("rivals", [0, 1, 2, 9])

@@ -45,8 +45,8 @@ def test_the_papers_recipes_are_the_paper_to_the_letter(data: str, backbone: str
         "batch_size": 16, "lr": 0.0015, "new_lr": 1, "schedule": "step", "step_epochs": 40,
         "epochs": 200, "objective": "paper", "dis_loss": 1, "con_loss": 1, "region": True,
         "fusion": True, "attention": True, "region_gate": "relu", "gates": "plain", "freeze": (),
-        "optimizer": "sgd", "average": 0, "clip": 0, "gate_lr": 1,
-        "head_bf16": False,
+        "optimizer": "sgd", "average": 0, "clip": 0, "gate_lr": 1, "branch_gain": 1,
+        "backbone_bf16": False,        "head_bf16": False,
     }  # fmt: skip
     assert {field: getattr(recipe, field) for field in paper} == paper
 
@@ -60,8 +60,8 @@ def test_the_variants_are_the_rows_of_table_4() -> None:
         "switched": {"objective": "switched"},
         "attentive": {
             "objective": "attentive", "gates": "standardised", "con_loss": 0,
-            "counterfactual_loss": 1, "overlap_loss": 1, "correlation_loss": 1,
-            "subtraction_loss": 0.5, "rivals": 5,
+            "counterfactual_loss": 1, "overlap_loss": 0.3, "correlation_loss": 1,
+            "correlation_allowed": 0.3, "subtraction_loss": 0.5, "rivals": 5, "switch_share": 0.33,
         },
     }  # fmt: skip
     assert set(VARIANTS) == set(changes)
