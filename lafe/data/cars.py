@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
 
 from lafe.data.dataset import DataError, PhotoDataset
 from lafe.data.layout import find, locate
@@ -26,6 +25,8 @@ def read_cars(root: str | Path, split: str) -> PhotoDataset:
     Raises:
         DataError: a file is missing or cannot be read.
     """
+    from scipy.io import loadmat  # of an extra: nobody else needs it
+
     needed = (_CLASSES, _ANNOTATIONS[split], _PHOTOS[split])
     home = locate(root, "stanford_cars", needed)
     classes, annotations, photos = (find(home, name) for name in needed)
