@@ -6,7 +6,7 @@ Memory does not grow with the number of photos; one that cannot be read is repor
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from typing import Any
 from lafe.branches import Switches
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.trained import Trained
+from lafe.data.names import label_of, labels_of
 from lafe.data.photo import PhotoError, open_photo
+from lafe.data.walk import walk
 from lafe.explain.prepare import Prepared, prepare
 from lafe.explain.unknown import looks_unknown
-
-PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
 
 @dataclass(frozen=True)
@@ -29,42 +29,47 @@ class Job:
     label: int | None = None
 
 
-def jobs(paths: Sequence[str | Path], card: Card) -> list[Job]:
+@dataclass(frozen=True)
+class Jobs:
+    """All photos to do, each once, and what was said of the rest."""
+
+    todo: tuple[Job, ...]
+    said: str
+
+
+def jobs(paths: Sequence[str | Path], card: Card) -> Jobs:
     """The photos that paths name: files, and folders with all that is below them.
 
-    A photo in a folder that is named like a class (with or without a number in front, underscores
-    for spaces) has that class as its label.
+    A photo's label is the class that its folder is named after, or the nearest folder above that is
+    named too, up to the one that was given.
 
     Raises:
         lafe.PhotoError: a path that does not exist, or folders without a photo.
     """
-    labels = {_plain(name): i for i, name in enumerate(card.classes)}
-    found: list[Job] = []
-    for path in map(Path, paths):
-        if path.is_file():
-            found.append(Job(path))
-            continue
-        if not path.is_dir():
+    given = [Path(path) for path in paths]
+    for path in given:
+        if not path.exists():
             raise PhotoError(f"There is no photo or folder {path}.")
-        for folder, subfolders, files in os.walk(path):
-            subfolders.sort()
-            found += [
-                Job(Path(folder, name), labels.get(_plain(Path(folder).name)))
-                for name in sorted(files)
-                if name.lower().endswith(PHOTO_ENDINGS)
-            ]
-    if not found:
+    found = walk(given)
+    if not found.photos:
         raise PhotoError(
-            f"No photo ({', '.join(PHOTO_ENDINGS)}) is in {', '.join(map(str, paths))}."
+            f"No photo (JPEG, PNG, WebP) is in {', '.join(map(str, given))}.  {found.said}".rstrip()
         )
-    return found
+    labels = labels_of(card.classes)
+    tops = {_absolute(path if path.is_dir() else path.parent) for path in given}
+    return Jobs(tuple(Job(path, _label(path, tops, labels)) for path in found.photos), found.said)
 
 
-def _plain(name: str) -> str:
-    """A class's name for comparison: case, separators and CUB's number in front do not count."""
-    head, dot, tail = name.partition(".")
-    name = tail if dot and head.isdigit() else name
-    return "".join(c for c in name.lower() if c.isalnum())
+def _label(photo: Path, tops: Set[Path], labels: dict[str, int]) -> int | None:
+    folder = _absolute(photo).parent
+    while (label := label_of(folder.name, labels)) is None and folder not in tops:
+        folder = folder.parent
+    return label
+
+
+def _absolute(path: Path) -> Path:
+    """With its folders' names, ``.`` and ``..`` too; links keep the names that they have here."""
+    return Path(os.path.abspath(path))
 
 
 def prepared(model: Trained, todo: Sequence[Job]) -> Iterator[tuple[Job, Prepared | PhotoError]]:
@@ -85,10 +90,11 @@ def prediction(photo: Prepared, switches: Switches, top: int = 5) -> dict[str, A
     return {
         "switches": str(switches),
         "class": card.classes[int(index[0])],
+        "label": int(index[0]),
         "probability": float(probability[0]),
         "familiar": not looks_unknown(photo),
         "top": [
-            {"class": card.classes[i], "probability": p}
+            {"class": card.classes[i], "label": i, "probability": p}
             for i, p in zip(index.tolist(), probability.tolist(), strict=True)
         ],
     }
@@ -96,7 +102,7 @@ def prediction(photo: Prepared, switches: Switches, top: int = 5) -> dict[str, A
 
 @dataclass
 class Tally:
-    """Counts over photos: who is right, and how often two settings agree."""
+    """Counts over photos: who is right, and how often two settings agree.  Classes are labels."""
 
     photos: int = 0
     labelled: int = 0
@@ -104,8 +110,8 @@ class Tally:
     right: dict[str, int] = field(default_factory=lambda: {"A": 0, "B": 0})
     only: dict[str, int] = field(default_factory=lambda: {"A": 0, "B": 0})
 
-    def add(self, label: str | None, a: str, b: str | None) -> None:
-        """Count a photo's predicted classes under A and, if there is one, B."""
+    def add(self, label: int | None, a: int, b: int | None) -> None:
+        """Count a photo's predicted class under A and, if there is one, B."""
         self.photos += 1
         self.agree += a == b
         if label is None:
@@ -119,6 +125,8 @@ class Tally:
     def lines(self, versus: bool) -> list[str]:
         """What there is to say, for people."""
         said = []
+        if self.labelled and (without := self.photos - self.labelled):
+            said.append(f"The folders of {without} photos name no class of this model.")
         if self.labelled:
             said.append(f"A is right on {_share(self.right['A'], self.labelled)} with a label.")
         if versus and self.photos:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lafe.branches import Switches
 from lafe.cli.arguments import CHECKPOINT, add_device, switches
+from lafe.cli.outputs import add_force, printable, require_folder
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -29,6 +30,7 @@ def _rows_to(command: argparse.ArgumentParser, *kinds: str) -> None:
     about = {"json": "JSON lines, to stdout or a file", "csv": "CSV, to stdout or a file"}
     for kind in kinds:
         group.add_argument(f"--{kind}", nargs="?", const="-", metavar="FILE", help=about[kind])
+    add_force(command)
 
 
 def _predict(commands: argparse._SubParsersAction) -> None:
@@ -84,6 +86,7 @@ def _explain(commands: argparse._SubParsersAction) -> None:
         help="the part to look at, as fractions of the photo's sides",
     )
     p.add_argument("--out", type=Path, required=True, help="folder of the files")
+    add_force(p)
     add_device(p)
     p.set_defaults(run=_run_explain)
 
@@ -91,13 +94,17 @@ def _explain(commands: argparse._SubParsersAction) -> None:
 def _run_explain(args: argparse.Namespace) -> int:
     from lafe.checkpoints.store import load
     from lafe.data.photo import open_photo
-    from lafe.render.bundle import files
+    from lafe.render.bundle import FILES, files
     from lafe.render.comparison import Setting, compare
+    from lafe.render.text import percent
 
+    require_folder(args.out, FILES, args.force)
     photo = open_photo(args.photo)
     model = load(args.checkpoint, args.device)
     found = compare(photo, [Setting(model, on) for on in args.switches], tuple(args.crop))
-    args.out.mkdir(parents=True, exist_ok=True)
+    for panel in found.panels:
+        name, probability = panel.top(1)[0]
+        print(printable(f"{panel.letter}  {panel.setting}: {name}, {percent(probability)}"))
     for name, data in files(found).items():
         (args.out / name).write_bytes(data)
     print(f"{len(found.panels)} settings of {args.photo}: {args.out / 'report.html'}")

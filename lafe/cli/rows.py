@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TextIO
+from collections.abc import Callable
+from pathlib import Path
 
 from tqdm import tqdm
 
 from lafe.branches import BRANCHES, STAGES, Switches
-from lafe.checkpoints.store import load
+from lafe.checkpoints.store import load, load_card
 from lafe.cli import batch
+from lafe.cli.outputs import Row, printable, require_file, rows_to
+from lafe.data.photo import PhotoError
 from lafe.explain.ablation import factorial
 from lafe.explain.prepare import Prepared
-
-Row = dict[str, Any]
 
 
 def predict(args: argparse.Namespace) -> int:
     """One row a photo: the class under setting A and, if given, B."""
-    model = load(args.checkpoint, args.device)
     tally = batch.Tally()
 
-    def row(photo: Prepared, label: str | None) -> Row:
+    def row(photo: Prepared, job: batch.Job) -> Row:
         found = {"A": batch.prediction(photo, args.switches)}
         if args.versus is not None:
             found["B"] = batch.prediction(photo, args.versus)
-        tally.add(label, found["A"]["class"], found["B"]["class"] if "B" in found else None)
-        return {"true": label} | found
+        tally.add(job.label, found["A"]["label"], found["B"]["label"] if "B" in found else None)
+        return {"true": _true(photo, job)} | found
 
     def line(row: Row) -> str:
         text = " | ".join(_prediction_text(row[k]) for k in ("A", "B") if k in row)
         return f"{row['photo']}: {text}"
 
-    status = _each(model, args, row, line)
+    status = _each(args, row, line)
     for text in tally.lines(args.versus is not None):
         print(text, file=sys.stderr if "-" in (args.json, args.csv) else sys.stdout)
     return status
+
+
+def _true(photo: Prepared, job: batch.Job) -> str | None:
+    return None if job.label is None else photo.card.classes[job.label]
 
 
 def _prediction_text(p: Row) -> str:
@@ -50,15 +50,14 @@ def _prediction_text(p: Row) -> str:
 
 def ablate(args: argparse.Namespace) -> int:
     """One row a photo: Shapley values of the branches, and the smallest flips."""
-    model = load(args.checkpoint, args.device)
-    classes = model.card.classes
 
-    def row(photo: Prepared, label: str | None) -> Row:
+    def row(photo: Prepared, job: batch.Job) -> Row:
+        classes = photo.card.classes
         table = factorial(photo)
         target = int(table.predictions()[-1])
         values = table.shapley(target, args.output).tolist()
         return {
-            "true": label,
+            "true": _true(photo, job),
             "class": classes[target],
             "output": args.output,
             "full": float(table.values(target, args.output)[Switches.all().index]),
@@ -89,78 +88,31 @@ def ablate(args: argparse.Namespace) -> int:
         )
         return f"{row['photo']}: {row['class']} ({row['output']}): {worth}; {flip}"
 
-    return _each(model, args, row, line)
+    return _each(args, row, line)
 
 
 def _each(
-    model: Any,
     args: argparse.Namespace,
-    row: Callable[[Prepared, str | None], Row],
+    row: Callable[[Prepared, batch.Job], Row],
     line: Callable[[Row], str],
 ) -> int:
     """Do every photo, write each row at once; 1 if any photo could not be read."""
-    todo = batch.jobs(args.photos, model.card)
-    failed = 0
-    with _writer(args, line) as write:
-        bar = tqdm(batch.prepared(model, todo), total=len(todo), unit="photo", disable=None)
-        for job, photo in bar:
-            if not isinstance(photo, Prepared):
-                failed += 1
-                tqdm.write(f"lafe: {job.path}: {photo}", file=sys.stderr)
-                continue
-            label = None if job.label is None else model.card.classes[job.label]
-            write({"photo": str(job.path), **row(photo, label)})
-    if failed:
-        print(f"lafe: {failed} of {len(todo)} photos could not be read.", file=sys.stderr)
-    return 1 if failed else 0
-
-
-@contextmanager
-def _writer(
-    args: argparse.Namespace, line: Callable[[Row], str]
-) -> Iterator[Callable[[Row], None]]:
-    """Where rows go: JSON lines, CSV, or sentences.  Each is flushed: a cut keeps what was done."""
     name = args.json or getattr(args, "csv", None)
-    with (
-        open(name, "w", encoding="utf-8", newline="") if name not in (None, "-") else _stdout() as f
-    ):
-        if args.json:
-
-            def write(row: Row) -> None:
-                f.write(json.dumps(row, ensure_ascii=False) + "\n")
-                f.flush()
-
-        elif getattr(args, "csv", None):
-            table = csv.writer(f)
-            header: list[str] = []
-
-            def write(row: Row) -> None:
-                flat = _flat(row)
-                if not header:
-                    header.extend(flat)
-                    table.writerow(header)
-                table.writerow([flat.get(key) for key in header])
-                f.flush()
-
-        else:
-
-            def write(row: Row) -> None:
-                tqdm.write(line(row), file=f)
-
-        yield write
-
-
-@contextmanager
-def _stdout() -> Iterator[TextIO]:
-    yield sys.stdout
-
-
-def _flat(row: Row) -> Row:
-    """One level of columns; lists are left to JSON."""
-    flat: Row = {}
-    for key, value in row.items():
-        if isinstance(value, dict):
-            flat |= {f"{key}_{k}": v for k, v in value.items() if not isinstance(v, list)}
-        elif not isinstance(value, list):
-            flat[key] = value
-    return flat
+    if name not in (None, "-"):
+        require_file(Path(name), args.force)
+    jobs = batch.jobs(args.photos, load_card(args.checkpoint))
+    if jobs.said:
+        print(f"lafe: {jobs.said}", file=sys.stderr)
+    model = load(args.checkpoint, args.device)
+    failed = 0
+    with rows_to(args, line) as write:
+        photos = batch.prepared(model, jobs.todo)
+        for job, photo in tqdm(photos, total=len(jobs.todo), unit="photo", disable=None):
+            if isinstance(photo, PhotoError):
+                failed += 1
+                tqdm.write(printable(f"lafe: {job.path}: {photo}"), file=sys.stderr)
+            else:
+                write({"photo": str(job.path), **row(photo, job)})
+    if failed:
+        print(f"lafe: {failed} of {len(jobs.todo)} photos could not be read.", file=sys.stderr)
+    return 1 if failed else 0

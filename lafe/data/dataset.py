@@ -91,17 +91,20 @@ class PhotoDataset:
         )
 
     def listing(self) -> list[str]:
-        """A line a photo, sorted: its class and its path from `home`; the same on every machine."""
-        return sorted(
+        """A line a photo, sorted: its class and its path from `home`; the same on every machine.
+
+        Bytes of a file's name that are no Unicode are escaped.
+        """
+        lines = (
             f"{self.classes[label]}\t{Path(os.path.relpath(path, self.home)).as_posix()}"
             for path, label in zip(self.paths, self.labels, strict=True)
         )
+        return sorted(line.encode("utf-8", "backslashreplace").decode() for line in lines)
 
     def fingerprint(self) -> str:
         """SHA-256 of the class names in label order and of the listing, in hexadecimal digits."""
         lines = [*self.classes, *self.listing()]
-        # A file's name may be no Unicode.
-        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def summary(splits: Mapping[str, PhotoDataset], most: int = 30) -> str:

@@ -230,6 +230,8 @@ def _classes(folder: Path, tree: _Tree) -> list[str]:
             "rename one, or put their photos together."
         )
     for name in names:
+        if any("\ud800" <= character <= "\udfff" for character in name):
+            raise DataError(f"The name of {folder / name} is no Unicode: rename the folder.")
         _require_photos(folder / name, tree)
     if len(names) == 1:
         raise DataError(

@@ -20,7 +20,7 @@ ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"})
 """A file that has one of these but other bytes is a broken photo, which somebody should hear of."""
 
 _JUNK = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
-_LONGEST = 6  # characters of an ending; what is longer is a part of the name
+_LONGEST = 12  # characters of an ending; what is longer is a part of the name
 _Identity = tuple[int, int]
 
 

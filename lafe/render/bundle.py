@@ -18,7 +18,7 @@ import numpy as np
 
 import lafe
 from lafe.render.comparison import OPACITY, Comparison
-from lafe.render.figure import render
+from lafe.render.figure import FIGURES, render
 from lafe.render.printout import printout
 
 NUMBERS, ARRAYS, PHOTO, PAGE, README = (
@@ -28,6 +28,9 @@ NUMBERS, ARRAYS, PHOTO, PAGE, README = (
     "report.html",
     "README.txt",
 )
+FILES = (*FIGURES, PAGE, NUMBERS, ARRAYS, PHOTO, README)
+"""Their names; in a folder of a visitor's, no other file is touched."""
+
 _VERSIONS = ("torch", "torchvision", "timm", "numpy", "pillow", "opencv-python-headless")
 _BEGINNING = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can hold
 

@@ -17,6 +17,7 @@ from lafe.render.overlay import colour_bar
 from lafe.render.palette import INK
 from lafe.render.text import number, percent
 
+FIGURES = ("figure.png", "figure.pdf")
 WIDTH = 7.0  # inches: two columns of a paper
 DPI = 300
 
@@ -45,7 +46,7 @@ def render(comparison: Comparison, opacity: float = OPACITY) -> dict[str, bytes]
         png, pdf = BytesIO(), BytesIO()
         figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
         figure.savefig(pdf, format="pdf", dpi=DPI, metadata={"CreationDate": None})
-    return {"figure.png": png.getvalue(), "figure.pdf": pdf.getvalue()}
+    return dict(zip(FIGURES, (png.getvalue(), pdf.getvalue()), strict=True))
 
 
 def draw(comparison: Comparison, opacity: float = OPACITY) -> Figure:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,62 @@ def test_a_bad_photo_is_reported_and_the_rest_is_kept(
     said = capsys.readouterr().err
     assert "0.jpg" in said
     assert "1 of 4 photos" in said
+
+
+def test_classes_of_one_name_are_counted_by_their_labels(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A checkpoint of somebody else's may have them; training refuses them."""
+    torch.manual_seed(0)
+    model = lafe.LAFE("test_resnet", 2, 64).eval()
+    names = ["Blue Jay", "Blue Jay"]
+    checkpoint = str(save(model, tmp_path / "twins", names))
+    assert main(["predict", str(photos), "--checkpoint", checkpoint, "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(row["true"] is None for row in rows)
+    assert {row["A"]["label"] for row in rows} <= {0, 1}
+
+
+def test_odd_names_end_no_batch(
+    checkpoint: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = (photos / "001.Blue_Jay" / "0.jpg").read_bytes()
+    for name in (b"caf\xe9.jpg", "翠鳥.jpg".encode(), b"a\nb.jpg", b"no ending", b"-x.jpg"):
+        (photos / os.fsdecode(name)).write_bytes(whole)
+    (photos / os.fsdecode(b"\xe9.jpg")).write_bytes(b"no photo")
+    out = tmp_path / "out.csv"
+    args = ["predict", str(photos), "--checkpoint", checkpoint]
+    assert main([*args, "--csv", str(out)]) == 1
+    with out.open(newline="", encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 9
+    assert "\\udce9.jpg: This is not a JPEG" in capsys.readouterr().err
+    assert main(args) == 1
+    assert len(capsys.readouterr().out.splitlines()) == 11  # a line each, and two on all
+
+
+def test_an_output_is_tried_before_anything_else(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.csv"
+    out.write_text("kept")
+    args = ["predict", str(photos), "--checkpoint", "nowhere"]
+    assert main([*args, "--csv", str(out)]) == 2
+    assert "out.csv is there already" in capsys.readouterr().err
+    for forced in (["--csv", str(out), "--force"], ["--json", str(out), "--force"]):
+        assert main([*args, *forced]) == 2
+        assert "no checkpoint 'nowhere'" in capsys.readouterr().err
+    assert main([*args, "--csv", str(tmp_path)]) == 2
+    assert "is a folder: name a file" in capsys.readouterr().err
+    assert out.read_text() == "kept"
+
+
+def test_a_photo_is_never_taken_for_an_output(
+    checkpoint: str, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = sorted((photos / "001.Blue_Jay").iterdir())
+    before = second.read_bytes()
+    assert main(["predict", str(first), "--checkpoint", checkpoint, "--csv", str(second)]) == 2
+    assert second.read_bytes() == before
 
 
 def test_ablate_gives_shapley_values_that_add_up(

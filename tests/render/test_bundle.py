@@ -290,9 +290,26 @@ def test_command_makes_it_again_from_the_photo_inside(
     photo.write_bytes(files["photo.png"])
     said = re.search(r"--switches (.*) --out", files["README.txt"].decode())
     assert said is not None
-    args = ["explain", str(photo), "--checkpoint", str(checkpoint), "--out", str(tmp_path)]
+    out = tmp_path / "again"
+    args = ["explain", str(photo), "--checkpoint", str(checkpoint), "--out", str(out)]
     assert main([*args, "--switches", *said[1].split()]) == 0
-    assert (tmp_path / "maps.npz").read_bytes() == files["maps.npz"]
+    assert (out / "maps.npz").read_bytes() == files["maps.npz"]
+
+
+def test_command_replaces_nothing_unasked(
+    checkpoint: Path, photo_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The photo that is looked at may have the name of one of the files."""
+    mine = tmp_path / "photo.png"
+    mine.write_bytes(photo_file.read_bytes())
+    args = ["explain", str(mine), "--checkpoint", str(checkpoint), "--out", str(tmp_path)]
+    assert main(args) == 2
+    assert "photo.png is there already" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [mine]
+    assert main([*args, "--force"]) == 0
+    assert {file.name for file in tmp_path.iterdir()} == set(bundle.FILES)
+    said = capsys.readouterr().out.splitlines()
+    assert [text[:3] for text in said[:-1]] == ["A  ", "B  "]  # what is known comes first
 
 
 @pytest.mark.parametrize(
