@@ -39,6 +39,7 @@ from lafe.model.losses import ConLoss
 from lafe.train.objectives import backbone_features, draw, loss_parts
 from lafe.train.probe import probe_first
 from lafe.train.recipe import Recipe, RecipeError
+from lafe.train.scale import apply_scale, fit_scale
 
 
 class TrainingModule(L.LightningModule):
@@ -415,6 +416,11 @@ def train(
     if trainer.is_global_zero:
         state = torch.load(folder / "best.ckpt", map_location="cpu", weights_only=True)
         module.load_state_dict(state["state_dict"])
+        module.eval()
+        if recipe.fit_scale and recipe.attention and recipe.fusion:
+            scale = fit_scale(module.model, photos.val_dataloader)
+            apply_scale(module.model, scale)
+            before = before | {"scale": scale.to_dict()}
         save(
             module.model,
             folder,

@@ -46,12 +46,16 @@ def swapped(gates: Gates, order: Tensor, stages: Sequence[int] = STAGES) -> Gate
         stages: where gates are swapped.
     """
 
-    def swap(own: Tensor) -> Tensor:
-        other = own[order]
-        means = (g.flatten(1).mean(1)[:, None, None, None] for g in (own, other))
-        return other * (next(means) / next(means).clamp(min=1e-4))
+    return {
+        key: rescaled(gate[order], gate) if key[0] in stages else gate
+        for key, gate in gates.items()
+    }
 
-    return {key: swap(gate) if key[0] in stages else gate for key, gate in gates.items()}
+
+def rescaled(gate: Tensor, own: Tensor) -> Tensor:
+    """A gate (B, ...) scaled, photo by photo, to the mean of another."""
+    means = [g.flatten(1).mean(1)[:, None, None, None] for g in (own, gate)]
+    return gate * (means[0] / means[1].clamp(min=1e-4))
 
 
 def mixed_attribute(

@@ -81,6 +81,7 @@ class Recipe:
             share ``warmup``.
         clip: largest norm of a step's gradient; 0 for any.
         average: decay of the moving average of the weights that is validated and kept; 0 for none.
+        fit_scale: scale D and C by held-out photos at the end, see :mod:`lafe.train.scale`.
         freeze: modules of the backbone that stay as they are, with their batch norms.
         head_bf16, backbone_bf16: run the branches and fusions, or the backbone, in bfloat16 (gates
             and losses stay float32).
@@ -138,6 +139,7 @@ class Recipe:
     warmup: float = 0.3
     clip: float = 0.0
     average: float = 0.0
+    fit_scale: bool = False
     freeze: tuple[str, ...] = ()
     head_bf16: bool = False
     backbone_bf16: bool = False

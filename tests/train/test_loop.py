@@ -28,6 +28,7 @@ from lafe.data import DecodedDataset, load_benchmark
 from lafe.train import loop as training
 from lafe.train.loop import AtomicCheckpointIO, TrainingModule, train
 from lafe.train.recipe import Recipe, RecipeError
+from lafe.train.scale import Scale, apply_scale
 
 COLOURS = {"red_square": (200, 40, 40), "green_square": (40, 200, 40), "blue_square": (40, 40, 200)}
 EACH, HELD = 12, 3  # photos of a class, and how many of them are held out
@@ -534,7 +535,7 @@ LIVE = {
     "overlap_loss": 1.0, "correlation_loss": 1.0, "subtraction_loss": 0.5, "rivals": 2,
     "switch_share": 0.3, "optimizer": "adamw", "average": 0.9, "clip": 5.0, "warmup": 0.2,
     "head_bf16": True, "probe": True, "branch_gain": 0.3, "backbone_bf16": True,
-    "correlation_allowed": 0.3, "name": "live",
+    "correlation_allowed": 0.3, "fit_scale": True, "name": "live",
 }  # fmt: skip
 
 
@@ -549,6 +550,9 @@ def test_a_run_under_our_objective_is_folded_when_it_is_written(
     trained = TrainingModule(own.with_changes(weights=None), 3)
     state = checkpoint(folder / "best.ckpt")
     trained.load_state_dict(state["state_dict"])
+    scale = Scale(**model.card.training["scale"])
+    assert (scale.dis, scale.con) != (1, 1)
+    apply_scale(trained.model, scale)
     assert any(
         not torch.equal(v, state["current_model_state"][k]) for k, v in state["state_dict"].items()
     )
