@@ -5,6 +5,7 @@ import re
 import subprocess
 import tomllib
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -83,11 +84,44 @@ def test_ci_script_is_sound_and_executable() -> None:
     subprocess.run(["bash", "-n", script], check=True)
 
 
-@pytest.mark.parametrize("document", sorted({ROOT / "README.md", *(ROOT / "docs").glob("*.md")}))
+@pytest.mark.parametrize("document", sorted({*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")}))
 def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
         if not target.startswith("http"):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_modules_of_the_changelog_are_there() -> None:
+    rows = re.findall(
+        r"^\| `([\w.]+)` \| `([\w.]+)` \|$", (ROOT / "CHANGELOG.md").read_text(), re.M
+    )
+    assert len(rows) > 40
+    for old, new in rows:
+        assert find_spec(new), f"{old} is not {new}"
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    assert (
+        re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)[0] == lafe.__version__
+    )
+
+
+def test_workflows_call_the_script_and_the_extras_that_there_are() -> None:
+    steps = [
+        step.get("run", "")
+        for file in (ROOT / ".github" / "workflows").glob("*.yml")
+        for job in yaml.safe_load(file.read_text())["jobs"].values()
+        for step in job["steps"]
+    ]
+    assert ".ci/run" in steps
+    for names in re.findall(r"'\.\[([\w,]+)\]'", "\n".join(steps)):
+        assert set(names.split(",")) <= set(EXTRAS)
+
+
+@pytest.mark.parametrize("document", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+def test_documents_name_extras_that_there_are(document: Path) -> None:
+    for names in re.findall(r"'\.\[([\w,]+)\]'", document.read_text()):
+        assert set(names.split(",")) <= set(EXTRAS)
 
 
 @pytest.mark.parametrize("layers", [50, 101])
