@@ -1,89 +1,230 @@
-"""What ``lafe evaluate`` writes, against forward passes."""
+"""What ``lafe evaluate`` writes, against forward passes and figures worked out again."""
+
+from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from PIL import Image
+from scipy.optimize import minimize
+from torch import Tensor
+from torch.nn import functional as F
+from worlds import SIZES, World
 
 import lafe
 from lafe.branches import PRESETS
-from lafe.checkpoints.store import load_card, save
-from lafe.measure import evaluation as ev
+from lafe.checkpoints.store import load_card
+from lafe.measure import evaluation
 from lafe.measure import report as reports
-
-CLASSES = ["red", "green", "blue"]
-COLOURS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200)}
-
-
-@pytest.fixture
-def squares(tmp_path: Path) -> Path:
-    """A data set of coloured squares: 10 photos of each of three classes."""
-    for name, colour in COLOURS.items():
-        folder = tmp_path / "data" / name
-        folder.mkdir(parents=True)
-        for i in range(10):
-            noise = Image.effect_noise((40, 30), 20 + i).convert("RGB")
-            flat = Image.new("RGB", (40, 30), colour)
-            Image.blend(noise, flat, 0.8).save(folder / f"{i}.png")
-    return tmp_path / "data"
+from lafe.measure.bootstrap import interval
+from lafe.measure.evaluation import evaluate, recipe_differences
+from lafe.measure.report import REPORT, Evaluation
 
 
-def test_a_report_holds_what_a_forward_pass_gives(squares: Path, tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    names = sorted(CLASSES)
-    recipe = {"data": "folder", "seed": 0, "val_fraction": 0.25}
-    model = lafe.LAFE("test_resnet", 3, 64).eval()
-    folder = save(model, tmp_path / "tiny", names, resize=72, recipe=recipe)
-    plain = lafe.LAFE("test_resnet", 3, 64, attention=False).eval()
-    other = save(plain, tmp_path / "tiny-plain", names, resize=72, recipe=recipe)
-
-    written = ev.evaluate(folder, squares, against=other)
-
-    assert reports.read(folder, load_card(folder).sha256) == written
-    assert written.attention is not None
-    found = written.evaluation
+@pytest.fixture(scope="module")
+def found(world: World) -> Evaluation:
+    found = evaluate(world.full, world.data, against=world.plain, branches=True).evaluation
     assert found is not None
-    assert set(found.presets) == set(PRESETS)
-    loaded = lafe.load(folder)
-    test = lafe.data.load_benchmark("folder", squares, "test")
-    x = torch.cat([loaded.preprocess(test.photo(i)) for i in range(len(test))])
-    labels = torch.tensor(test.labels)
-    with torch.no_grad():
-        for name, on in PRESETS.items():
-            right = (loaded(x, on).argmax(1) == labels).float().mean()
-            assert found.presets[name].top1 == pytest.approx(float(right)), name
-        base = lafe.load(other)(x).argmax(1) == labels
-        full = loaded(x).argmax(1) == labels
-    difference = (full.float() - base.float()).mean()
-    assert found.against_plain is not None
-    assert found.against_plain.difference.mean == pytest.approx(float(difference))
-    card = load_card(folder)
-    assert card.figures["test"]["photos"] == len(test)
-    assert card.unknown["score"] == "class_means"  # the default: nothing foreign was shown
-    train = lafe.data.load_benchmark("folder", squares, "train", val_fraction=0.25)
-    with torch.no_grad():
-        z = torch.cat([loaded.preprocess(train.photo(i)) for i in range(len(train))])
-        with lafe.record(loaded) as r:
-            loaded(z)
-    pooled, of = r.F5.mean((2, 3)), torch.tensor(train.labels)
-    means = torch.stack([pooled[of == k].mean(0) for k in range(3)])
-    kept = lafe.load(folder).class_means
-    assert kept is not None
-    assert torch.allclose(kept, means, rtol=2e-3, atol=1e-4)  # float16
+    return found
 
-    before = {file.name: file.read_bytes() for file in folder.iterdir()}
-    ev.evaluate(folder, squares, out=tmp_path / "a" / "b")
-    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+def test_the_report_holds_what_is_returned(world: World, found: Evaluation) -> None:
+    written = reports.read(world.full, load_card(world.full).sha256)
+    assert written is not None
+    assert written.evaluation == found
+    assert written.attention is not None
+    assert (found.split, found.photos, found.classes) == ("test", SIZES["test"], 3)
+
+
+def test_accuracies_are_those_of_forward_passes_on_the_test_split(
+    world: World, found: Evaluation
+) -> None:
+    labels = world.labels("test")
+    for name, figures in found.presets.items():
+        assert figures.top1 == pytest.approx(world.top1("test", name)), name
+        highest = world.logits("test", name).topk(3, 1).indices
+        assert figures.top5 == pytest.approx(
+            float((highest == labels[:, None]).any(1).float().mean())
+        )
+        confidence, predicted = world.logits("test", name).softmax(1).max(1)
+        gap = 0.0
+        for low in range(15):
+            here = ((confidence * 15).long().clamp(max=14)) == low
+            if here.any():
+                right = (predicted[here] == labels[here]).float().mean()
+                gap += float(here.sum()) * abs(float(right - confidence[here].mean()))
+        assert figures.ece == pytest.approx(gap / len(labels), abs=1e-5)
+    right = (world.logits("test").argmax(1) == labels).double().numpy()
+    assert found.top1_interval == interval(right)
+
+
+def test_every_count_adds_up_to_the_test_photos(world: World, found: Evaluation) -> None:
+    wrong = round((1 - world.top1("test")) * SIZES["test"])
+    assert sum(each.photos for each in found.reliability) == SIZES["test"]
+    assert sum(each.photos for each in found.confused) == wrong
+    assert found.switching is not None
+    assert sum(each.photos for each in found.switching.confused) == wrong
+    assert found.switching.photos == SIZES["test"]
+
+
+def test_slices_are_under_the_full_setting(world: World, found: Evaluation) -> None:
+    grey = torch.tensor(
+        [i % 4 == 1 for i in map(int, (p.stem for p in world.photos("test").paths))]
+    )
+    right = {
+        name: (world.logits("test", name).argmax(1) == world.labels("test"))[grey].float().mean()
+        for name in PRESETS
+    }
+    (slice_,) = found.slices
+    assert (slice_.name, slice_.photos) == ("greyscale", int(grey.sum()))
+    assert slice_.mean == pytest.approx(float(right["full"]))
+    assert any(value != right["full"] for value in right.values()), "nothing is tested"
+
+
+def test_the_difference_is_paired_over_photos(world: World, found: Evaluation) -> None:
+    plain = lafe.load(world.plain)
+    with torch.no_grad():
+        base = plain(world.inputs("test")).argmax(1) == world.labels("test")
+    full = world.logits("test").argmax(1) == world.labels("test")
+    against = found.against_plain
+    assert against is not None
+    assert against.plain_top1 == pytest.approx(float(base.float().mean()))
+    assert against.only_full_right == int((full & ~base).sum())
+    assert against.only_plain_right == int((base & ~full).sum())
+    paired = full.double() - base.double()
+    assert against.difference.mean == pytest.approx(float(paired.mean()))
+    # The normal approximation of a paired difference, and of two that have nothing to do with
+    # each other.
+    half = 1.96 * float(paired.std()) / len(paired) ** 0.5
+    apart = 1.96 * float((full.double().var() + base.double().var()) / len(paired)) ** 0.5
+    width = (against.difference.high - against.difference.low) / 2
+    assert width == pytest.approx(half, rel=0.1)
+    assert width != pytest.approx(apart, rel=0.1), "nothing is tested"
+
+
+def test_margins_are_over_the_strongest_wrong_class(world: World, found: Evaluation) -> None:
+    model, pooled, logits = world.model, world.pooled("test"), world.logits("test")
+    with torch.no_grad():
+        parts = {
+            "D": pooled["D"] @ model.classifier.weight.T,
+            "C": -pooled["C"] @ model.classifier.weight.T,
+        }
+    assert found.branches is not None
+    for name, part in parts.items():
+        margins = []
+        for z, p, true in zip(logits.tolist(), part.tolist(), world.labels("test"), strict=True):
+            rival = max((k for k in range(3) if k != true), key=z.__getitem__)
+            margins.append(p[true] - p[rival])
+        assert getattr(found.branches.margin_added, name) == pytest.approx(
+            np.mean(margins), rel=1e-3
+        )
+
+
+def test_probes_are_fitted_to_training_photos_and_measured_on_test_photos(
+    world: World, found: Evaluation
+) -> None:
+    assert found.branches is not None
+    pooled = {split: world.pooled(split) for split in SIZES}
+
+    def probe(fitted_to: str, name: str) -> float:
+        return scipy_probe(
+            pooled[fitted_to][name],
+            world.labels(fitted_to),
+            pooled["test"][name],
+            world.labels("test"),
+        )
+
+    told_apart = 0
+    for name in ("f5", "D", "C"):
+        top1 = getattr(found.branches.linear_probe_top1, name)
+        assert top1 == pytest.approx(probe("train", name), abs=2.5 / SIZES["test"])
+        told_apart += probe("test", name) > top1 + 4.5 / SIZES["test"]
+    assert told_apart, "nothing is tested"
+
+
+def scipy_probe(x: Tensor, y: Tensor, x_test: Tensor, y_test: Tensor) -> float:
+    """Top-1 of the multinomial logistic regression with L2 0.01, by SciPy in float64."""
+    mean, std = x.double().mean(0), x.double().std(0).clamp(min=1e-6)
+    z, z_test = ((each.double() - mean) / std for each in (x, x_test))
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        parameters = torch.tensor(flat, requires_grad=True)
+        weight, bias = parameters[3:].view(3, -1), parameters[:3]
+        value = F.cross_entropy(z @ weight.T + bias, y) + 1e-2 * weight.square().sum()
+        (gradient,) = torch.autograd.grad(value, parameters)
+        return float(value), gradient.numpy()
+
+    best = torch.tensor(minimize(loss, np.zeros(3 + 3 * z.shape[1]), jac=True).x)
+    weight, bias = best[3:].view(3, -1), best[:3]
+    return float(((z_test @ weight.T + bias).argmax(1) == y_test).double().mean())
+
+
+def test_the_threshold_of_the_unknown_is_set_by_held_out_photos(
+    world: World, found: Evaluation
+) -> None:
+    pooled = {split: world.pooled(split)["F5"] for split in SIZES}
+    train = world.labels("train")
+    means = torch.stack([pooled["train"][train == k].mean(0) for k in range(3)])
+
+    def scores(split: str) -> dict[str, np.ndarray]:
+        z = world.logits(split)
+        cosines = F.cosine_similarity(pooled[split][:, None], means[None], dim=2)
+        return {
+            "max_probability": z.softmax(1).max(1).values.numpy(),
+            "energy": z.exp().sum(1).log().numpy(),
+            "class_means": cosines.max(1).values.numpy(),
+        }
+
+    held_out, test = scores("val"), scores("test")
+    for kind, compared in found.unknown.items():
+        threshold = np.quantile(held_out[kind], 0.05)
+        assert compared.threshold == pytest.approx(threshold, abs=1e-5), kind
+        assert compared.own_test_refused == pytest.approx(np.mean(test[kind] < threshold)), kind
+        assert np.quantile(test[kind], 0.05) != pytest.approx(threshold, abs=1e-4)
+    card = load_card(world.full)
+    assert card.unknown["score"] == "class_means"  # the default: nothing foreign was shown
+    assert card.unknown["threshold"] == found.unknown["class_means"].threshold
+    kept = lafe.load(world.full).class_means
+    assert kept is not None
+    assert torch.allclose(kept, means, rtol=2e-3, atol=1e-3)  # float16
+
+
+def test_the_card_s_figures_name_their_split(world: World, found: Evaluation) -> None:
+    figures = load_card(world.full).figures
+    assert figures["test"]["photos"] == SIZES["test"]
+    assert figures["test"]["top1"] == pytest.approx(world.top1("test"), abs=1e-4)
+    assert figures["held_out"]["photos"] == SIZES["val"]
+    assert figures["held_out"]["top1"] == pytest.approx(world.top1("val"), abs=1e-4)
+
+
+def test_out_is_written_to_and_the_checkpoint_is_left_alone(
+    world: World, found: Evaluation, tmp_path: Path
+) -> None:
+    before = {file.name: file.read_bytes() for file in world.full.iterdir()}
+    evaluate(world.full, world.data, out=tmp_path / "a" / "b")
+    assert {file.name: file.read_bytes() for file in world.full.iterdir()} == before
     beside = {file.name for file in (tmp_path / "a" / "b").iterdir()}
     assert beside == before.keys()
+
+
+def test_a_report_that_cannot_be_read_is_found_before_the_work(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("worked")
+
+    monkeypatch.setattr(evaluation, "run", never)
+    (tmp_path / REPORT).write_text("{")
+    with pytest.raises(reports.ReportError, match=r"report\.json"):
+        evaluate(world.full, world.data, out=tmp_path)
 
 
 def test_recipes_differ_in_what_is_not_the_attention() -> None:
     ours = {"name": "birds", "attention": True, "epochs": 9, "lr": 0.01, "freeze": ["stem"]}
     theirs = ours | {"name": "birds-plain", "attention": False}
-    assert ev.recipe_differences(ours, theirs) == {}
-    assert ev.recipe_differences(ours, theirs | {"epochs": 12, "seed": 1}) == {
+    assert recipe_differences(ours, theirs) == {}
+    assert recipe_differences(ours, theirs | {"epochs": 12, "seed": 1}) == {
         "epochs": (9, 12),
         "seed": (None, 1),
     }

@@ -142,3 +142,13 @@ def test_sweeps_are_kept_apart() -> None:
         "a": [0, 1],
         "b": [0, 1],
     }
+
+
+def test_a_row_a_little_below_plain_is_named_too() -> None:
+    """Half a point is a loss; the reader judges how much of one."""
+    runs = [
+        result("plain", 0, 0.55, 1),
+        result("lafe", 0, 0.545, 1),
+        result("switched", 0, 0.56, 1),
+    ]
+    assert "Below the plain backbone on average: LAFE.  " in sw.verdict(sw.table(runs))

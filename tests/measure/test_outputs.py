@@ -1,0 +1,213 @@
+"""Which photos a figure is of: the test split has one door, and classes are matched by name."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import lafe
+from lafe.checkpoints.store import load_card, save
+from lafe.data import PhotoDataset
+from lafe.measure.evaluation import evaluate
+from lafe.measure.outputs import ClassesError, labelled_as, open_test_split, open_training_split
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = [
+    *(ROOT / "lafe").rglob("*.py"),
+    *(ROOT / "app").rglob("*.py"),
+    *(ROOT / "scripts").glob("*.py"),
+]
+
+
+def uses(name: str) -> Iterator[tuple[str, ast.AST]]:
+    """Where a name is used, but for imports and its own definition: module and expression."""
+    for file in SOURCES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if name in (getattr(node, "id", None), getattr(node, "attr", None)):
+                yield file.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."), node
+
+
+def test_only_the_commands_that_measure_open_the_test_split() -> None:
+    assert sorted({module for module, _ in uses("open_test_split")}) == [
+        "lafe.measure.evaluation",
+        "lafe.measure.faithfulness.benchmark",
+        "lafe.measure.sweep",
+    ]
+
+
+def test_nobody_opens_the_test_split_past_that_function() -> None:
+    """Who reads splits otherwise names the split, and names another one."""
+    readers = sorted({module for module, _ in uses("load_benchmark")})
+    assert readers == ["app.state.gallery", "lafe.measure.outputs", "lafe.train.loop"]
+    for module in readers:
+        tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
+        texts = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and n.value == "test"]
+        assert len(texts) == (module == "lafe.measure.outputs"), module
+
+
+def folder_of(root: Path, classes: list[str]) -> Path:
+    """Grey photos, another level a class: two to train on, one held out and two to test on."""
+    for i, name in enumerate(classes):
+        for j, split in enumerate(("train", "train", "val", "test", "test")):
+            folder = root / split / name
+            folder.mkdir(parents=True, exist_ok=True)
+            level = 40 + 20 * "abcdefgh".index(name[0]) + j
+            Image.new("L", (32, 32), level).save(folder / f"{i}{j}.png")
+    return root
+
+
+def photos(names: list[str], labels: list[int]) -> PhotoDataset:
+    file = Path(__file__)
+    return PhotoDataset("mine", [file] * len(labels), labels, names)
+
+
+def card(tmp_path: Path, classes: list[str]) -> lafe.checkpoints.card.Card:
+    model = lafe.LAFE("test_resnet", len(classes), 32).eval()
+    return load_card(save(model, tmp_path / "tiny", classes))
+
+
+def test_classes_are_matched_by_name(tmp_path: Path) -> None:
+    known = card(tmp_path, ["ant", "bee", "cow", "dog"])
+    same = photos(["ant", "bee", "cow", "dog"], [0, 3, 1])
+    assert labelled_as(known, same) is same
+    turned = labelled_as(known, photos(["dog", "cow", "bee", "ant"], [0, 3, 1]))
+    assert (turned.labels, turned.classes) == ([3, 0, 2], known.classes)
+    fewer = labelled_as(known, photos(["cow", "ant"], [0, 0, 1]))
+    assert (fewer.labels, fewer.classes) == ([2, 2, 0], known.classes)
+
+
+@pytest.mark.parametrize(
+    "names", [["ant", "bee", "cow", "elk"], ["ant", "bee", "cow", "dog", "elk"], ["elk", "fox"]]
+)
+def test_other_classes_are_refused_and_both_lists_are_named(
+    names: list[str], tmp_path: Path
+) -> None:
+    known = card(tmp_path, ["ant", "bee", "cow", "dog"])
+    with pytest.raises(ClassesError) as caught:
+        labelled_as(known, photos(names, [0]))
+    said = str(caught.value)
+    assert "4 classes ('ant', 'bee', 'cow', 'dog')" in said
+    assert f"{len(names)} classes ({', '.join(map(repr, names))})" in said
+    assert "not 'elk'" in said
+
+
+def test_a_long_list_is_named_by_its_ends(tmp_path: Path) -> None:
+    known = card(tmp_path, [f"c{i}" for i in range(40)])
+    with pytest.raises(ClassesError, match=r"40 classes \('c0', .*'c7', \.\.\., 'c32', .*'c39'\)"):
+        labelled_as(known, photos(["strange"], [0]))
+
+
+def evaluated(
+    tmp_path: Path, data: Path, classes: list[str], order: list[int], name: str
+) -> lafe.measure.report.Evaluation:
+    """One and the same model of six classes, its outputs in another order."""
+    torch.manual_seed(3)
+    model = lafe.LAFE("test_resnet", 6, 32).eval()
+    with torch.no_grad():
+        model.classifier.weight.copy_(model.classifier.weight[order])
+        model.classifier.bias.copy_(torch.randn(6)[order] / 10)
+    save(model, tmp_path / name, [classes[i] for i in order], recipe={"data": "folder"})
+    found = evaluate(tmp_path / name, data).evaluation
+    assert found is not None
+    return found
+
+
+def test_a_folder_in_another_order_gives_the_same_figures(tmp_path: Path) -> None:
+    names = ["ant", "bee", "cow", "dog", "elk", "fox"]
+    data = folder_of(tmp_path / "data", names)
+    found = evaluated(tmp_path, data, names, list(range(6)), "one")
+    turned = evaluated(tmp_path, data, names, [4, 2, 0, 5, 1, 3], "two")
+    assert 0 < found.presets["full"].top1 < 1
+    for preset, figures in found.presets.items():
+        assert turned.presets[preset].top1 == figures.top1
+        assert turned.presets[preset].ece == pytest.approx(figures.ece, abs=1e-6)
+    assert set(turned.confused) == set(found.confused)
+    assert turned.unknown["energy"].threshold == pytest.approx(
+        found.unknown["energy"].threshold, abs=1e-5
+    )
+
+
+def test_a_folder_of_fewer_classes_is_measured_and_the_card_keeps_its_score(
+    tmp_path: Path,
+) -> None:
+    names = ["ant", "bee", "cow", "dog", "elk", "fox"]
+    data = folder_of(tmp_path / "data", names)
+    evaluated(tmp_path, data, names, list(range(6)), "tiny")
+    before = load_card(tmp_path / "tiny")
+    few = folder_of(tmp_path / "few", ["cow", "dog", "fox"])
+    found = evaluate(tmp_path / "tiny", few).evaluation
+    assert found is not None
+    test = open_test_split("folder", few)
+    model = lafe.load(tmp_path / "tiny")
+    with torch.no_grad():
+        named = [
+            names[int(model(model.preprocess(test.photo(i))).argmax())] for i in range(len(test))
+        ]
+    truth = [test.classes[label] for label in test.labels]
+    right = sum(n == t for n, t in zip(named, truth, strict=True))
+    assert found.presets["full"].top1 == pytest.approx(right / len(test))
+    assert (found.photos, found.classes) == (len(test), 6)
+    assert found.unknown == {}  # three classes have no mean
+    after = load_card(tmp_path / "tiny")
+    assert after.unknown == before.unknown
+    assert after.figures["test"]["photos"] == len(test)
+
+
+def test_evaluate_refuses_a_folder_of_other_classes_and_leaves_what_is_there(
+    tmp_path: Path,
+) -> None:
+    data = folder_of(tmp_path / "data", ["ant", "bee"])
+    model = lafe.LAFE("test_resnet", 2, 32).eval()
+    folder = save(model, tmp_path / "tiny", ["ant", "wasp"], recipe={"data": "folder"})
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    with pytest.raises(ClassesError, match="not 'bee'"):
+        evaluate(folder, data)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_what_is_no_plain_backbone_of_the_same_classes_is_refused(tmp_path: Path) -> None:
+    data = folder_of(tmp_path / "data", ["ant", "bee"])
+
+    def model(name: str, classes: list[str], attention: bool) -> Path:
+        made = lafe.LAFE("test_resnet", len(classes), 32, attention=attention).eval()
+        return save(made, tmp_path / name, classes, recipe={"data": "folder"})
+
+    full = model("full", ["ant", "bee"], True)
+    with pytest.raises(ClassesError, match=r"has attention branches: .*--variant plain"):
+        evaluate(full, data, against=model("other", ["ant", "bee"], True))
+    with pytest.raises(ClassesError, match=r"'ant', 'cow'.*'ant', 'bee'"):
+        evaluate(full, data, against=model("cows", ["ant", "cow"], False))
+    found = evaluate(full, data, against=model("turned", ["bee", "ant"], False)).evaluation
+    assert found is not None
+    turned = found.against_plain
+    assert turned is not None
+    plain, test = lafe.load(tmp_path / "turned"), open_test_split("folder", data)
+    with torch.no_grad():
+        x = torch.cat([plain.preprocess(test.photo(i)) for i in range(len(test))])
+        right = [["bee", "ant"][k] for k in plain(x).argmax(1)]
+    truth = [test.classes[label] for label in test.labels]
+    share = sum(a == b for a, b in zip(right, truth, strict=True)) / len(test)
+    assert turned.plain_top1 == pytest.approx(share)
+
+
+def test_training_photos_are_those_of_the_recipe(tmp_path: Path) -> None:
+    for name in ("ant", "bee"):
+        (tmp_path / name).mkdir()
+        for i in range(30):
+            Image.new("L", (32, 32), i).save(tmp_path / name / f"{i}.png")
+    test = set(open_test_split("folder", tmp_path).paths)
+    held = {}
+    for fraction in (0.2, 0.4):
+        recipe = {"val_fraction": fraction}
+        held[fraction] = set(open_training_split(recipe, tmp_path, "val").paths)
+        trained = set(open_training_split(recipe, tmp_path, "train").paths)
+        assert not held[fraction] & trained
+        assert not test & (held[fraction] | trained)
+    assert len(held[0.2]) < len(held[0.4])
+    seeds = [{"val_fraction": 0.4, "seed": seed} for seed in range(4)]
+    assert len({tuple(open_training_split(r, tmp_path, "val").paths) for r in seeds}) > 1
