@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lafe.cli.arguments import CHECKPOINT, DATA, add_device, count, whole
 from lafe.cli.device import trainer_devices
+from lafe.cli.outputs import OutputError, add_force, require_folder
+
+if TYPE_CHECKING:
+    from lafe.measure.report import Attention, Evaluation
+    from lafe.train.recipe import Recipe
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true")
 
@@ -51,8 +58,11 @@ def _run_train(args: argparse.Namespace) -> int:
     changes = {n: v for n in names if (v := getattr(args, n)) is not None}
     if changes.get("weights") == "none":
         changes["weights"] = None
+    recipe = recipe.with_changes(**changes)
+    require_folder(Path(args.out, recipe.name), (), force=False)
+    _say_photos(recipe, args.data)
     folder = train(
-        recipe.with_changes(**changes),
+        recipe,
         args.data,
         args.out,
         fresh=args.fresh,
@@ -63,6 +73,21 @@ def _run_train(args: argparse.Namespace) -> int:
     )
     print(f"The best epoch is in {folder}: lafe evaluate {folder} --data {args.data}")
     return 0
+
+
+def _say_photos(recipe: Recipe, data: str) -> None:
+    """Classes and their photos, by the first process of several."""
+    from lafe.data import load_benchmark
+    from lafe.data.dataset import summary
+
+    if os.environ.get("LOCAL_RANK", "0") == "0":  # Lightning starts this command again
+        splits = {
+            split: load_benchmark(
+                recipe.data, data, split, val_fraction=recipe.val_fraction, seed=recipe.seed
+            )
+            for split in ("train", "val")
+        }
+        print(summary(splits), flush=True)
 
 
 def _evaluate(commands: argparse._SubParsersAction) -> None:
@@ -81,14 +106,21 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
         help="data sets in the same folder whose photos the model should find unknown",
     )
     p.add_argument("--out", type=Path, help="folder of what is written (default: the checkpoint's)")
+    add_force(p)
     add_device(p)
     p.set_defaults(run=_run_evaluate)
 
 
 def _run_evaluate(args: argparse.Namespace) -> int:
+    from lafe.checkpoints.store import load_card, locate
+    from lafe.data.dataset import summary
     from lafe.measure.evaluation import evaluate
+    from lafe.measure.outputs import data_of, open_test_split
 
-    report = evaluate(
+    card = load_card(args.checkpoint)
+    _require_unmeasured(args.out or locate(args.checkpoint), card.sha256, "evaluation", args.force)
+    print(summary({"test": open_test_split(data_of(card.recipe), args.data)}))
+    evaluate(
         args.checkpoint,
         args.data,
         against=args.against,
@@ -96,9 +128,28 @@ def _run_evaluate(args: argparse.Namespace) -> int:
         foreign=args.foreign,
         device=args.device,
         out=args.out,
+        tell=_say_evaluation,
     )
-    found, attends = report.evaluation, report.attention
-    assert found is not None
+    return 0
+
+
+def _require_unmeasured(folder: Path, sha256: str, section: str, force: bool) -> None:
+    """See that a report can be written, and that this section of it is not there already."""
+    from lafe.measure.report import StaleReportError, read
+
+    require_folder(folder, (), force)
+    try:
+        found = read(folder, sha256)
+    except StaleReportError:  # of other weights, which are gone
+        return
+    if found is not None and getattr(found, section) is not None and not force:
+        raise OutputError(
+            f"The report in {folder} has the {section} of these weights already: choose another "
+            "folder by --out, or --force to measure again."
+        )
+
+
+def _say_evaluation(found: Evaluation, attends: Attention | None) -> None:
     print(f"{'setting':20} {'top-1':>7} {'top-5':>7} {'ECE':>7}   ({found.photos} test photos)")
     for name, row in found.presets.items():
         print(f"{name:20} {row.top1:7.3f} {row.top5:7.3f} {row.ece:7.3f}")
@@ -114,7 +165,6 @@ def _run_evaluate(args: argparse.Namespace) -> int:
             lost = stand_in.cost.percent(sign=True)
             print(f"{name:26} {stand_in.top1:7.3f} {100 * stand_in.changed:6.1f} %   {lost}")
         print(attends.verdict)
-    return 0
 
 
 def _sweep(commands: argparse._SubParsersAction) -> None:
@@ -137,6 +187,8 @@ def _run_sweep(args: argparse.Namespace) -> int:
     from lafe.measure.sweep import sweep
     from lafe.train.recipe import load_recipe
 
+    for folder in (args.out, args.results):
+        require_folder(Path(folder), (), force=False)
     sweep(
         load_recipe(args.recipe),
         args.data,
@@ -157,14 +209,19 @@ def _faithfulness(commands: argparse._SubParsersAction) -> None:
     p.add_argument("--methods", nargs="+", metavar="METHOD", help="at most ten")
     p.add_argument("--runs", default="runs", help="folder of the figures of each photo")
     p.add_argument("--out", type=Path, help="folder of the summary (default: the checkpoint's)")
+    add_force(p)
     p.add_argument("--float32", action="store_true", help="curves in full precision: slower")
     add_device(p)
     p.set_defaults(run=_run_faithfulness)
 
 
 def _run_faithfulness(args: argparse.Namespace) -> int:
+    from lafe.checkpoints.store import load_card, locate
     from lafe.measure.faithfulness.benchmark import DEFAULT, measure
 
+    require_folder(Path(args.runs), (), args.force)
+    target = args.out or locate(args.checkpoint)
+    _require_unmeasured(target, load_card(args.checkpoint).sha256, "faithfulness", args.force)
     found = measure(
         args.checkpoint,
         args.data,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lafe.branches import Switches
 from lafe.cli.arguments import CHECKPOINT, switches
+from lafe.cli.outputs import add_force, require_file
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -20,13 +21,14 @@ def _bench(commands: argparse._SubParsersAction) -> None:
     p.add_argument("--backbone", default="resnet50", help="timm's name (default: %(default)s)")
     p.add_argument("--size", type=int, default=448, help="input in px (default: %(default)s)")
     p.add_argument("--out", type=Path, default=Path("bench.json"), help="the JSON file")
+    add_force(p)
     p.set_defaults(run=_run_bench)
 
 
 def _run_bench(args: argparse.Namespace) -> int:
     from lafe.measure.bench import run
 
-    run(args.backbone, args.size, args.out)
+    run(args.backbone, args.size, require_file(args.out, args.force))
     return 0
 
 
@@ -37,6 +39,7 @@ def _export(commands: argparse._SubParsersAction) -> None:
         "--switches", type=switches, default=Switches.all(), metavar="TEXT", help="as in predict"
     )
     p.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
+    add_force(p)
     p.set_defaults(run=_run_export)
 
 
@@ -44,7 +47,8 @@ def _run_export(args: argparse.Namespace) -> int:
     from lafe.checkpoints.export import export
     from lafe.checkpoints.store import load
 
-    done = export(load(args.checkpoint), args.switches, args.out)
+    file = require_file(args.out, args.force)
+    done = export(load(args.checkpoint), args.switches, file)
     print(
         f"{done.file}: under the setting {args.switches}, ONNX Runtime's logits are within "
         f"{done.difference:.1g} of the model's."

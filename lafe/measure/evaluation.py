@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ def evaluate(
     foreign: Sequence[str] = (),
     device: str = "cpu",
     out: str | Path | None = None,
+    tell: Callable[[Evaluation, report.Attention | None], None] = lambda *_: None,
 ) -> Report:
     """Measure a checkpoint on the test split; writes ``report.json`` and the card's figures.
 
@@ -81,6 +82,7 @@ def evaluate(
             card.
         device: of torch.
         out: where all this goes; into the checkpoint's folder unless given.
+        tell: is told of what was found before it is written, which may fail.
 
     Raises:
         lafe.CheckpointError, lafe.data.DataError, lafe.measure.report.ReportError,
@@ -112,6 +114,7 @@ def evaluate(
         unknown=_unknown(model, splits, means, others),
     )
     attends = _attention(model, splits, source)
+    tell(evaluation, attends)
     sha256 = _write_checkpoint(folder, target, card, splits, evaluation, means)
     return report.update(target, card.name, sha256, evaluation=evaluation, attention=attends)
 
