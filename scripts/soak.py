@@ -66,7 +66,7 @@ class Tally:
 
 def sentences(photo: Prepared, switches: Switches) -> set[str]:
     """What panel A may say."""
-    p = photo.logits(switches).softmax(0)
+    p = photo.probabilities(switches)
     name, likeliest = photo.card.classes[int(p.argmax())], float(p.max())
     shares = {percent(likeliest + off) for off in (-ROUNDING, 0, ROUNDING)}
     return {f"Five likeliest classes; first {name} with {share}" for share in shares}

@@ -91,11 +91,11 @@ def _look(photo: Photo, panel: Panel, checkpoint: str) -> Look | ModelError:
     """A model that cannot be used spoils its own panel only."""
     try:
         card = models.model(checkpoint).card
-        logits = models.evaluated(photo, checkpoint, panel).logits
+        found = models.evaluated(photo, checkpoint, panel)
         unknown = models.is_unknown(photo, checkpoint)
     except ModelError as error:
         return error
-    return Look(panel, checkpoint, outcome(card.classes, logits), unknown)
+    return Look(panel, checkpoint, outcome(card.classes, found), unknown)
 
 
 @st.fragment

@@ -31,7 +31,7 @@ def page() -> None:
 def _of(photo: Photo, checkpoint: str) -> None:
     prepared = models.prepared(photo, checkpoint)
     classes = prepared.card.classes
-    probabilities = prepared.logits(Switches.all()).softmax(0)
+    probabilities = prepared.probabilities(Switches.all())
     order = probabilities.argsort(descending=True).tolist()
 
     def shown(i: int) -> str:

@@ -17,11 +17,12 @@ class Evaluated:
     """What a setting gives: small enough to be kept for many settings.
 
     Attributes:
-        logits: (K,).
+        logits, probabilities: (K,).
         maps: of ``"final"``, ``"dis"``, ``"con"``: F_5, D and C, the mean over their channels.
     """
 
     logits: Tensor
+    probabilities: Tensor
     maps: dict[str, Map]
 
 
@@ -91,12 +92,12 @@ class Change:
 def evaluated(fused: Fused) -> Evaluated:
     """What is kept of a setting; the logits have the bits of the model's own."""
     maps = {"final": map_of(fused.F5), "dis": map_of(fused.D), "con": map_of(fused.C)}
-    return Evaluated(fused.logits, maps)
+    return Evaluated(fused.logits, fused.probabilities, maps)
 
 
-def outcome(classes: list[str], logits: Tensor) -> Outcome:
-    """The prediction that logits (K,) make."""
-    return Outcome(classes, logits.numpy(), logits.softmax(0).numpy())
+def outcome(classes: list[str], found: Evaluated) -> Outcome:
+    """The prediction that a setting makes."""
+    return Outcome(classes, found.logits.numpy(), found.probabilities.numpy())
 
 
 def change(a: Outcome, b: Outcome) -> Change:

@@ -85,13 +85,14 @@ def prepared(model: Trained, todo: Sequence[Job]) -> Iterator[tuple[Job, Prepare
 
 def prediction(photo: Prepared, switches: Switches, top: int = 5) -> dict[str, Any]:
     """One photo's top classes under a setting."""
-    logits, card = photo.logits(switches), photo.card
-    probability, index = logits.softmax(0).topk(min(top, len(logits)))
+    probabilities, card = photo.probabilities(switches), photo.card
+    probability, index = probabilities.topk(min(top, len(probabilities)))
     return {
         "switches": str(switches),
         "class": card.classes[int(index[0])],
         "label": int(index[0]),
         "probability": float(probability[0]),
+        "calibrated": photo.calibrated,
         "familiar": not looks_unknown(photo),
         "top": [
             {"class": card.classes[i], "label": i, "probability": p}

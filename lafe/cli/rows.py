@@ -17,6 +17,11 @@ from lafe.data.photo import PhotoError
 from lafe.explain.ablation import factorial
 from lafe.explain.prepare import Prepared
 
+NOT_CALIBRATED = (
+    "lafe: this model's probabilities are not calibrated: they say which class is likelier, not "
+    "how often it is right.  `lafe evaluate` calibrates a model."
+)
+
 
 def predict(args: argparse.Namespace) -> int:
     """One row a photo: the class under setting A and, if given, B."""
@@ -60,6 +65,7 @@ def ablate(args: argparse.Namespace) -> int:
             "true": _true(photo, job),
             "class": classes[target],
             "output": args.output,
+            "calibrated": table.temperatures is not None,
             "full": float(table.values(target, args.output)[Switches.all().index]),
             "none": float(table.values(target, args.output)[Switches.none().index]),
             "shapley": {
@@ -104,6 +110,8 @@ def _each(
     if jobs.said:
         print(f"lafe: {jobs.said}", file=sys.stderr)
     model = load(args.checkpoint, args.device)
+    if model.temperatures is None:
+        print(NOT_CALIBRATED, file=sys.stderr)
     failed = 0
     with rows_to(args, line) as write:
         photos = batch.prepared(model, jobs.todo)

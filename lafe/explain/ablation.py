@@ -8,23 +8,23 @@ not every pair.  Within a fusion (Eq. 4) only two steps are not linear: the sett
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, replace
+from typing import cast
 
+import pandas as pd
 import torch
 from torch import Tensor
 
 from lafe.branches import ATTRIBUTES, BRANCHES, EVERY_BRANCH, STAGES, Switches
 from lafe.explain.controls import Controls
 from lafe.explain.prepare import Prepared, prepare, refuse_training
+from lafe.explain.probabilities import temperatures
 from lafe.model.fusion import Attribute, Fusion
 from lafe.model.lafe import LAFE
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 OUTPUTS = ("probability", "logit", "centred")
-"""What a branch is worth may be asked in: softmax, logit, or logit minus the mean over classes."""
+"""What a branch is worth may be asked in: probability, logit, or logit minus the mean over classes.
+"""
 
 _SETTINGS = 1 << len(EVERY_BRANCH)
 
@@ -50,7 +50,9 @@ class Flip:
 class Table:
     """The logits of every setting of one photo under one :class:`Controls`.
 
-    Logits are float32; what is derived from them is computed and given in float64.
+    Logits are float32; what is derived from them is computed and given in float64.  Probabilities
+    are calibrated, each setting by its own temperature, where the model has temperatures; those of
+    :attr:`raw` are not.  Logits are the model's own.
 
     Attributes:
         plain: logits of the plain backbone, (K,) float64.
@@ -58,6 +60,8 @@ class Table:
             the model has on that side.
         dis_row, con_row: the row of each setting, (4096,), by ``Switches.index``.
         controls: what stood in for the learned gates.
+        temperatures: what the logits of each setting are divided by before probabilities are taken,
+            (4096,); None where the model has none.
     """
 
     plain: Tensor
@@ -66,6 +70,12 @@ class Table:
     dis_row: Tensor
     con_row: Tensor
     controls: Controls
+    temperatures: Tensor | None = None
+
+    @property
+    def raw(self) -> Table:
+        """The same table with the softmax of the logits as they are."""
+        return replace(self, temperatures=None)
 
     def logits(self, switches: Switches) -> Tensor:
         """Logits (K,) of a setting, those of ``model(x, switches)[0]`` (1e-4, float32)."""
@@ -79,6 +89,13 @@ class Table:
     def predictions(self) -> Tensor:
         """The predicted class of every setting, (4096,), by ``Switches.index``."""
         return self.all_logits().argmax(1)
+
+    def all_probabilities(self) -> Tensor:
+        """Probabilities of every setting, (4096, K) float64, by ``Switches.index``."""
+        logits = self.all_logits()
+        if self.temperatures is not None:
+            logits /= self.temperatures.double()[:, None]
+        return logits.softmax(1)
 
     def values(self, target: int, output: str = "probability") -> Tensor:
         """One class in every setting, (4096,) float64, by ``Switches.index``.
@@ -94,9 +111,9 @@ class Table:
             raise ValueError(
                 f"There is no class {target}: this model knows 0 to {len(self.plain) - 1}."
             )
-        logits = self.all_logits()
         if output == "probability":
-            return logits.softmax(1)[:, target]
+            return self.all_probabilities()[:, target]
+        logits = self.all_logits()
         if output == "logit":
             return logits[:, target]
         if output == "centred":
@@ -127,8 +144,7 @@ class Table:
         All that have the fewest branches, the surest new prediction first; none if no setting
         changes the prediction.
         """
-        logits = self.all_logits()
-        probabilities, predictions = logits.softmax(1).max(1)
+        probabilities, predictions = self.all_probabilities().max(1)
         full = Switches.all()
         changed = [
             Switches(i)
@@ -155,9 +171,7 @@ class Table:
         and ``logit``, ``centred``, ``probability`` of the target (by default the full model's
         prediction).
         """
-        import pandas as pd  # the extra `app` brings it: nothing else here needs it
-
-        confidence, prediction = self.all_logits().softmax(1).max(1)
+        confidence, prediction = self.all_probabilities().max(1)
         settings = [Switches(i) for i in range(_SETTINGS)]
         columns: dict[str, object] = {"switches": [str(s) for s in settings]}
         for stage, branch in EVERY_BRANCH:
@@ -228,6 +242,7 @@ def factorial(photo: Prepared) -> Table:
     for name, attribute in sides.items():
         terms[name] = _pooled(photo, attribute).double() @ weight.T  # (2^n, K)
         rows[name] = _rows([key for key in _keys(name) if key in photo.gates])
+    known = temperatures(photo.model)
     return Table(
         plain.cpu(),
         terms["dis"].cpu(),
@@ -235,6 +250,7 @@ def factorial(photo: Prepared) -> Table:
         rows["dis"],
         rows["con"],
         photo.controls,
+        None if known is None else known.cpu(),
     )
 
 

@@ -16,6 +16,7 @@ from lafe.checkpoints.trained import Trained
 from lafe.errors import LafeError
 from lafe.explain.controls import Controls
 from lafe.explain.memo import Memo
+from lafe.explain.probabilities import probabilities, temperatures
 from lafe.model.lafe import LAFE
 
 MAPS = 8
@@ -28,13 +29,15 @@ LOGITS = 512
 class Fused:
     """One setting's maps, (1, C_5, H_5, W_5) each; what is off is zeros (Eq. 3, 4).
 
-    ``logits`` (K,) are the bits of ``model(x, switches)[0]``.
+    ``logits`` (K,) are the bits of ``model(x, switches)[0]``; for ``probabilities`` (K,) see
+    :meth:`Prepared.probabilities`.
     """
 
     D: Tensor
     C: Tensor
     F5: Tensor
     logits: Tensor
+    probabilities: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,11 +116,28 @@ class Prepared:
         """``D``, ``C``, ``F_5`` and the logits of a setting; raises as :meth:`attribute`."""
         D, C = (self.attribute(side, switches) for side in ATTRIBUTES)
         F5 = self.features[-1] + D - C
-        return Fused(D, C, F5, self._kept_logits(switches, lambda: F5))
+        logits = self._kept_logits(switches, lambda: F5)
+        return Fused(D, C, F5, logits, probabilities(self.model, logits, switches))
 
     def logits(self, switches: Switches) -> Tensor:
         """Logits (K,) of a setting; for its maps too, see :meth:`fused`; raises as it does."""
         return self._kept_logits(switches, lambda: self.fused(switches).F5)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the model has temperatures, so that probabilities say how often it is right."""
+        return temperatures(self.model) is not None
+
+    def probabilities(self, switches: Switches, *, calibrated: bool = True) -> Tensor:
+        """Probabilities (K,) of a setting, as people are shown them.
+
+        Temperatures are of settings with learned gates, whatever stands in for these here.
+
+        Args:
+            switches: the setting.
+            calibrated: see :func:`lafe.explain.probabilities.probabilities`.
+        """
+        return probabilities(self.model, self.logits(switches), switches, calibrated=calibrated)
 
     def _kept_logits(self, switches: Switches, F5: Callable[[], Tensor]) -> Tensor:
         key = tuple(self._of(side, switches) for side in ATTRIBUTES), self.controls

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from lafe.branches import ATTRIBUTES
+from lafe.checkpoints.trained import Trained
+from lafe.data import PhotoDataset
+from lafe.explain.ablation import Table, factorials
+from lafe.measure.outputs import batches
+
 COLDEST, HOTTEST = 1 / 32, 32.0
 """Outside of these no temperature is sought: if all photos are right, none is cold enough."""
+
+NUMBERS = 4_000_000
+"""So many logits are fitted at once; it takes some seven times the memory."""
 
 _STEPS = 40
 _CLOSE = 1e-4
@@ -39,3 +50,37 @@ def fit_temperatures(logits: Tensor, labels: Tensor) -> Tensor:
         if done:
             break
     return 1 / inverse
+
+
+def calibrate(model: Trained, photos: PhotoDataset) -> Tensor:
+    """The temperature of each of the 4,096 settings, (4096,), by ``Switches.index``.
+
+    Some five forward passes a photo, then a few seconds for every thousand photos and class.
+
+    Args:
+        model: to be calibrated.
+        photos: that it was neither trained nor tested on.
+    """
+    found = [
+        (table, label)
+        for x, labels in batches(model, photos)
+        for table, label in zip(factorials(model, x), labels.tolist(), strict=True)
+    ]
+    tables, labels = zip(*found, strict=True)
+    return temperatures(tables, torch.tensor(labels))
+
+
+def temperatures(tables: Sequence[Table], labels: Tensor) -> Tensor:
+    """The temperature of each of the 4,096 settings, from photos' tables and labels (N,)."""
+    plain = torch.stack([table.plain.float() for table in tables])  # (N, K)
+    dis, con = (
+        torch.stack([getattr(table, side).float() for table in tables], 1) for side in ATTRIBUTES
+    )  # (settings of the side, N, K)
+    at_once = max(1, NUMBERS // plain.numel())
+    fitted = torch.stack(
+        [
+            torch.cat([fit_temperatures(plain + D - C, labels) for C in con.split(at_once)])
+            for D in dis
+        ]
+    )
+    return fitted[tables[0].dis_row, tables[0].con_row]

@@ -20,7 +20,8 @@ from lafe.explain.unknown import ACCEPTED, class_means
 from lafe.measure import report, unknown
 from lafe.measure.attention import attention, mean_gates
 from lafe.measure.bootstrap import interval
-from lafe.measure.metrics import accuracy, branch_figures, confused, reliability
+from lafe.measure.calibration import calibrate
+from lafe.measure.metrics import accuracy, branch_figures, calibration_error, confused, reliability
 from lafe.measure.outputs import (
     ClassesError,
     Outputs,
@@ -50,6 +51,7 @@ class _Splits:
     test: Outputs
     held_out: Outputs
     train: Outputs
+    temperatures: Tensor
 
 
 def evaluate(
@@ -97,6 +99,7 @@ def evaluate(
     others = {name: _foreign(name, card, data) for name in foreign}
     splits = _run(model, data)
     means = class_means(splits.train.final, splits.train.labels, len(card.classes))
+    model.temperatures = splits.temperatures  # our own copy: what follows is calibrated
     source = Provenance.now(_command(card, against, branches, foreign))
     evaluation = Evaluation(
         source=source,
@@ -112,10 +115,12 @@ def evaluate(
         switching=switching(model, splits.photos) if branches else None,
         against_plain=None if plain is None else _against(plain, card, splits),
         unknown=_unknown(model, splits, means, others),
+        calibration=_calibration(splits),
     )
     attends = _attention(model, splits, source)
     tell(evaluation, attends)
-    sha256 = _write_checkpoint(folder, target, card, splits, evaluation, means)
+    verdict = attends.verdict if attends else ""
+    sha256 = _write_checkpoint(folder, target, card, splits, evaluation, means, verdict)
     return report.update(target, card.name, sha256, evaluation=evaluation, attention=attends)
 
 
@@ -138,7 +143,24 @@ def _run(model: Trained, data: str | Path) -> _Splits:
     )
     two = {name: PRESETS[name] for name in ("full", "plain backbone")}
     return _Splits(
-        photos, run(model, photos, PRESETS), run(model, held_out, two), run(model, train)
+        photos,
+        run(model, photos, PRESETS),
+        run(model, held_out, two),
+        run(model, train),
+        calibrate(model, held_out),
+    )
+
+
+def _calibration(splits: _Splits) -> report.Calibration:
+    y, z = splits.test.labels, splits.test.logits
+    fitted = {name: float(splits.temperatures[on.index]) for name, on in PRESETS.items()}
+    return report.Calibration(
+        fitted_on=len(splits.held_out.labels),
+        presets={
+            name: report.Tempered(t, calibration_error(z[name] / t, y))
+            for name, t in fitted.items()
+        },
+        reliability=reliability(z["full"] / fitted["full"], y),
     )
 
 
@@ -226,9 +248,15 @@ def _unknown(
 
 
 def _write_checkpoint(
-    folder: Path, target: Path, card: Card, splits: _Splits, evaluation: Evaluation, means: Tensor
+    folder: Path,
+    target: Path,
+    card: Card,
+    splits: _Splits,
+    evaluation: Evaluation,
+    means: Tensor,
+    verdict: str,
 ) -> str:
-    """The same weights with their figures, and with the score that tells the unknown, if measured.
+    """The same weights with all that was measured and must go with them.
 
     Returns the hash that the card has then.
     """
@@ -236,19 +264,21 @@ def _write_checkpoint(
     if stored.card.sha256 != card.sha256:
         raise CheckpointError(f"{folder} was replaced while it was measured: measure it again.")
     full, held_out = evaluation.presets["full"], splits.held_out
+    assert evaluation.calibration is not None
     figures = {
         "test": {
             "photos": evaluation.photos,
             "top1": round(full.top1, 4),
             "top5": round(full.top5, 4),
-            "ece": round(full.ece, 4),
+            "ece": round(evaluation.calibration.presets["full"].ece, 4),
         },
         "held_out": {
             "photos": len(held_out.labels),
             "top1": round(float(held_out.right().mean()), 4),
         },
     }
-    card = replace(stored.card, figures=figures)
+    card = replace(stored.card, figures=figures, verdict=verdict)
+    stored = replace(stored, temperatures=splits.temperatures, mean_gates=mean_gates(splits.train))
     if evaluation.unknown:
         kind = unknown.best(evaluation.unknown)
         chosen = evaluation.unknown[kind]

@@ -229,11 +229,35 @@ class UnknownScore:
 
 
 @dataclass(frozen=True)
+class Tempered:
+    """A preset's temperature, and the calibration error with it."""
+
+    temperature: float
+    ece: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Probabilities as people are shown them.
+
+    Attributes:
+        fitted_on: how many photos that were held out from training.
+        presets: by name.
+        reliability: of the full setting.
+    """
+
+    fitted_on: int
+    presets: Mapping[str, Tempered]
+    reliability: tuple[Bin, ...]
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What ``lafe evaluate`` measured on the test split.
 
     Attributes:
-        presets: by name of the setting, at inference.
+        presets: by name of the setting, at inference; calibration errors and ``reliability`` are
+            those of the softmax of the logits as they are.
         top1_interval: of the full setting.
         unknown: by kind of score.
     """
@@ -251,6 +275,7 @@ class Evaluation:
     switching: Switching | None = None
     against_plain: AgainstPlain | None = None
     unknown: Mapping[str, UnknownScore] = field(default_factory=dict)
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)

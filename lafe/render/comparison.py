@@ -93,7 +93,7 @@ class Panel:
     @property
     def probabilities(self) -> NDArray[np.float32]:
         """(K,) in label order."""
-        return self.fused.logits.float().softmax(0).cpu().numpy()
+        return self.fused.probabilities.cpu().numpy()
 
     @property
     def centred_logits(self) -> NDArray[np.float32]:

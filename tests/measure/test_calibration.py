@@ -1,11 +1,35 @@
 """Temperatures against SciPy's minimiser."""
 
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.optimize import minimize_scalar
+from torch import Tensor
 from torch.nn import functional as F
 
-from lafe.measure.calibration import COLDEST, HOTTEST, fit_temperatures
+import lafe
+from lafe.branches import Switches
+from lafe.checkpoints.store import save
+from lafe.data import PhotoDataset, load_benchmark
+from lafe.measure.calibration import COLDEST, HOTTEST, calibrate, fit_temperatures
+from tests.tiny import some_settings, tiny_model
+
+
+@pytest.fixture
+def squares(tmp_path: Path) -> PhotoDataset:
+    """10 pictures of noise in each of five classes."""
+    g = np.random.default_rng(0)
+    for name in "abcde":
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(10):
+            small = Image.fromarray(g.integers(0, 255, (5, 5, 3), dtype=np.uint8))
+            small.resize((96, 96)).save(tmp_path / "photos" / name / f"{i}.png")
+    return load_benchmark("folder", tmp_path / "photos", "trainval")
 
 
 def test_each_temperature_has_the_lowest_negative_log_likelihood() -> None:
@@ -33,3 +57,26 @@ def test_a_temperature_stays_within_bounds_where_no_photo_or_every_photo_is_righ
     assert hot == pytest.approx(HOTTEST, rel=1e-2)
     flat = fit_temperatures(torch.zeros(1, 2, 2), labels)
     assert torch.isfinite(flat).all()
+
+
+def test_each_setting_of_a_model_gets_the_temperature_of_its_own_logits(
+    squares: PhotoDataset, tmp_path: Path
+) -> None:
+    model = lafe.load(save(tiny_model(), tmp_path / "tiny", squares.classes))
+    x = torch.cat([model.preprocess(squares.photo(i)) for i in range(len(squares))])
+    with torch.no_grad():
+        y = model(x).argmax(1)
+    y[::3] = (y[::3] + 1) % 5  # wrong about a third
+    found = calibrate(model, replace(squares, labels=y.tolist()))
+    assert found.shape == (4096,)
+    for switches in (*some_settings(6), Switches.all(), Switches.none()):
+        with torch.no_grad():
+            z = model(x, switches).double()
+
+        def loss(u: float, z: Tensor = z) -> float:
+            return float(F.cross_entropy(z / 2.0**u, y))
+
+        best = minimize_scalar(loss, bounds=(-5, 5), method="bounded")
+        # Where the likelihood is flat, a temperature matters as little.
+        assert loss(math.log2(float(found[switches.index]))) == pytest.approx(best.fun, abs=1e-4)
+    assert len(found.unique()) > 1000

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 from torch import Tensor
 from torch.nn import functional as F
 from worlds import SIZES, World
@@ -19,6 +19,7 @@ from lafe.measure import evaluation
 from lafe.measure import report as reports
 from lafe.measure.bootstrap import interval
 from lafe.measure.evaluation import evaluate, recipe_differences
+from lafe.measure.metrics import calibration_error
 from lafe.measure.report import REPORT, Evaluation
 
 
@@ -188,6 +189,48 @@ def test_the_threshold_of_the_unknown_is_set_by_held_out_photos(
     kept = lafe.load(world.full).class_means
     assert kept is not None
     assert torch.allclose(kept, means, rtol=2e-3, atol=1e-3)  # float16
+
+
+def test_temperatures_are_fitted_to_held_out_photos(world: World, found: Evaluation) -> None:
+    assert found.calibration is not None
+    assert found.calibration.fitted_on == SIZES["val"]
+    stored = lafe.load(world.full).temperatures
+    assert stored is not None
+    told_apart = 0
+    for name, on in PRESETS.items():
+        tempered = found.calibration.presets[name]
+
+        def best(split: str, preset: str = name) -> float:
+            z, y = world.logits(split, preset).double(), world.labels(split)
+
+            def loss(u: float) -> float:
+                return float(F.cross_entropy(z / 2.0**u, y))
+
+            return 2.0 ** float(minimize_scalar(loss, bracket=(-1.0, 1.0)).x)
+
+        assert tempered.temperature == pytest.approx(best("val"), rel=1e-2), name
+        assert float(stored[on.index]) == pytest.approx(tempered.temperature)
+        told_apart += abs(best("test") / best("val") - 1) > 0.05
+        z = world.logits("test", name) / tempered.temperature
+        error = calibration_error(z, world.labels("test"))
+        assert tempered.ece == pytest.approx(error, abs=1e-3), name
+    assert told_apart, "nothing is tested"
+    card = load_card(world.full)
+    assert card.figures["test"]["ece"] == round(found.calibration.presets["full"].ece, 4)
+
+
+def test_the_checkpoint_keeps_mean_gates_and_verdict(world: World, found: Evaluation) -> None:
+    model = world.model
+    with torch.no_grad(), lafe.record(model) as r:
+        model(world.inputs("train"))
+    assert len(model.mean_gates) == 12
+    for (stage, branch), gate in model.mean_gates.items():
+        expected = r[stage, branch].gate.mean(0, keepdim=True)
+        assert torch.allclose(gate, expected, atol=1e-5), (stage, branch)
+    written = reports.read(world.full, load_card(world.full).sha256)
+    assert written is not None
+    assert written.attention is not None
+    assert load_card(world.full).verdict == written.attention.verdict
 
 
 def test_the_card_s_figures_name_their_split(world: World, found: Evaluation) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lafe.branches import Switches
+from lafe.branches import FULL, Switches
 from lafe.explain.attribution.baselines import baseline
 from lafe.explain.attribution.methods import Progress
+from lafe.explain.probabilities import probabilities
 from lafe.model.lafe import LAFE
 from lafe.render.overlay import Map
 
@@ -49,11 +50,11 @@ def _area(scores: tuple[float, ...]) -> float:
     return float(np.trapezoid(scores)) / (len(scores) - 1)
 
 
-def probability(model: LAFE, target: int, switches: Switches | None = None) -> Score:
+def probability(model: LAFE, target: int, switches: Switches = FULL) -> Score:
     """The probability of a class under a setting: the score of Petsiuk et al."""
 
     def score(x: Tensor) -> Tensor:
-        return model(x, switches).float().softmax(1)[:, target]
+        return probabilities(model, model(x, switches), switches)[:, target]
 
     return score
 

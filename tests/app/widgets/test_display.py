@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from app.figures.maps import Question
-from app.state.outcome import outcome
+from app.state.outcome import Evaluated, Outcome, outcome
 from app.state.session import (
     AVERAGE,
     LIKELIEST,
@@ -15,6 +15,10 @@ from app.state.session import (
 from app.widgets.display import question
 
 NAMES = ["a", "b", "c", "d"]
+
+
+def said(names: list[str], logits: torch.Tensor) -> Outcome:
+    return outcome(names, Evaluated(logits, logits.softmax(0), {}))
 
 
 @pytest.mark.parametrize(
@@ -29,10 +33,10 @@ NAMES = ["a", "b", "c", "d"]
     ],
 )
 def test_what_evidence_is_asked_for(target: str, versus: str, expected: tuple[str, str]) -> None:
-    first = outcome(NAMES, torch.tensor([3.0, 2.0, 4.0, 1.0]))
+    first = said(NAMES, torch.tensor([3.0, 2.0, 4.0, 1.0]))
     assert question(Display(target=target, versus=versus), first) == Question(*expected)
 
 
 def test_a_model_of_one_class_has_no_runner_up() -> None:
-    only = outcome(["a"], torch.tensor([1.0]))
+    only = said(["a"], torch.tensor([1.0]))
     assert question(Display(versus=LIKELIEST), only) == Question("a", AVERAGE)
