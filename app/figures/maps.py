@@ -9,7 +9,7 @@ from typing import Literal
 from PIL import Image
 
 from lafe.branches import ATTRIBUTES, STAGES, Switches
-from lafe.explain.evidence import Evidence
+from lafe.explain.evidence import Evidence, evidence
 from lafe.explain.prepare import Prepared
 from lafe.render import labels
 from lafe.render.overlay import RGB, Map, Range, map_of, overlay, value_range
@@ -68,10 +68,10 @@ def layer(photo: Photo, checkpoint: str, panel: Panel, key: str, question: Quest
     """One of ``LAYERS`` in a panel's setting; all but evidence as the mean over its channels."""
     if key in EVIDENCE_LAYERS:
         return _evidence(photo, checkpoint, panel, key, question)
+    prepared = models.under(photo, panel, models.model(checkpoint))
     if key in FUSED_LAYERS:
-        return _fused(photo, checkpoint, panel, key)
+        return _fused(prepared, panel.switches, key)
     branch, stage = key[:-1], int(key[-1])
-    prepared = models.prepared(photo, checkpoint, panel.controls)
     return _branch(name(key), prepared, stage, branch, panel.switches)
 
 
@@ -89,14 +89,17 @@ def stage_layers(prepared: Prepared, switches: Switches, stage: int) -> list[Lay
 
 def fused_layers(photo: Photo, checkpoint: str, panel: Panel) -> list[Layer]:
     """The backbone's features, D, C, and what they add up to."""
-    f5 = models.prepared(photo, checkpoint).feature(STAGES[-1])
-    fused = (_fused(photo, checkpoint, panel, key) for key in ("dis", "con", "final"))
+    prepared = models.under(photo, panel, models.model(checkpoint))
+    f5 = prepared.feature(STAGES[-1])
+    fused = (_fused(prepared, panel.switches, key) for key in ("dis", "con", "final"))
     return [_mean(labels.TERMS["backbone"], map_of(f5)), *fused]
 
 
-def _fused(photo: Photo, checkpoint: str, panel: Panel, key: str) -> Layer:
-    on = key == "final" or _any_on(panel.switches, key)
-    return _mean(name(key), models.evaluated(photo, checkpoint, panel).maps[key], on)
+def _fused(prepared: Prepared, switches: Switches, key: str) -> Layer:
+    if key != "final" and not _any_on(switches, key):
+        return _off(name(key))
+    fused = prepared.fused(switches)
+    return _mean(name(key), map_of({"final": fused.F5, "dis": fused.D, "con": fused.C}[key]))
 
 
 def _mean(title: str, heat: Map, on: bool = True) -> Layer:
@@ -129,7 +132,8 @@ def _evidence(photo: Photo, checkpoint: str, panel: Panel, key: str, question: Q
         "mean" if question.versus == AVERAGE else classes.index(question.versus)
     )
     target = classes.index(question.target)
-    found = models.explained(photo, checkpoint, panel, target, versus)
+    ready = models.under(photo, panel, models.model(checkpoint))
+    found = evidence(ready, target=target, switches=panel.switches, versus=versus)
     parts = {"backbone": found.backbone, "dis": found.dis, "con": found.con}
     heat = parts[part] if part else found.backbone + found.dis + found.con
     note = _sums(found, float(heat.sum()), "lead" if versus != "mean" else "centred logit")

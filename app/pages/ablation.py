@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 import streamlit as st
@@ -18,6 +19,7 @@ from ..figures import ablation as figures
 from ..figures import worth
 from ..state import models, session
 from ..state.session import Photo
+from ..widgets.kept import kept
 from ..widgets.parts import chart, guarded, plain
 
 
@@ -35,27 +37,27 @@ def page() -> None:
 
 
 def _of(photo: Photo, checkpoint: str) -> None:
-    table = models.table(photo, checkpoint)
-    classes = models.cards()[checkpoint].classes
+    model = models.model(checkpoint)
+    table, classes = models.table(photo, model), model.card.classes
     predicted = int(table.predictions()[Switches.all().index])
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        target = st.selectbox(
+        target = kept(
+            st.selectbox,
             "Class",
             range(len(classes)),
-            index=predicted,
+            usual=predicted,
             format_func=lambda i: classes[i] + (" (predicted)" if i == predicted else ""),
             key=f"target-{photo.digest[:8]}-{checkpoint}",
-            persist_state="session",
             width=330,
         )
-        output = st.segmented_control(
+        output = kept(
+            st.segmented_control,
             "Measured in",
             list(worth.UNITS),
             format_func=lambda name: worth.UNITS[name][0],
-            default="probability",
+            usual="probability",
             required=True,
             key="ablation-output",
-            persist_state="session",
             help="A centred logit is the logit minus its mean over all classes: a raw logit "
             "carries a part that is common to all.",
         )
@@ -66,7 +68,7 @@ def _of(photo: Photo, checkpoint: str) -> None:
     with grid.cell():
         _flips(table, classes)
         _pairs(table, target, output)
-    _map(photo, checkpoint, target, classes[target])
+    _map(table, checkpoint, classes, target)
     st.caption(
         "Switching a branch off at inference is not training without it: a model that never had "
         "the branch would have learned to do without."
@@ -105,7 +107,7 @@ def _shapley(table: worth.Table, target: int, output: str, name: str) -> None:
 
 def _waterfall(photo: Photo, checkpoint: str, target: int, name: str) -> None:
     st.subheader("How the logit adds up", anchor=False)
-    found = evidence(models.prepared(photo, checkpoint), target=target, versus="mean")
+    found = evidence(models.prepared(photo, models.model(checkpoint)), target=target, versus="mean")
     chart(
         figures.waterfall(found.steps),
         f"The logit of {name}: bias, backbone, discriminative and confusable part, and their sum",
@@ -140,9 +142,11 @@ def _pairs(table: worth.Table, target: int, output: str) -> None:
     st.caption("Above zero, two branches are worth more together than apart; below, they overlap.")
 
 
-def _map(photo: Photo, checkpoint: str, target: int, name: str) -> None:
+def _map(table: worth.Table, checkpoint: str, classes: Sequence[str], target: int) -> None:
+    name = classes[target]
     st.subheader("All 4,096 settings", anchor=False)
-    frame = models.frame(photo, checkpoint, target)
+    frame = table.to_frame(target)
+    frame["class"] = [classes[i] for i in frame["prediction"]]
     grid = _halves()
     picture, fields = grid.cell(), grid.cell()
     with fields:

@@ -20,6 +20,7 @@ from ..figures.tiles import legend, tile
 from ..state import explanations, models, session
 from ..state.explanations import RANDOM, Asked
 from ..state.session import Panel, Photo, Visit
+from ..widgets.kept import kept
 from ..widgets.parts import badge, chart, guarded, plain, two_columns, upload_first
 from ..widgets.switchboard import setting_name
 
@@ -43,34 +44,34 @@ def page() -> None:
 def _explanations(photo: Photo) -> None:
     """The choices, the maps under every panel's setting, and their curves."""
     visit = session.visit()
-    methods = st.multiselect(
+    methods = kept(
+        st.multiselect,
         "Methods",
         list(METHODS),
-        default=FIRST,
+        usual=list(FIRST),
         format_func=lambda name: METHODS[name].title + (" (slow)" if METHODS[name].slow else ""),
         max_selections=MOST,
         key="attribution-methods",
-        persist_state="session",
     )
     every = _question(photo, visit)
     with st.container(horizontal=True):
-        own = st.segmented_control(
+        own = kept(
+            st.segmented_control,
             "Colour scale",
             (True, False),
             format_func=lambda own: "Each its own" if own else "One for a panel",
             required=True,
-            default=True,
+            usual=True,
             key="attribution-own",
-            persist_state="session",
         )
-        chosen = st.segmented_control(
+        chosen = kept(
+            st.segmented_control,
             "Deletion and insertion, against",
             ("off", *BASELINES),
             format_func={"off": "Off", "blur": "Blur", "mean": "Mean colour"}.__getitem__,
             required=True,
-            default="off",
+            usual="off",
             key="attribution-against",
-            persist_state="session",
             help="In 16 steps the pixels that a map names first give way to a blurred or plain "
             "photo, or come back: the class should fall, or rise, faster than in random order.",
         )
@@ -91,23 +92,26 @@ def _question(photo: Photo, visit: Visit) -> dict[int, Asked]:
     """What is asked of every panel whose model knows the class."""
     first = visit.checkpoint_of(visit.panels[0])
     classes = list(models.cards()[first].classes)
-    best = classes[int(models.evaluated(photo, first, visit.panels[0]).logits.argmax())]
+    panel = visit.panels[0]
+    ready = models.under(photo, panel, models.model(first))
+    best = classes[int(ready.logits(panel.switches).argmax())]
     with st.container(horizontal=True):
-        target = st.selectbox(
+        target = kept(
+            st.selectbox,
             "Why",
             classes,
-            index=classes.index(best),
+            usual=best,
             key=f"attribution-target-{photo.digest[:8]}-{first}",
-            persist_state="session",
             width=330,
         )
-        versus = st.selectbox(
+        versus = kept(
+            st.selectbox,
             "and not",
             [name for name in classes if name != target],
+            usual=None,
             index=None,
             placeholder="any other class",
             key=f"attribution-versus-{first}",
-            persist_state="session",
             width=330,
         )
     return {
@@ -128,7 +132,7 @@ def _asked(checkpoint: str, panel: Panel, target: str, versus: str | None) -> As
 
 def _maps(photo: Photo, asked: Asked, methods: Sequence[str], own: bool, opacity: float) -> None:
     layers = [explanations.layer(photo, asked, method) for method in methods]
-    picture = models.seen(photo, asked.checkpoint).copy()
+    picture = models.seen(photo, models.model(asked.checkpoint)).copy()
     picture.thumbnail((_TILE, _TILE))
     shared = None if own else maps.scale(layers)
     tiles = "".join(tile(picture, layer, shared, opacity, noted=True) for layer in layers)

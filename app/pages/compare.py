@@ -90,12 +90,13 @@ class Look:
 def _look(photo: Photo, panel: Panel, checkpoint: str) -> Look | ModelError:
     """A model that cannot be used spoils its own panel only."""
     try:
-        card = models.model(checkpoint).card
-        found = models.evaluated(photo, checkpoint, panel)
-        unknown = models.is_unknown(photo, checkpoint)
+        model = models.model(checkpoint)
+        ready = models.under(photo, panel, model)
+        unknown = models.is_unknown(photo, model)
     except ModelError as error:
         return error
-    return Look(panel, checkpoint, outcome(card.classes, found), unknown)
+    logits, probabilities = ready.logits(panel.switches), ready.probabilities(panel.switches)
+    return Look(panel, checkpoint, outcome(model.card.classes, logits, probabilities), unknown)
 
 
 @st.fragment
@@ -234,7 +235,9 @@ def _pictures(
         layer = layers[place]
         scale = shared if display.shared else maps.scale([layer])
         with spot:
-            _picture(models.seen(photo, looks[place].checkpoint), layer, scale, display)
+            _picture(
+                models.seen(photo, models.model(looks[place].checkpoint)), layer, scale, display
+            )
 
 
 def _picture(picture: Image.Image, layer: Layer, scale: Scale | None, display: Display) -> None:

@@ -15,6 +15,7 @@ from ..figures import maps
 from ..figures.tiles import legend
 from ..state import gallery, models, session
 from ..state.session import Photo
+from ..widgets.kept import kept
 from ..widgets.parts import chart, guarded, plain, two_columns, upload_first
 
 
@@ -29,7 +30,7 @@ def page() -> None:
 
 
 def _of(photo: Photo, checkpoint: str) -> None:
-    prepared = models.prepared(photo, checkpoint)
+    prepared = models.prepared(photo, models.model(checkpoint))
     classes = prepared.card.classes
     probabilities = prepared.probabilities(Switches.all())
     order = probabilities.argsort(descending=True).tolist()
@@ -39,19 +40,24 @@ def _of(photo: Photo, checkpoint: str) -> None:
 
     with st.container(horizontal=True):
         key = f"{photo.digest[:8]}-{checkpoint}"
-        a = st.selectbox(
+        a = kept(
+            st.selectbox,
             "Why",
             order,
-            index=0,
+            usual=order[0],
             format_func=shown,
             key=f"a-{key}",
             width=330,
-            persist_state="session",
         )
-        b = st.selectbox(
-            "rather than", order, index=min(1, len(order) - 1), format_func=shown, key=f"b-{key}",
-            width=330, persist_state="session",
-        )  # fmt: skip
+        b = kept(
+            st.selectbox,
+            "rather than",
+            order,
+            usual=order[min(1, len(order) - 1)],
+            format_func=shown,
+            key=f"b-{key}",
+            width=330,
+        )
     if a == b:
         st.info("Choose two classes.")
         return
@@ -66,7 +72,7 @@ def _why(photo: Photo, checkpoint: str, found: Evidence, a: str, b: str) -> None
     scale = maps.scale([total])
     sides = two_columns()
     with sides.cell():
-        painted = maps.painted(models.seen(photo, checkpoint), total, scale, 0.6)
+        painted = maps.painted(models.seen(photo, models.model(checkpoint)), total, scale, 0.6)
         if painted is not None and scale is not None:
             st.image(
                 jpeg_url(painted),

@@ -12,6 +12,7 @@ from ..figures.tiles import legend, tile
 from ..state import address, models, session
 from ..state.models import cards, title
 from ..state.session import Photo
+from ..widgets.kept import kept
 from ..widgets.parts import guarded, plain, upload_first
 from ..widgets.switchboard import setting_name
 
@@ -34,28 +35,29 @@ def _stages(photo: Photo) -> None:
     visit = session.visit()
     st.title("Stages")
     with st.container(horizontal=True):
-        place = st.segmented_control(
+        place = kept(
+            st.segmented_control,
             "Setting of panel",
             range(len(visit.panels)),
             format_func=lambda p: f"{LETTERS[p]}: {setting_name(visit.panels[p].switches)}",
             required=True,
-            default=0,
+            usual=0,
             key="stages-panel",
-            persist_state="session",
         )
-        own = st.segmented_control(
+        own = kept(
+            st.segmented_control,
             "Colour scale",
             (False, True),
             format_func=lambda own: "Each its own" if own else "Shared by a row",
             required=True,
-            default=False,
+            usual=False,
             key="stages-own",
-            persist_state="session",
         )
     panel = visit.panels[min(place or 0, len(visit.panels) - 1)]
     name = visit.checkpoint_of(panel)
-    prepared = models.prepared(photo, name, panel.controls)
-    picture = models.seen(photo, name).copy()
+    model = models.model(name)
+    prepared = models.under(photo, panel, model)
+    picture = models.seen(photo, model).copy()
     picture.thumbnail((_TILE, _TILE))
     opacity = visit.display.opacity
 

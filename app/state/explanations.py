@@ -135,7 +135,7 @@ def _explain(photo: Photo, asked: Asked, method: str, progress: Progress | None)
 
 
 def _prepared(photo: Photo, asked: Asked) -> Prepared:
-    return models.prepared(photo, asked.checkpoint, asked.panel.controls)
+    return models.under(photo, asked.panel, models.model(asked.checkpoint))
 
 
 def _key(photo: Photo, asked: Asked, *more: str) -> Hashable:

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image
 
+from lafe.checkpoints.trained import Trained
 from lafe.data import DataError, PhotoDataset, load_benchmark
 from lafe.data.photo import open_photo
 from lafe.explain.neighbours import Gallery, Neighbour, gallery
@@ -32,15 +33,10 @@ def training(checkpoint: str) -> PhotoDataset | None:
 
 def nearest(photo: Photo, checkpoint: str, label: int) -> list[Neighbour]:
     """The photos of a class that look most like this one to the model; none if none are here."""
-    dataset = training(checkpoint)
-    if dataset is None:
+    model, dataset = models.model(checkpoint), training(checkpoint)
+    if dataset is None or dataset.classes != model.card.classes:  # another version, or a part of it
         return []
-    card = models.cards()[checkpoint]
-    if dataset.classes != card.classes:  # another version of the data set, or a part of it
-        return []
-    return nearest_of(
-        models.prepared(photo, checkpoint), _gallery(card.sha256, label, checkpoint, dataset)
-    )
+    return nearest_of(models.prepared(photo, model), _gallery(model, label, dataset))
 
 
 def thumbnail(path: Path) -> Image.Image:
@@ -59,6 +55,10 @@ def _training(root: str, kind: str) -> PhotoDataset | None:
         return None
 
 
-@st.cache_resource(max_entries=MAX_GALLERIES, show_spinner="Looking at training photos")
-def _gallery(sha256: str, label: int, _checkpoint: str, _dataset: PhotoDataset) -> Gallery:
-    return gallery(models.model(_checkpoint), _dataset, label)
+@st.cache_resource(
+    max_entries=MAX_GALLERIES,
+    show_spinner="Looking at training photos",
+    hash_funcs=models.KNOWN_BY,
+)
+def _gallery(model: Trained, label: int, _dataset: PhotoDataset) -> Gallery:
+    return gallery(model, _dataset, label)

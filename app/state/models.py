@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import gc
 import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
-import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from lafe.branches import Switches
 from lafe.checkpoints import store
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.trained import Trained
-from lafe.data.photo import Box, crop
+from lafe.data.photo import crop
 from lafe.explain.ablation import Table, factorial
-from lafe.explain.controls import Controls
-from lafe.explain.evidence import Evidence, evidence
 from lafe.explain.prepare import Prepared, prepare
 from lafe.explain.unknown import looks_unknown
 from lafe.measure import report as measured
@@ -26,17 +23,18 @@ from lafe.measure import sweep
 from lafe.measure.report import Report
 from lafe.render.pictures import view
 
-from . import outcome
-from .outcome import Evaluated
 from .session import Panel, Photo
 
 MAX_MODELS = 8
 MAX_PREPARED = 48
-MAX_EVALUATED = 5000  # a few kB each
+MAX_VERDICTS = 5000
 KEEP_SECONDS = 1800
 LOOK_AGAIN_SECONDS = 10  # for checkpoints that were added
 
 _FIRST = ("birds", "cars", "aircraft")
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +48,6 @@ class Source(NamedTuple):
 
     path: Path
     written: int
-
-
-Setting = tuple[int, Controls]  # of a panel, as a key
 
 
 def cards() -> dict[str, Card]:
@@ -93,53 +88,59 @@ def title(name: str, card: Card) -> str:
     return card.title or name.replace("_", " ").capitalize()
 
 
-def prepared(photo: Photo, name: str, controls: Controls | None = None) -> Prepared:
-    """The photo's features under a checkpoint; the only passes through a backbone are here."""
-    known = _prepared(photo.digest, photo.crop, _source(name), model(name), photo)
-    return known if controls is None else known.under(controls)
+# A photo is known by its bytes and its crop: equal ones share what was computed, whoever brought
+# them.  A model is loaded once, so it is known by being that one, and by its weights' hash.
+KNOWN_BY: dict[str | type, Callable[..., object]] = {
+    Photo: lambda photo: (photo.digest, photo.crop),
+    Trained: lambda model: (id(model), model.card.sha256),
+}
 
 
-def evaluated(photo: Photo, name: str, panel: Panel) -> Evaluated:
-    """What a panel's setting gives; asked again, it is not computed again."""
-    ready = prepared(photo, name, panel.controls)
-    setting = panel.switches.index, panel.controls
-    return _evaluated(photo.digest, photo.crop, _source(name), setting, ready)
+def _kept(
+    max_entries: int, show_spinner: bool | str = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Keep results for photos, not for long: they are visitors' own."""
+    return st.cache_resource(
+        max_entries=max_entries,
+        ttl=KEEP_SECONDS,
+        show_spinner=show_spinner,
+        hash_funcs=KNOWN_BY,
+    )
 
 
-def explained(
-    photo: Photo, name: str, panel: Panel, target: int, versus: int | Literal["mean"]
-) -> Evidence:
-    """The evidence for a class rather than another, or than their mean, in a panel's setting."""
-    ready = prepared(photo, name, panel.controls)
-    setting = panel.switches.index, panel.controls
-    return _explained(photo.digest, photo.crop, _source(name), setting, target, versus, ready)
+@_kept(MAX_PREPARED, "Looking at the photo")
+def prepared(photo: Photo, model: Trained) -> Prepared:
+    """The photo's features under a model; the only passes through a backbone are here."""
+    return prepare(model, crop(photo.image, photo.crop))
 
 
-def is_unknown(photo: Photo, name: str) -> bool:
-    """Whether a photo looks like nothing that a checkpoint knows."""
-    return _is_unknown(photo.digest, photo.crop, _source(name), prepared(photo, name))
+@_kept(MAX_VERDICTS)
+def is_unknown(photo: Photo, model: Trained) -> bool:
+    """Whether a photo looks like nothing that a model knows."""
+    return looks_unknown(prepared(photo, model))
+
+
+@_kept(MAX_PREPARED, "Evaluating 4,096 settings")
+def table(photo: Photo, model: Trained) -> Table:
+    """All 4,096 settings of a photo under a model."""
+    return factorial(prepared(photo, model))
+
+
+@_kept(MAX_PREPARED)
+def seen(photo: Photo, model: Trained) -> Image.Image:
+    """The part of a photo that a model sees, in the photo's own proportions."""
+    return view(crop(photo.image, photo.crop), model.preprocess)
+
+
+def under(photo: Photo, panel: Panel, model: Trained) -> Prepared:
+    """The photo's features, with a panel's stand-ins for learned gates."""
+    return prepared(photo, model).under(panel.controls)
 
 
 def who_knows(photo: Photo) -> list[str]:
     """The checkpoints that know things that look like this photo; each has to look at it."""
-    return [name for name, card in cards().items() if card.unknown and not is_unknown(photo, name)]
-
-
-def table(photo: Photo, name: str) -> Table:
-    """All 4,096 settings of a photo under a checkpoint."""
-    return _table(photo.digest, photo.crop, _source(name), prepared(photo, name))
-
-
-def frame(photo: Photo, name: str, target: int) -> pd.DataFrame:
-    """The same as a data frame, for one class; column ``class`` names the prediction."""
-    rows = table(photo, name).to_frame(target)
-    classes = model(name).card.classes
-    return rows.assign(**{"class": [classes[i] for i in rows["prediction"]]})
-
-
-def seen(photo: Photo, name: str) -> Image.Image:
-    """The part of a photo that a model sees, in the photo's own proportions."""
-    return _seen(photo.digest, photo.crop, _source(name), model(name), photo)
+    unsure = [name for name, card in cards().items() if card.unknown]
+    return [name for name in unsure if not is_unknown(photo, model(name))]
 
 
 def _source(name: str) -> Source:
@@ -152,9 +153,12 @@ def _source(name: str) -> Source:
 @st.cache_resource(max_entries=10, ttl=LOOK_AGAIN_SECONDS, show_spinner=False)
 def _sources(folders: tuple[Path, ...]) -> dict[str, Source]:
     found = store.available(folders)
-    return {
-        name: Source(path, (path / store.CARD).stat().st_mtime_ns) for name, path in found.items()
-    }
+    return {name: Source(path, _written(path)) for name, path in found.items()}
+
+
+def _written(folder: Path) -> int:
+    files = (folder / name for name in (store.WEIGHTS, store.CARD))  # the card may be within
+    return max(file.stat().st_mtime_ns for file in files if file.is_file())
 
 
 @st.cache_resource(max_entries=100, show_spinner=False)
@@ -195,50 +199,3 @@ def _model(source: Source) -> Trained:
     gc.collect()
     gc.freeze()  # Streamlit collects garbage after each click: not among what is loaded for good
     return loaded
-
-
-# Arguments with an underscore are no part of a key.
-
-
-@st.cache_resource(max_entries=MAX_PREPARED, ttl=KEEP_SECONDS, show_spinner="Looking at the photo")
-def _prepared(digest: str, box: Box, source: Source, _model: Trained, _photo: Photo) -> Prepared:
-    return prepare(_model, crop(_photo.image, box))
-
-
-@st.cache_resource(max_entries=MAX_EVALUATED, ttl=KEEP_SECONDS, show_spinner=False)
-def _evaluated(
-    digest: str, box: Box, source: Source, setting: Setting, _prepared: Prepared
-) -> Evaluated:
-    return outcome.evaluated(_prepared.fused(Switches.from_index(setting[0])))
-
-
-@st.cache_resource(max_entries=MAX_EVALUATED, ttl=KEEP_SECONDS, show_spinner=False)
-def _explained(
-    digest: str,
-    box: Box,
-    source: Source,
-    setting: Setting,
-    target: int,
-    versus: int | Literal["mean"],
-    _prepared: Prepared,
-) -> Evidence:
-    return evidence(
-        _prepared, target=target, switches=Switches.from_index(setting[0]), versus=versus
-    )
-
-
-@st.cache_resource(max_entries=MAX_EVALUATED, ttl=KEEP_SECONDS, show_spinner=False)
-def _is_unknown(digest: str, box: Box, source: Source, _prepared: Prepared) -> bool:
-    return looks_unknown(_prepared)
-
-
-@st.cache_resource(
-    max_entries=MAX_PREPARED, ttl=KEEP_SECONDS, show_spinner="Evaluating 4,096 settings"
-)
-def _table(digest: str, box: Box, source: Source, _prepared: Prepared) -> Table:
-    return factorial(_prepared)
-
-
-@st.cache_resource(max_entries=MAX_PREPARED, ttl=KEEP_SECONDS, show_spinner=False)
-def _seen(digest: str, box: Box, source: Source, _model: Trained, _photo: Photo) -> Image.Image:
-    return view(crop(_photo.image, box), _model.preprocess)

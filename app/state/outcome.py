@@ -8,23 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lafe.explain.prepare import Fused
-from lafe.render.overlay import Map, map_of
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluated:
-    """What a setting gives: small enough to be kept for many settings.
-
-    Attributes:
-        logits, probabilities: (K,).
-        maps: of ``"final"``, ``"dis"``, ``"con"``: F_5, D and C, the mean over their channels.
-    """
-
-    logits: Tensor
-    probabilities: Tensor
-    maps: dict[str, Map]
-
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -89,15 +72,9 @@ class Change:
         return 100 * (self.probability_after - self.probability_before)
 
 
-def evaluated(fused: Fused) -> Evaluated:
-    """What is kept of a setting; the logits have the bits of the model's own."""
-    maps = {"final": map_of(fused.F5), "dis": map_of(fused.D), "con": map_of(fused.C)}
-    return Evaluated(fused.logits, fused.probabilities, maps)
-
-
-def outcome(classes: list[str], found: Evaluated) -> Outcome:
-    """The prediction that a setting makes."""
-    return Outcome(classes, found.logits.numpy(), found.probabilities.numpy())
+def outcome(classes: list[str], logits: Tensor, probabilities: Tensor) -> Outcome:
+    """The prediction of a setting, from what it gives (K,) for each class."""
+    return Outcome(classes, logits.numpy(), probabilities.numpy())
 
 
 def change(a: Outcome, b: Outcome) -> Change:

@@ -7,6 +7,7 @@ are drawn, and their callbacks replace it.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -74,7 +75,8 @@ class Display:
 class Visit:
     """Everything that a visitor chose.
 
-    ``first_crop`` is a crop that came with the address: the first photo gets it.
+    ``first_crop`` is a crop that came with the address: the first photo gets it.  ``choices`` are
+    those of single pages, by the keys of their widgets; no address holds them.
     """
 
     checkpoint: str | None = None
@@ -83,6 +85,7 @@ class Visit:
     panels: tuple[Panel, ...] = (Panel(), Panel(PRESETS["plain backbone"]))
     display: Display = Display()
     first_crop: Box = WHOLE
+    choices: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def photo(self) -> Photo | None:
@@ -125,6 +128,10 @@ class Visit:
         panels = list(self.panels)
         panels[place] = replace(panels[place], **changes)
         return replace(self, panels=tuple(panels))
+
+    def with_choice(self, key: str, value: Any) -> Visit:
+        """Choose something in a widget of one page."""
+        return replace(self, choices={**self.choices, key: value})
 
     def checkpoint_of(self, panel: Panel) -> str:
         """The name of the checkpoint that a panel uses."""

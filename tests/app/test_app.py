@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import re
 from pathlib import Path
@@ -398,11 +397,9 @@ def test_a_photo_like_nothing_known_is_said_so(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, threshold in (("birds", 1.1), ("cars", 0.0)):
-        fields = json.loads((folder / name / "card.json").read_text())
-        fields["unknown"] = {"score": "max_probability", "threshold": threshold}
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "card.json").write_text(json.dumps(fields))
-        (tmp_path / name / "model.safetensors").symlink_to(folder / name / "model.safetensors")
+        model = load(folder / name)
+        unknown = {"score": "max_probability", "threshold": threshold}
+        store.save(model, tmp_path / name, model.card.classes, unknown=unknown)
     monkeypatch.setattr(store, "folders", lambda: [tmp_path])
     at = upload(app(), ("owl.png", picture()))
     assert "does not look like any of the" in at.warning[0].value
@@ -424,8 +421,9 @@ def test_a_broken_model_is_one_sentence(
     folder: Path, tmp_path: Path, caplog: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "birds").mkdir()
-    (tmp_path / "birds" / "card.json").write_text((folder / "birds" / "card.json").read_text())
-    (tmp_path / "birds" / "model.safetensors").write_bytes(b"something else")
+    weights = bytearray((folder / "birds" / "model.safetensors").read_bytes())
+    weights[-3] ^= 1
+    (tmp_path / "birds" / "model.safetensors").write_bytes(weights)
     monkeypatch.setattr(store, "folders", lambda: [tmp_path])
     with caplog.at_level(logging.ERROR):
         at = upload(app(), ("owl.png", picture()))

@@ -5,8 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny import photos, tiny_model
 
 from app.figures import maps
+from app.figures.maps import Question
+from app.state import models
+from app.state.session import Panel, Photo
+from lafe import PRESETS, Switches, prepare, record
 
 NAMES = ["a", "b", "c", "d"]
 
@@ -20,3 +28,21 @@ def test_one_scale_holds_all_maps_and_is_centred_where_one_is_signed() -> None:
     assert maps.scale([low, replace(high, signed=True)]) == maps.Scale((-3, 3), signed=True)
     assert maps.scale([low, minus]) == maps.Scale((-5, 5), signed=True)
     assert maps.scale([off]) is None
+
+
+@pytest.mark.parametrize("switches", PRESETS.values(), ids=list(PRESETS))
+def test_maps_are_those_of_a_recorded_forward_pass(
+    switches: Switches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, x = tiny_model(), photos(1)
+    with torch.no_grad(), record(model) as r:
+        model(x, switches)
+    monkeypatch.setattr(models, "model", lambda name: model)
+    monkeypatch.setattr(models, "under", lambda *_: prepare(model, x))
+    photo, panel, asked = Photo("", Image.new("RGB", (8, 8))), Panel(switches), Question("", "")
+    for key, expected in (("final", r.F5), ("dis", r.D), ("con", r.C)):
+        heat = maps.layer(photo, "", panel, key, asked).heat
+        if heat is None:
+            assert not expected.any()
+        else:
+            np.testing.assert_allclose(heat, expected[0].mean(0), atol=1e-5)

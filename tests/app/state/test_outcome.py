@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
-from tiny import photos, tiny_model
 
-from app.state.outcome import Evaluated, Outcome, change, evaluated, outcome
-from lafe import PRESETS, prepare
+from app.state.outcome import Outcome, change, outcome
 
 NAMES = ["a", "b", "c", "d"]
 
 
 def said(names: list[str], logits: torch.Tensor) -> Outcome:
-    return outcome(names, Evaluated(logits, logits.softmax(0), {}))
+    return outcome(names, logits, logits.softmax(0))
 
 
 def test_top_and_ranks_by_hand() -> None:
@@ -50,14 +47,3 @@ def test_a_class_that_the_other_model_does_not_know() -> None:
     a = said(NAMES, torch.tensor([4.0, 3.0, 2.0, 1.0]))
     c = change(a, said(["x", "y"], torch.tensor([1.0, 0.0])))
     assert (c.rank_after, c.probability_after, c.points) == (None, None, None)
-
-
-def test_evaluated_is_the_model() -> None:
-    model, x = tiny_model(), photos(1)
-    for switches in PRESETS.values():
-        found = evaluated(prepare(model, x).fused(switches))
-        with torch.no_grad():
-            assert torch.equal(found.logits, model(x, switches)[0])
-        total = found.maps["dis"] - found.maps["con"]
-        f5 = prepare(model, x).feature(5)[0].mean(0).numpy()
-        np.testing.assert_allclose(found.maps["final"], f5 + total, atol=1e-5)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from app.figures.maps import Question
-from app.state.outcome import Evaluated, Outcome, outcome
+from app.state.outcome import Outcome, outcome
 from app.state.session import (
     AVERAGE,
     LIKELIEST,
@@ -18,7 +18,7 @@ NAMES = ["a", "b", "c", "d"]
 
 
 def said(names: list[str], logits: torch.Tensor) -> Outcome:
-    return outcome(names, Evaluated(logits, logits.softmax(0), {}))
+    return outcome(names, logits, logits.softmax(0))
 
 
 @pytest.mark.parametrize(
