@@ -82,7 +82,10 @@ def truth(name: str, data: bytes, switches: Switches) -> torch.Tensor:
     """Probabilities, computed without the app."""
     model = load(models._source(name).path)
     with torch.no_grad():
-        return model(model.preprocess(open_photo(data)), switches)[0].softmax(0)
+        logits = model(model.preprocess(open_photo(data)), switches)[0]
+    if model.temperatures is not None:
+        logits = logits / model.temperatures[switches.index]
+    return logits.softmax(0)
 
 
 def shown(trace: dict[str, Any]) -> np.ndarray:

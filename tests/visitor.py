@@ -9,7 +9,8 @@ import torch
 from browser import drawing, upload
 from playwright.sync_api import Locator, Page, expect
 
-from lafe import LAFE, Switches, load, open_photo
+from lafe import Switches, load, open_photo
+from lafe.checkpoints.trained import Trained
 
 PATIENCE = 300_000  # ms: a busy machine is slow; what is waited for is what is seen
 CHECKPOINT = "birds"
@@ -22,12 +23,15 @@ def truth(seed: int, switches: Switches) -> tuple[str, float]:
     """The likeliest class of a drawing and its probability, computed without the app."""
     model = _model()
     with torch.no_grad():
-        p = model(model.preprocess(open_photo(drawing(seed))), switches)[0].softmax(0)
+        logits = model(model.preprocess(open_photo(drawing(seed))), switches)[0]
+    if model.temperatures is not None:
+        logits = logits / model.temperatures[switches.index]
+    p = logits.softmax(0)
     return model.card.classes[int(p.argmax())], float(p.max())
 
 
 @cache
-def _model() -> LAFE:
+def _model() -> Trained:
     return load(CHECKPOINT)
 
 

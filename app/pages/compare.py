@@ -23,6 +23,7 @@ from ..state import address, models, session
 from ..state.models import ModelError, cards, title
 from ..state.outcome import Change, Outcome, change, outcome
 from ..state.session import MAX_PANELS, Display, Panel, Photo
+from ..widgets.card import doubts
 from ..widgets.components import live_diagram
 from ..widgets.controls import controls_board
 from ..widgets.display import choices, question
@@ -85,6 +86,7 @@ class Look:
     checkpoint: str
     outcome: Outcome
     unknown: bool
+    doubts: str
 
 
 def _look(photo: Photo, panel: Panel, checkpoint: str) -> Look | ModelError:
@@ -96,7 +98,8 @@ def _look(photo: Photo, panel: Panel, checkpoint: str) -> Look | ModelError:
     except ModelError as error:
         return error
     logits, probabilities = ready.logits(panel.switches), ready.probabilities(panel.switches)
-    return Look(panel, checkpoint, outcome(model.card.classes, logits, probabilities), unknown)
+    found = outcome(model.card.classes, logits, probabilities)
+    return Look(panel, checkpoint, found, unknown, doubts(model, panel.switches))
 
 
 @st.fragment
@@ -272,6 +275,8 @@ def _prediction(place: int, look: Look, first: Look | None, truth: str | None) -
         f"bars-{place}",
         fixed=True,
     )
+    if look.doubts:
+        st.caption(look.doubts)
 
 
 def _changed(change: Change) -> str:

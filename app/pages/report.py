@@ -15,7 +15,7 @@ from lafe.render.text import percent
 from ..figures import ablation as ablation_figures
 from ..figures import report as report_figures
 from ..state import models, session
-from ..widgets.card import model_card
+from ..widgets.card import model_card, verdict
 from ..widgets.parts import chart, guarded, plain, two_columns
 
 
@@ -36,6 +36,7 @@ def page() -> None:
         key="report-model",
         width=330,
     )
+    verdict(known[name])
     report = models.report(name)
     evaluation = report and report.evaluation
     sides = two_columns()
@@ -72,7 +73,7 @@ def _accuracy(evaluation: Evaluation) -> None:
         st.metric("Top-5", percent(full.top5), width="content")
         st.metric(
             "Calibration error",
-            percent(full.ece),
+            percent(evaluation.shown_error["full"]),
             help="How far, on average, “how sure” lies from “how often right”.",
             width="content",
         )
@@ -87,7 +88,7 @@ def _accuracy(evaluation: Evaluation) -> None:
         )
     st.markdown("  \n".join(lines))
     chart(
-        report_figures.reliability(evaluation.reliability),
+        report_figures.reliability(evaluation.shown_reliability),
         "How often the model is right, by how sure it is",
         "reliability",
     )
@@ -105,7 +106,8 @@ def _branches(evaluation: Evaluation, name: str, classes: Sequence[str]) -> None
                 "Setting": [plain(name.capitalize()) for name in presets],
                 "Top-1": [percent(p.top1) for p in presets.values()],
                 "Top-5": [percent(p.top5) for p in presets.values()],
-                "Calibration error": [percent(p.ece) for p in presets.values()],
+                "Calibration error": list(map(percent, evaluation.shown_error.values())),
+                "before calibration": [percent(p.ece) for p in presets.values()],
             }
         )
         st.caption(

@@ -12,6 +12,7 @@ from ..figures.tiles import legend, tile
 from ..state import address, models, session
 from ..state.models import cards, title
 from ..state.session import Photo
+from ..widgets.card import verdict
 from ..widgets.kept import kept
 from ..widgets.parts import guarded, plain, upload_first
 from ..widgets.switchboard import setting_name
@@ -34,6 +35,7 @@ def _stages(photo: Photo) -> None:
     """The grid of a panel's setting."""
     visit = session.visit()
     st.title("Stages")
+    opening = st.container()
     with st.container(horizontal=True):
         place = kept(
             st.segmented_control,
@@ -56,6 +58,8 @@ def _stages(photo: Photo) -> None:
     panel = visit.panels[min(place or 0, len(visit.panels) - 1)]
     name = visit.checkpoint_of(panel)
     model = models.model(name)
+    with opening:
+        verdict(model.card)
     prepared = models.under(photo, panel, model)
     picture = models.seen(photo, model).copy()
     picture.thumbnail((_TILE, _TILE))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from lafe.branches import Switches
 from lafe.checkpoints.card import Card
+from lafe.checkpoints.trained import Trained
 
 from ..state.models import title
 from .parts import plain
@@ -17,6 +19,22 @@ def model_card(name: str, card: Card) -> None:
     if card.limits:
         st.markdown("**Limits**")
         st.markdown("\n".join(f"- {plain(limit)}" for limit in card.limits))
+
+
+def verdict(card: Card) -> None:
+    """Whether the maps of the branches are about the photo, as ``lafe evaluate`` found."""
+    if card.verdict:
+        st.markdown(f"**{plain(card.verdict)}**")
+
+
+def doubts(model: Trained, switches: Switches) -> str:
+    """What to keep in mind about a setting's answer; empty if nothing."""
+    found = []
+    if model.card.drew(switches.index) is False:
+        found.append("Training never drew this setting: nothing taught the model to answer in it.")
+    if model.temperatures is None:
+        found.append("Probabilities are not calibrated: run `lafe evaluate` on this model.")
+    return "  ".join(found)
 
 
 def _facts(card: Card) -> dict[str, str]:

@@ -34,6 +34,7 @@ from lafe.measure.outputs import (
 )
 from lafe.measure.report import AgainstPlain, Evaluation, Provenance, Report, Slice, Training
 from lafe.measure.switching import switching
+from lafe.train.drawn import settings_field
 
 FOREIGN_PHOTOS = 300
 """At most so many of each foreign data set, evenly spread."""
@@ -277,7 +278,9 @@ def _write_checkpoint(
             "top1": round(float(held_out.right().mean()), 4),
         },
     }
-    card = replace(stored.card, figures=figures, verdict=verdict)
+    # A run that was trained before trainings said so themselves.
+    training = settings_field(card.recipe, card.training) | card.training
+    card = replace(stored.card, figures=figures, verdict=verdict, training=training)
     stored = replace(stored, temperatures=splits.temperatures, mean_gates=mean_gates(splits.train))
     if evaluation.unknown:
         kind = unknown.best(evaluation.unknown)

@@ -277,6 +277,17 @@ class Evaluation:
     unknown: Mapping[str, UnknownScore] = field(default_factory=dict)
     calibration: Calibration | None = None
 
+    @property
+    def shown_error(self) -> dict[str, float]:
+        """By preset, the calibration error of the probabilities that people are shown."""
+        shown = self.calibration.presets if self.calibration else self.presets
+        return {name: preset.ece for name, preset in shown.items()}
+
+    @property
+    def shown_reliability(self) -> tuple[Bin, ...]:
+        """Of the same probabilities, under the full setting."""
+        return self.calibration.reliability if self.calibration else self.reliability
+
 
 @dataclass(frozen=True)
 class StandIn:

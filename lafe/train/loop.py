@@ -36,6 +36,7 @@ from lafe.model.attention import ChannelGate, RegionGate
 from lafe.model.fusion import Fusion
 from lafe.model.lafe import LAFE
 from lafe.model.losses import ConLoss
+from lafe.train.drawn import settings_field
 from lafe.train.objectives import backbone_features, draw, loss_parts
 from lafe.train.probe import probe_first
 from lafe.train.recipe import Recipe, RecipeError
@@ -421,19 +422,20 @@ def train(
             scale = fit_scale(module.model, photos.val_dataloader)
             apply_scale(module.model, scale)
             before = before | {"scale": scale.to_dict()}
+        ran = {
+            "photos": len(photos.splits["train"]),
+            "held_out": len(photos.splits["val"]),
+            "best_epoch": int(state["epoch"]) + 1,
+            "val_top1": float(state["callbacks"][best.state_key]["best_model_score"]),
+            "hours": round(hours.seconds / 3600, 3),
+            **before,
+        }
         save(
             module.model,
             folder,
             photos.classes,
             name=recipe.name,
             **card_fields(recipe),
-            training={
-                "photos": len(photos.splits["train"]),
-                "held_out": len(photos.splits["val"]),
-                "best_epoch": int(state["epoch"]) + 1,
-                "val_top1": float(state["callbacks"][best.state_key]["best_model_score"]),
-                "hours": round(hours.seconds / 3600, 3),
-                **before,
-            },
+            training=ran | settings_field(recipe.to_dict(), ran, trainer.world_size),
         )
     return folder
