@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from lafe.render.comparison import OPACITY, Comparison, Panel
+from lafe.render.fonts import OWN, family_for
 from lafe.render.labels import MAPS
 from lafe.render.overlay import colour_bar
 from lafe.render.palette import INK
@@ -33,20 +34,26 @@ _TEXT: dict[str, Any] = {
 
 # matplotlib's settings and its cache of fonts are shared by all threads.
 _LOCK = threading.Lock()
-_STYLE: dict[Any, Any] = {
-    "font.family": ["DejaVu Sans"],
-    "pdf.fonttype": 42,
-}  # fonts are embedded, as TrueType
 
 
 def render(comparison: Comparison, opacity: float = OPACITY) -> dict[str, bytes]:
     """``figure.png`` (300 dpi) and ``figure.pdf`` (fonts embedded); equal inputs, equal bytes."""
-    with _LOCK, mpl.rc_context(_STYLE):
+    with _LOCK, mpl.rc_context(_style(comparison)):
         figure = draw(comparison, opacity)
         png, pdf = BytesIO(), BytesIO()
         figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
         figure.savefig(pdf, format="pdf", dpi=DPI, metadata={"CreationDate": None})
     return dict(zip(FIGURES, (png.getvalue(), pdf.getvalue()), strict=True))
+
+
+def _style(comparison: Comparison) -> dict[Any, Any]:
+    """Fonts for what is written; they are embedded, as TrueType unless another one must help.
+
+    Those of other scripts often hold outlines that TrueType has not: these are drawn as they are.
+    """
+    texts = [_words(panel, several_models=True) for panel in comparison.panels]
+    families = dict.fromkeys([OWN, *filter(None, map(family_for, texts))])
+    return {"font.family": [*families], "pdf.fonttype": 42 if len(families) == 1 else 3}
 
 
 def draw(comparison: Comparison, opacity: float = OPACITY) -> Figure:
@@ -89,7 +96,12 @@ def draw(comparison: Comparison, opacity: float = OPACITY) -> Figure:
 def _words(panel: Panel, several_models: bool) -> str:
     name, probability = panel.top(1)[0]
     short = name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 1] + "…"
-    model = f", {panel.model_title}" if several_models else ""
+    if family_for(short) is None:
+        short = f"class {panel.probabilities.argmax()} (no font here has its name)"
+    title = panel.model_title
+    if family_for(title) is None:
+        title = f"model {panel.card.sha256[:8]} (no font here has its name)"
+    model = f", {title}" if several_models else ""
     return f"{panel.letter}  {panel.setting}{model}: {short}, {percent(probability)}"
 
 
