@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from lafe.cli.outputs import OutputError, add_force, require_folder
 
 if TYPE_CHECKING:
     from lafe.measure.report import Attention, Evaluation
-    from lafe.train.recipe import Recipe
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true")
 
@@ -60,7 +58,6 @@ def _run_train(args: argparse.Namespace) -> int:
         changes["weights"] = None
     recipe = recipe.with_changes(**changes)
     require_folder(Path(args.out, recipe.name), (), force=False)
-    _say_photos(recipe, args.data)
     folder = train(
         recipe,
         args.data,
@@ -73,21 +70,6 @@ def _run_train(args: argparse.Namespace) -> int:
     )
     print(f"The best epoch is in {folder}: lafe evaluate {folder} --data {args.data}")
     return 0
-
-
-def _say_photos(recipe: Recipe, data: str) -> None:
-    """Classes and their photos, by the first process of several."""
-    from lafe.data import load_benchmark
-    from lafe.data.dataset import summary
-
-    if os.environ.get("LOCAL_RANK", "0") == "0":  # Lightning starts this command again
-        splits = {
-            split: load_benchmark(
-                recipe.data, data, split, val_fraction=recipe.val_fraction, seed=recipe.seed
-            )
-            for split in ("train", "val")
-        }
-        print(summary(splits), flush=True)
 
 
 def _evaluate(commands: argparse._SubParsersAction) -> None:
@@ -113,13 +95,10 @@ def _evaluate(commands: argparse._SubParsersAction) -> None:
 
 def _run_evaluate(args: argparse.Namespace) -> int:
     from lafe.checkpoints.store import load_card, locate
-    from lafe.data.dataset import summary
     from lafe.measure.evaluation import evaluate
-    from lafe.measure.outputs import data_of, open_test_split
 
-    card = load_card(args.checkpoint)
-    _require_unmeasured(args.out or locate(args.checkpoint), card.sha256, "evaluation", args.force)
-    print(summary({"test": open_test_split(data_of(card.recipe), args.data)}))
+    target = args.out or locate(args.checkpoint)
+    _require_unmeasured(target, load_card(args.checkpoint).sha256, "evaluation", args.force)
     evaluate(
         args.checkpoint,
         args.data,

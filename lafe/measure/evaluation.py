@@ -15,6 +15,7 @@ from lafe.checkpoints.store import load, locate
 from lafe.checkpoints.stored import CheckpointError, read, read_card
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset
+from lafe.data.dataset import summary
 from lafe.data.slices import slices
 from lafe.explain.unknown import ACCEPTED, class_means
 from lafe.measure import report, unknown
@@ -138,6 +139,7 @@ def _command(card: Card, against: str | Path | None, branches: bool, foreign: Se
 def _run(model: Trained, data: str | Path) -> _Splits:
     card = model.card
     photos = labelled_as(card, open_test_split(data_of(card.recipe), data))
+    print(summary({"test": photos}), flush=True)
     held_out, train = (
         labelled_as(card, open_training_split(card.recipe, data, split))
         for split in ("val", "train")

@@ -18,6 +18,7 @@ from lafe.branches import ATTRIBUTES, FULL, STAGES, Switches
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset, decode, load_benchmark, test_transform
+from lafe.data.names import key, labels_of
 from lafe.errors import LafeError
 from lafe.model.fusion import Attribute
 
@@ -89,22 +90,23 @@ def data_of(recipe: Mapping[str, Any]) -> str:
 
 
 def labelled_as(card: Card, photos: PhotoDataset) -> PhotoDataset:
-    """The photos, with a checkpoint's class list and its indices.  Classes are matched by name.
+    """The photos, with a checkpoint's class list and its indices.  Classes are matched by name,
+    whatever its case and separators.
 
     Raises:
         ClassesError: the photos are of a class that the checkpoint does not know.
     """
     if photos.classes == card.classes:
         return photos
-    index = {name: i for i, name in enumerate(card.classes)}
-    strange = [name for name in photos.classes if name not in index]
+    index = labels_of(card.classes)
+    strange = [name for name in photos.classes if key(name) not in index]
     if strange:
         raise ClassesError(
             f"The photos of {photos.name!r} are of {listed(photos.classes)}; {card.name!r} knows "
             f"{listed(card.classes)}, not {strange[0]!r}: give it photos of its own classes, in "
             "folders that are named after them."
         )
-    labels = [index[photos.classes[label]] for label in photos.labels]
+    labels = [index[key(photos.classes[label])] for label in photos.labels]
     return replace(photos, labels=labels, classes=card.classes)
 
 

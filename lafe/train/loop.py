@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -32,6 +33,7 @@ from lafe.data import (
     test_transform,
     train_transform,
 )
+from lafe.data.dataset import summary
 from lafe.model.attention import ChannelGate, RegionGate
 from lafe.model.fusion import Fusion
 from lafe.model.lafe import LAFE
@@ -365,6 +367,7 @@ def train(
     resume = last if last.is_file() else None
     L.seed_everything(recipe.seed, workers=True, verbose=False)
     photos = TrainingData(recipe, Path(data), workers)
+    rank_zero_only(print)(summary(photos.splits), flush=True)
     # Weights that would be overwritten are not fetched.
     first = recipe.with_changes(weights=None) if resume or recipe.init else recipe
     module = TrainingModule(first, len(photos.classes))

@@ -62,10 +62,10 @@ def test_training_begins_with_classes_counts_and_what_is_left_out(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def train(*_: object, **__: object) -> Path:
+    def model(*_: object) -> None:
         raise LafeError("The training itself.")
 
-    monkeypatch.setattr(loop, "train", train)
+    monkeypatch.setattr(loop, "TrainingModule", model)
     (tmp_path / "squares.yaml").write_text(yaml.safe_dump(RECIPE))
     command = ["train", str(tmp_path / "squares.yaml"), "--data", str(squares)]
     assert main([*command, "--out", str(tmp_path / "runs")]) == 2

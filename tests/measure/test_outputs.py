@@ -79,6 +79,8 @@ def test_classes_are_matched_by_name(tmp_path: Path) -> None:
     assert (turned.labels, turned.classes) == ([3, 0, 2], known.classes)
     fewer = labelled_as(known, photos(["cow", "ant"], [0, 0, 1]))
     assert (fewer.labels, fewer.classes) == ([2, 2, 0], known.classes)
+    otherwise = labelled_as(known, photos(["Dog", "c_o_w"], [0, 1]))
+    assert (otherwise.labels, otherwise.classes) == ([3, 2], known.classes)
 
 
 @pytest.mark.parametrize(
