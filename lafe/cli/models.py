@@ -34,8 +34,8 @@ def _train(commands: argparse._SubParsersAction) -> None:
     )
     p.add_argument("--objective", choices=OBJECTIVES, help="instead of the recipe's")
     p.add_argument("--weights", help="hub, package, none, or a file, instead of the recipe's")
-    p.add_argument("--epochs", type=int, help="instead of the recipe's")
-    p.add_argument("--seed", type=int, help="instead of the recipe's")
+    p.add_argument("--epochs", type=count, help="instead of the recipe's")
+    p.add_argument("--seed", type=whole, help="instead of the recipe's")
     p.add_argument("--fresh", action="store_true", help="start over instead of resuming")
     p.add_argument("--workers", type=whole, default=0, help="processes that augment photos")
     add_device(p)
@@ -155,7 +155,7 @@ def _sweep(commands: argparse._SubParsersAction) -> None:
     p.add_argument(
         "--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), help="default: all"
     )
-    p.add_argument("--seeds", nargs="+", type=int, default=[0], help="default: 0")
+    p.add_argument("--seeds", nargs="+", type=whole, default=[0], help="default: 0")
     p.add_argument("--out", default="runs", help="folder of the runs (default: %(default)s)")
     p.add_argument("--results", default="checkpoints/results", help="default: %(default)s")
     add_device(p)

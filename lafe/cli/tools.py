@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from lafe.branches import Switches
-from lafe.cli.arguments import CHECKPOINT, switches
+from lafe.cli.arguments import CHECKPOINT, count, switches
 from lafe.cli.outputs import add_force, require_file
 
 
@@ -19,7 +19,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 def _bench(commands: argparse._SubParsersAction) -> None:
     p = commands.add_parser("bench", help="speed, as ratios of medians in one run")
     p.add_argument("--backbone", default="resnet50", help="timm's name (default: %(default)s)")
-    p.add_argument("--size", type=int, default=448, help="input in px (default: %(default)s)")
+    p.add_argument("--size", type=count, default=448, help="input in px (default: %(default)s)")
     p.add_argument("--out", type=Path, default=Path("bench.json"), help="the JSON file")
     add_force(p)
     p.set_defaults(run=_run_bench)

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from torch.utils.data import Sampler
 
+from lafe.data.dataset import DataError
+
 
 class PairSampler(Sampler[list[int]]):
     """A batch sampler: every photo once an epoch, next to one of its own class.
@@ -25,7 +27,8 @@ class PairSampler(Sampler[list[int]]):
         rank, world_size: which of how many processes this one is.
 
     Raises:
-        ValueError: an odd batch size, no photo, or a rank outside of the world.
+        DataError: an odd batch size, or no photo.
+        ValueError: a rank outside of the world.
     """
 
     def __init__(
@@ -38,13 +41,13 @@ class PairSampler(Sampler[list[int]]):
         world_size: int = 1,
     ) -> None:
         if batch_size < 2 or batch_size % 2:
-            raise ValueError(
+            raise DataError(
                 f"The batch size is {batch_size}; batches of pairs need an even number."
             )
         if not 0 <= rank < world_size:
             raise ValueError(f"Rank {rank} is not one of {world_size} processes.")
         if len(labels) == 0:
-            raise ValueError("There is no photo to make pairs of.")
+            raise DataError("There is no photo to make pairs of.")
         self.labels = np.asarray(labels)
         self.seed, self.rank, self.world_size = seed, rank, world_size
         self.epoch = 0

@@ -140,3 +140,15 @@ def test_an_output_is_tried_before_the_work(
     assert main(["export", "nowhere", "--out", str(tmp_path)]) == 2
     assert "is a folder: name a file in it" in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    "option", [["--seed", "-1"], ["--epochs", "0"], ["--devices", "0"], ["--precision", "8"]]
+)
+def test_numbers_that_cannot_be_meant_are_refused_by_name(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["train", "birds", "--data", ".", *option])
+    assert left.value.code == 2
+    assert f"argument {option[0]}: " in capsys.readouterr().err
