@@ -5,28 +5,30 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lafe.version import __version__
+
 if TYPE_CHECKING:
-    from lafe.branches import BRANCHES, PRESETS, STAGES, Switches
+    from lafe.branches import BRANCHES, PRESETS, STAGES, Branch, Switches
     from lafe.checkpoints.store import CheckpointError, load
     from lafe.data.photo import PhotoError, open_photo
     from lafe.errors import LafeError
     from lafe.explain.ablation import Flip, Table, factorial, factorials
-    from lafe.explain.attribution.methods import Attribution, AttributionError, attribute
+    from lafe.explain.attribution.methods import attribute
+    from lafe.explain.attribution.registry import Attribution, AttributionError
     from lafe.explain.controls import Controls
     from lafe.explain.evidence import BranchEvidence, Evidence, branch_evidence, evidence
     from lafe.explain.prepare import Fused, Prepared, prepare
     from lafe.model.lafe import LAFE
     from lafe.model.record import record
 
-__version__ = "0.2.0"
-
 _HOMES = {
-    "lafe.branches": ("BRANCHES", "PRESETS", "STAGES", "Switches"),
+    "lafe.branches": ("BRANCHES", "PRESETS", "STAGES", "Branch", "Switches"),
     "lafe.checkpoints.store": ("CheckpointError", "load"),
     "lafe.data.photo": ("PhotoError", "open_photo"),
     "lafe.errors": ("LafeError",),
     "lafe.explain.ablation": ("Flip", "Table", "factorial", "factorials"),
-    "lafe.explain.attribution.methods": ("Attribution", "AttributionError", "attribute"),
+    "lafe.explain.attribution.methods": ("attribute",),
+    "lafe.explain.attribution.registry": ("Attribution", "AttributionError"),
     "lafe.explain.controls": ("Controls",),
     "lafe.explain.evidence": ("BranchEvidence", "Evidence", "branch_evidence", "evidence"),
     "lafe.explain.prepare": ("Fused", "Prepared", "prepare"),
@@ -35,7 +37,7 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)
+__all__ = sorted([*_HOME_OF, "__version__"])
 
 
 def __getattr__(name: str) -> Any:

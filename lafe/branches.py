@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 import re
 from collections.abc import Iterable, Iterator
@@ -10,27 +11,117 @@ from dataclasses import dataclass
 STAGES = (3, 4, 5)
 """Stages of the backbone that carry branches: strides 8, 16 and 32."""
 
-BRANCHES = ("r_dis", "r_con", "c_dis", "c_con")
-"""Region or channel attention, discriminative or confusable (Sec. 3.1)."""
+KINDS = {"r": "region", "c": "channel"}
+"""What a branch's gate weights (Sec. 3.2)."""
 
-ATTRIBUTES = {"dis": ("r_dis", "c_dis"), "con": ("r_con", "c_con")}
-"""The branches that are summed to one attribute (Eq. 1 and 2)."""
-
-_ALL = (1 << len(STAGES) * len(BRANCHES)) - 1
-_TOKEN = re.compile(r"(r_dis|r_con|c_dis|c_con)([345]+)")
+SIDES = {"dis": "discriminative", "con": "confusable"}
+"""What a branch looks for (Sec. 3.1): ``D`` adds up one side's branches, ``C`` the other's."""
 
 
-def _bit(stage: int, branch: str) -> int:
+def branch_name(kind: str, side: str) -> str:
+    """``"r"`` and ``"dis"`` -> ``"r_dis"``, the branches of that name at all stages."""
+    return f"{kind}_{side}"
+
+
+BRANCHES = tuple(branch_name(kind, side) for kind in KINDS for side in SIDES)
+"""The names: ``r_dis``, ``r_con``, ``c_dis``, ``c_con``."""
+
+
+@functools.total_ordering
+@dataclass(frozen=True)
+class Branch:
+    """One of the twelve branches.  Immutable, hashable, in the order of ``Switches.index``.
+
+    Attributes:
+        stage: one of ``STAGES``.
+        kind: one of ``KINDS``.
+        side: one of ``SIDES``.
+
+    Raises:
+        ValueError: there is no such branch.
+
+    >>> str(Branch(5, "r", "dis")), Branch.parse("r_dis5").name
+    ('r_dis5', 'r_dis')
+    """
+
+    stage: int
+    kind: str
+    side: str
+
+    def __post_init__(self) -> None:
+        _check(self.stage, self.name)
+
+    @classmethod
+    def of(cls, stage: int | Branch, name: str = "") -> Branch:
+        """A stage's branch of a name such as ``"r_dis"``; a branch is itself.
+
+        Raises:
+            ValueError: there is no such stage or name.
+        """
+        if isinstance(stage, Branch):
+            return stage
+        _check(stage, name)
+        return _BY_KEY[stage, name]
+
+    @classmethod
+    def parse(cls, text: str) -> Branch:
+        """Read ``str(branch)``; ValueError says what was expected."""
+        if text not in _BY_TEXT:
+            raise ValueError(f"{text!r} is no branch: write one like 'r_dis5'.")
+        return _BY_TEXT[text]
+
+    @property
+    def name(self) -> str:
+        """Without the stage: ``"r_dis"``."""
+        return branch_name(self.kind, self.side)
+
+    @property
+    def title(self) -> str:
+        """For people: ``"r_dis at stage 5"``."""
+        return f"{self.name} at stage {self.stage}"
+
+    @functools.cached_property
+    def bit(self) -> int:
+        """Its place in ``Switches.index``, 0 to 11."""
+        return len(BRANCHES) * STAGES.index(self.stage) + BRANCHES.index(self.name)
+
+    def __lt__(self, other: Branch) -> bool:
+        return self.bit < other.bit
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.stage}"
+
+
+def _check(stage: int, name: str) -> None:
     if stage not in STAGES:
         raise ValueError(f"There is no stage {stage!r}: stages are {STAGES}.")
-    if branch not in BRANCHES:
-        raise ValueError(f"There is no branch {branch!r}: branches are {', '.join(BRANCHES)}.")
-    return 1 << (len(BRANCHES) * (stage - STAGES[0]) + BRANCHES.index(branch))
+    if name not in BRANCHES:
+        raise ValueError(f"There is no branch {name!r}: branches are {', '.join(BRANCHES)}.")
 
 
-def _mask(branches: Iterable[str], stages: Iterable[int]) -> int:
-    names = tuple(branches)
-    return sum(_bit(stage, branch) for stage in set(stages) for branch in set(names))
+EVERY_BRANCH = tuple(Branch(stage, k, s) for stage in STAGES for k in KINDS for s in SIDES)
+"""The twelve branches, in the order of the bits of ``Switches.index``."""
+
+_BY_KEY = {(branch.stage, branch.name): branch for branch in EVERY_BRANCH}
+_BY_TEXT = {str(branch): branch for branch in EVERY_BRANCH}
+_ALL = (1 << len(EVERY_BRANCH)) - 1
+_TOKEN = re.compile(rf"({'|'.join(BRANCHES)})([{''.join(map(str, STAGES))}]+)")
+
+
+def _mask(branches: Iterable[str | Branch], stages: Iterable[int] = STAGES) -> int:
+    stages, mask = tuple(stages), 0
+    for branch in branches:
+        for each in [branch] if isinstance(branch, Branch) else [(s, branch) for s in stages]:
+            mask |= 1 << _at(each).bit
+    return mask
+
+
+Key = Branch | tuple[int, str]
+"""How a branch may be named: itself, or its stage and name."""
+
+
+def _at(key: Key) -> Branch:
+    return key if isinstance(key, Branch) else Branch.of(*key)
 
 
 @dataclass(frozen=True, order=True)
@@ -38,6 +129,8 @@ class Switches:
     """Which of the 12 branches are on.  Immutable and hashable.
 
     ``index`` is a mask from 0 to 4095: bit ``4 * (stage - 3) + place in BRANCHES``, set = on.
+    Where branches are asked for, a name such as ``"r_dis"`` is those at the given stages, and a
+    :class:`Branch` is that one.
 
     >>> str(Switches.all().without("r_con", "c_con"))
     'r_dis345.c_dis345'
@@ -65,24 +158,33 @@ class Switches:
         return cls(0)
 
     @classmethod
-    def only(cls, *branches: str, stages: Iterable[int] = STAGES) -> Switches:
-        """These branches on at these stages, all else off; ValueError for an unknown name."""
+    def only(cls, *branches: str | Branch, stages: Iterable[int] = STAGES) -> Switches:
+        """These branches on, all else off; ValueError for an unknown name or stage."""
         return cls(_mask(branches, stages))
 
-    def without(self, *branches: str, stages: Iterable[int] = STAGES) -> Switches:
-        """The same setting with these branches off at these stages."""
+    def without(self, *branches: str | Branch, stages: Iterable[int] = STAGES) -> Switches:
+        """The same setting with these branches off."""
         return Switches(self.index & ~_mask(branches, stages))
 
-    def toggled(self, stage: int, branch: str) -> Switches:
-        """The same setting with one branch flipped."""
-        return Switches(self.index ^ _bit(stage, branch))
+    def toggled(self, stage: int | Branch, name: str = "") -> Switches:
+        """The same setting with one branch, ``(5, "r_dis")`` or itself, flipped."""
+        return Switches(self.index ^ 1 << Branch.of(stage, name).bit)
 
-    def __getitem__(self, key: tuple[int, str]) -> bool:
-        return bool(self.index & _bit(*key))
+    def side(self, side: str) -> Switches:
+        """The same setting with the other side's branches off."""
+        return self & Switches.only(*(branch for branch in EVERY_BRANCH if branch.side == side))
 
-    def __iter__(self) -> Iterator[tuple[int, str]]:
-        """The (stage, branch) pairs that are on, in the order of STAGES and BRANCHES."""
-        return (key for key in EVERY_BRANCH if self[key])
+    def __and__(self, other: Switches) -> Switches:
+        """What is on in both."""
+        return Switches(self.index & other.index)
+
+    def __getitem__(self, key: Key) -> bool:
+        """Whether a branch, ``switches[5, "r_dis"]`` or ``switches[branch]``, is on."""
+        return bool(self.index >> _at(key).bit & 1)
+
+    def __iter__(self) -> Iterator[Branch]:
+        """The branches that are on, in order."""
+        return (branch for branch in EVERY_BRANCH if self[branch])
 
     def __len__(self) -> int:
         """How many branches are on."""
@@ -119,9 +221,6 @@ class Switches:
             on = cls(on.index | _mask([match[1]], map(int, match[2])))
         return on
 
-
-EVERY_BRANCH = tuple((stage, branch) for stage in STAGES for branch in BRANCHES)
-"""The twelve (stage, branch) pairs, in the order of the bits of ``Switches.index``."""
 
 FULL = Switches.all()
 

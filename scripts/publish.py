@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from lafe.checkpoints.stored import read
+from lafe.checkpoints.reading import read
 
 ROOT = Path(__file__).parents[1]
 LIMITS = {

@@ -106,10 +106,11 @@ class Visitor:
         rng, switches = random.Random(self.seed), Switches.all()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            stage, branch = rng.choice(EVERY_BRANCH)
-            before, switches = sentences(self.photo, switches), switches.toggled(stage, branch)
+            branch = rng.choice(EVERY_BRANCH)
+            before, switches = sentences(self.photo, switches), switches.toggled(branch)
             wanted = sentences(self.photo, switches)
-            took = await self.page.evaluate(CLICK, [branch, stage, sorted(wanted), PATIENCE])
+            click = [branch.name, branch.stage, sorted(wanted), PATIENCE]
+            took = await self.page.evaluate(CLICK, click)
             self.tally.checked += 1
             if took is None:
                 self.tally.wrong.append(f"{self.seed}, {self.checkpoint}: {switches} never came")

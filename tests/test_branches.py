@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lafe.branches import BRANCHES, EVERY_BRANCH, PRESETS, STAGES, Switches
+from lafe.branches import BRANCHES, EVERY_BRANCH, PRESETS, STAGES, Branch, Switches
 
 SETTINGS = st.integers(0, 4095).map(Switches.from_index)
 NAMES = st.sets(st.sampled_from(BRANCHES))
@@ -46,7 +46,8 @@ def test_a_bit_is_four_times_the_stage_from_three_plus_the_place_of_the_branch()
     for (stage, branch), mask in expected.items():
         assert Switches.only(branch, stages=(stage,)).index == mask
         assert on(Switches.from_index(mask)) == {(stage, branch)}
-    assert list(expected) == list(EVERY_BRANCH)
+    assert list(expected) == [(b.stage, b.name) for b in EVERY_BRANCH]
+    assert [1 << branch.bit for branch in EVERY_BRANCH] == list(expected.values())
 
 
 def test_none_is_a_setting_too() -> None:
@@ -56,7 +57,7 @@ def test_none_is_a_setting_too() -> None:
 
 
 def test_all_and_none() -> None:
-    assert on(Switches.all()) == set(EVERY_BRANCH)
+    assert on(Switches.all()) == {(b.stage, b.name) for b in EVERY_BRANCH}
     assert on(Switches.none()) == set()
     assert (Switches.all().index, Switches.none().index) == (4095, 0)
     assert (str(Switches.all()), str(Switches.none())) == ("all", "none")
@@ -72,15 +73,61 @@ def test_only_and_without_are_set_algebra(s: Switches, names: set[str], places: 
 
 
 @given(SETTINGS, st.sampled_from(EVERY_BRANCH))
-def test_a_toggle_flips_one_branch(s: Switches, key: tuple[int, str]) -> None:
-    assert on(s.toggled(*key)) == on(s) ^ {key}
-    assert s.toggled(*key).toggled(*key) == s
+def test_a_toggle_flips_one_branch(s: Switches, branch: Branch) -> None:
+    flipped = s.toggled(branch)
+    assert on(flipped) == on(s) ^ {(branch.stage, branch.name)}
+    assert s.toggled(branch.stage, branch.name) == flipped
+    assert flipped.toggled(branch) == s
 
 
 @given(SETTINGS)
 def test_iterating_gives_what_is_on_in_the_order_of_the_bits(s: Switches) -> None:
-    assert list(s) == [key for key in EVERY_BRANCH if key in on(s)]
+    assert list(s) == [b for b in EVERY_BRANCH if (b.stage, b.name) in on(s)]
     assert len(s) == len(on(s))
+
+
+@given(SETTINGS, st.sets(st.sampled_from(EVERY_BRANCH)))
+def test_branches_may_be_given_instead_of_names(s: Switches, branches: set[Branch]) -> None:
+    chosen = {(b.stage, b.name) for b in branches}
+    assert on(Switches.only(*branches)) == chosen
+    assert on(s.without(*branches)) == on(s) - chosen
+    assert {b for b in EVERY_BRANCH if s[b]} == set(s)
+
+
+@given(SETTINGS, SETTINGS)
+def test_a_setting_has_two_sides_and_shares(a: Switches, b: Switches) -> None:
+    assert on(a & b) == on(a) & on(b)
+    for side in ("dis", "con"):
+        assert on(a.side(side)) == {(i, name) for i, name in on(a) if name[2:] == side}
+
+
+def test_a_branch_is_a_value_in_the_order_of_the_bits() -> None:
+    names = ["r_dis3", "r_con3", "c_dis3", "c_con3", "r_dis4", "r_con4",
+             "c_dis4", "c_con4", "r_dis5", "r_con5", "c_dis5", "c_con5"]  # fmt: skip
+    shuffled = sorted(map(Branch.parse, names), key=lambda b: hash((7, b)))
+    assert [str(b) for b in sorted(shuffled)] == names == [str(b) for b in EVERY_BRANCH]
+    for branch in EVERY_BRANCH:
+        twin = Branch(branch.stage, branch.kind, branch.side)
+        assert (twin, hash(twin)) == (branch, hash(branch))
+        assert twin <= branch <= twin
+        assert Branch.of(branch) is branch
+        assert Branch.of(branch.stage, branch.name) == branch
+        assert copy.deepcopy(pickle.loads(pickle.dumps(branch))) == branch
+    assert Branch(4, "c", "con").title == "c_con at stage 4"
+    with pytest.raises(FrozenInstanceError):
+        EVERY_BRANCH[0].stage = 4  # type: ignore[misc]
+
+
+def test_other_branches_are_refused() -> None:
+    for make in (lambda: Branch(2, "r", "dis"), lambda: Branch.of(2, "r_dis")):
+        with pytest.raises(ValueError, match="no stage 2"):
+            make()
+    for make in (lambda: Branch(3, "x", "dis"), lambda: Branch.of(3, "x_dis")):
+        with pytest.raises(ValueError, match="no branch 'x_dis'"):
+            make()
+    for text in ("", "r_dis", "r_dis6", "R_dis5", "r_dis55"):
+        with pytest.raises(ValueError, match="is no branch: write one like 'r_dis5'"):
+            Branch.parse(text)
 
 
 @given(SETTINGS, SETTINGS)

@@ -40,6 +40,11 @@ def photos(count: int = 2, seed: int = 1, size: int = SIZE) -> Tensor:
     return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(seed))
 
 
+def named(s: Switches) -> set[tuple[int, str]]:
+    """The branches that are on, as stages and names."""
+    return {(branch.stage, branch.name) for branch in s}
+
+
 def some_settings(count: int, seed: int = 0) -> list[Switches]:
     """Random settings, every branch as likely on as off."""
     g = torch.Generator().manual_seed(seed)
@@ -48,5 +53,5 @@ def some_settings(count: int, seed: int = 0) -> list[Switches]:
 
 def single_settings() -> list[Switches]:
     """Each branch alone, and each branch alone missing."""
-    alone = [Switches.only(branch, stages=(stage,)) for stage, branch in EVERY_BRANCH]
+    alone = [Switches.only(branch) for branch in EVERY_BRANCH]
     return alone + [Switches.from_index(4095 - s.index) for s in alone]

@@ -8,10 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from torch import Tensor
 
-from lafe.branches import ATTRIBUTES, BRANCHES, EVERY_BRANCH, STAGES
-from lafe.render import palette
-from lafe.render.labels import SIDES, TERMS
-from lafe.render.palette import BACKBONE, CHOSEN, CON, DIS, INK, PAPER, SECOND
+from lafe.branches import BRANCHES, EVERY_BRANCH, KINDS, STAGES, branch_name
+from lafe.render.labels import SIDES, TERMS, short
+from lafe.render.palette import BACKBONE, CHOSEN, COLOURS, CON, DIS, INK, PAPER, SECOND
 from lafe.render.text import percent
 
 from .style import SIGNED, ZERO, styled
@@ -40,10 +39,11 @@ def shapley_grid(values: Tensor, unit: str) -> go.Figure:
     )
     figure.update_yaxes(autorange="reversed", ticks="")
     figure.update_xaxes(side="top", ticks="")
-    for i, branch in enumerate(BRANCHES):  # the side of each column, in its colour
+    for branch in EVERY_BRANCH[: len(BRANCHES)]:  # the side of each column, in its colour
+        i = branch.bit
         figure.add_shape(
             type="rect", xref="x", yref="paper", x0=i - 0.48, x1=i + 0.48, y0=-0.04, y1=-0.01,
-            fillcolor=palette.of_branch(branch), line_width=0,
+            fillcolor=COLOURS[branch.side], line_width=0,
         )  # fmt: skip
     return styled(figure, 230)
 
@@ -52,13 +52,13 @@ def shapley_bars(values: Tensor, unit: str) -> go.Figure:
     """The same values as bars, largest first."""
     flat = values.flatten().tolist()
     order = sorted(range(len(flat)), key=lambda i: -abs(flat[i]))
-    names = [f"{EVERY_BRANCH[i][1]} {EVERY_BRANCH[i][0]}" for i in order]
+    names = [short(EVERY_BRANCH[i]) for i in order]
     figure = go.Figure(
         go.Bar(
             x=[flat[i] for i in order],
             y=names,
             orientation="h",
-            marker_color=[palette.of_branch(EVERY_BRANCH[i][1]) for i in order],
+            marker_color=[COLOURS[EVERY_BRANCH[i].side] for i in order],
             text=[written(flat[i], unit) for i in order],
             textposition="outside",
             cliponaxis=False,
@@ -152,7 +152,7 @@ def _blocks(side: str) -> dict[str, Any]:
     """Ticks: the setting of stage 5 by blocks of 16; stage 4 and 3 repeat inside each."""
     return {
         "tickvals": [16 * i + 7.5 for i in range(4)],
-        "ticktext": ["none", *ATTRIBUTES[side], "both"],
+        "ticktext": ["none", *(branch_name(kind, side) for kind in KINDS), "both"],
         "range": [-0.5, 63.5],
         "title": f"{SIDES[side].name} branches of stage 5 that are on",
         "showgrid": False,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from lafe.branches import ATTRIBUTES, STAGES, Switches
-from lafe.render.labels import SIDES, kind
+from lafe.branches import STAGES, Branch, Switches
+from lafe.render.labels import KINDS, SIDES
 from lafe.render.palette import BACKBONE, CON, CON_DARK, DIS, FAINT, GRID, INK, OFF, PAPER, SOFT
 
 _DARK = {DIS: DIS, CON: CON_DARK}
@@ -19,7 +19,7 @@ _STRIDES = {3: 8, 4: 16, 5: 32}
 def diagram(switches: Switches) -> str:
     """SVG of the model; what is switched off is drawn hollow and dashed."""
     on = {
-        side: {stage: any(switches[stage, b] for b in ATTRIBUTES[side]) for stage in STAGES}
+        side: {stage: any(b.stage == stage for b in switches.side(side)) for stage in STAGES}
         for side in _SIDES
     }
     parts = [_backbone()]
@@ -116,8 +116,8 @@ def _side(side: str, switches: Switches, on: dict[int, bool]) -> str:
         live = on[stage]
         parts.append(_arrow(centre, _MIDDLE + 27 * up, centre, middle - 28 * up, colour, live))
         parts.append(_box(x, middle - 28, _WIDTH, 56, colour if live else OFF, PAPER, live))
-        for place, branch in enumerate(ATTRIBUTES[side]):
-            parts.append(_chip(x + 7 + 69 * place, middle, stage, branch, side, switches))
+        for place, kind in enumerate(KINDS):
+            parts.append(_chip(x + 7 + 69 * place, middle, Branch(stage, kind, side), switches))
         if stage == STAGES[0]:
             parts.append(_line([(centre, middle + 28 * up), (centre, bus)], colour, live))
             parts.append(_line([(centre, bus), (_X[4] + 41, bus)], colour, live))
@@ -142,16 +142,14 @@ def _side(side: str, switches: Switches, on: dict[int, bool]) -> str:
     return "".join(parts)
 
 
-def _chip(
-    left: float, middle: float, stage: int, branch: str, side: str, switches: Switches
-) -> str:
+def _chip(left: float, middle: float, branch: Branch, switches: Switches) -> str:
     """A branch: filled where it is on.  A switch for whoever listens to clicks on it."""
-    on, name = switches[stage, branch], kind(branch).lower()
-    colour = _DARK[_SIDES[side][0]] if on else OFF
+    on, name = switches[branch], KINDS[branch.kind].lower()
+    colour = _DARK[_SIDES[branch.side][0]] if on else OFF
     return (
-        f'<g data-switch="{branch}{stage}" tabindex="0" role="switch" '
+        f'<g data-switch="{branch}" tabindex="0" role="switch" '
         f'aria-checked="{str(on).lower()}" '
-        f'aria-label="{name} attention, {SIDES[side].name.lower()}, stage {stage}">'
+        f'aria-label="{name} attention, {SIDES[branch.side].name.lower()}, stage {branch.stage}">'
         + _box(left, middle - 13, 66, 26, colour, colour if on else PAPER, on)
         + _text(left + 33, middle, name, PAPER if on else FAINT, 13)
         + "</g>"

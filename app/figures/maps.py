@@ -8,11 +8,12 @@ from typing import Literal
 
 from PIL import Image
 
-from lafe.branches import ATTRIBUTES, STAGES, Switches
+from lafe.branches import KINDS, SIDES, STAGES, Branch, Switches
 from lafe.explain.evidence import Evidence, evidence
+from lafe.explain.maps import Map, map_of
 from lafe.explain.prepare import Prepared
 from lafe.render import labels
-from lafe.render.overlay import RGB, Map, Range, map_of, overlay, value_range
+from lafe.render.overlay import RGB, Range, overlay, value_range
 from lafe.render.text import number
 
 from ..state import models
@@ -61,7 +62,7 @@ class Scale:
 
 def name(layer: str) -> str:
     """``r_dis5`` -> ``r_dis at stage 5``."""
-    return _NAMES.get(layer) or labels.branch(int(layer[-1]), layer[:-1])
+    return _NAMES.get(layer) or Branch.parse(layer).title
 
 
 def layer(photo: Photo, checkpoint: str, panel: Panel, key: str, question: Question) -> Layer:
@@ -71,18 +72,18 @@ def layer(photo: Photo, checkpoint: str, panel: Panel, key: str, question: Quest
     prepared = models.under(photo, panel, models.model(checkpoint))
     if key in FUSED_LAYERS:
         return _fused(prepared, panel.switches, key)
-    branch, stage = key[:-1], int(key[-1])
-    return _branch(name(key), prepared, stage, branch, panel.switches)
+    return _branch(name(key), prepared, Branch.parse(key), panel.switches)
 
 
 def stage_layers(prepared: Prepared, switches: Switches, stage: int) -> list[Layer]:
     """A stage's maps: of each side its two branches, then their sum."""
     layers = []
-    for side, total in zip(ATTRIBUTES, prepared.stage_sums(stage, switches), strict=True):
-        for branch in ATTRIBUTES[side]:
-            title = f"{labels.kind(branch)} {branch}"
-            layers.append(_branch(title, prepared, stage, branch, switches))
-        on = any(switches[stage, branch] for branch in ATTRIBUTES[side])
+    for side, total in zip(SIDES, prepared.stage_sums(stage, switches), strict=True):
+        branches = [Branch(stage, kind, side) for kind in KINDS]
+        for branch in branches:
+            title = f"{labels.KINDS[branch.kind]} {branch.name}"
+            layers.append(_branch(title, prepared, branch, switches))
+        on = any(switches[branch] for branch in branches)
         layers.append(_mean(f"Sum {side}", map_of(total), on))
     return layers
 
@@ -110,14 +111,14 @@ def _off(title: str) -> Layer:
     return Layer(title, None, f"{title} is off in this setting: there is no map.")
 
 
-def _branch(title: str, prepared: Prepared, stage: int, branch: str, switches: Switches) -> Layer:
-    if not switches[stage, branch]:
+def _branch(title: str, prepared: Prepared, branch: Branch, switches: Switches) -> Layer:
+    if not switches[branch]:
         return _off(title)
-    return _mean(title, map_of(prepared.branch_map(stage, branch)))
+    return _mean(title, map_of(prepared.branch_map(branch)))
 
 
 def _any_on(switches: Switches, side: str) -> bool:
-    return any(branch in ATTRIBUTES[side] for _, branch in switches)
+    return len(switches.side(side)) > 0
 
 
 def _evidence(photo: Photo, checkpoint: str, panel: Panel, key: str, question: Question) -> Layer:
@@ -126,7 +127,7 @@ def _evidence(photo: Photo, checkpoint: str, panel: Panel, key: str, question: Q
     for asked in (question.target, question.versus):
         if asked != AVERAGE and asked not in classes:
             return Layer(name(key), None, f"This model does not know {asked}.")
-    if part in ATTRIBUTES and not _any_on(panel.switches, part):
+    if part in SIDES and not _any_on(panel.switches, part):
         return _off(name(key))
     versus: int | Literal["mean"] = (
         "mean" if question.versus == AVERAGE else classes.index(question.versus)

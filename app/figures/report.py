@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from lafe.branches import Branch
 from lafe.measure.report import Bin
 from lafe.measure.sweep import Row
-from lafe.render import palette
-from lafe.render.palette import GRID, INK, SECOND
+from lafe.render.labels import short
+from lafe.render.palette import COLOURS, GRID, INK, SECOND
 from lafe.render.text import number
 
 from .style import ZERO, styled
@@ -44,12 +45,13 @@ def reliability(bins: Sequence[Bin]) -> go.Figure:
 def without_each(top1: dict[str, float], full: float) -> go.Figure:
     """What top-1 loses without each branch, in points, by name (``r_dis3``)."""
     points = [100 * (value - full) for value in top1.values()]
+    branches = [Branch.parse(name) for name in top1]
     figure = go.Figure(
         go.Bar(
             x=points,
-            y=[f"{name[:-1]} {name[-1]}" for name in top1],
+            y=[short(branch) for branch in branches],
             orientation="h",
-            marker_color=[palette.of_branch(name[:-1]) for name in top1],
+            marker_color=[COLOURS[branch.side] for branch in branches],
             text=[number(p, "+.1f") for p in points],
             textposition="outside",
             cliponaxis=False,

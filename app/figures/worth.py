@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lafe.branches import EVERY_BRANCH, Switches
+from lafe.branches import EVERY_BRANCH, Branch, Switches
 from lafe.explain.ablation import Flip, Table
 from lafe.render.labels import listed
 from lafe.render.text import number, percent
@@ -34,8 +34,8 @@ def written(value: float, unit: str) -> str:
 class Pair:
     """Two branches and how much more they are worth together than apart."""
 
-    first: tuple[int, str]
-    second: tuple[int, str]
+    first: Branch
+    second: Branch
     value: float
 
 

@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 from streamlit.elements.lib.grid_container import GridContainer
 
-from lafe.branches import ATTRIBUTES, STAGES, Switches
+from lafe.branches import KINDS, STAGES, Branch, Switches
 from lafe.explain.controls import Controls
 from lafe.explain.evidence import evidence
 from lafe.render import labels
@@ -134,7 +134,7 @@ def _pairs(table: worth.Table, target: int, output: str) -> None:
     st.subheader("Strongest interactions", anchor=False)
     unit = worth.UNITS[output][1]
     rows = [
-        f"<li>{escape(labels.branch(*p.first))} with {escape(labels.branch(*p.second))}: "
+        f"<li>{escape(p.first.title)} with {escape(p.second.title)}: "
         f"<b>{worth.written(p.value, unit)}</b> {unit}</li>"
         for p in worth.strongest_pairs(table, target, output)
     ]
@@ -193,19 +193,19 @@ def _map(table: worth.Table, checkpoint: str, classes: Sequence[str], target: in
 def _fields() -> Switches:
     """The setting as two fields, for the keyboard."""
     chosen = Switches.none()
-    for side, branches in ATTRIBUTES.items():
-        keys = [(stage, branch) for branch in branches for stage in STAGES]
+    for side, words in labels.SIDES.items():
+        keys = [Branch(stage, kind, side) for kind in KINDS for stage in STAGES]
         on = st.pills(
-            f"{labels.SIDES[side].name} branches that are on",
+            f"{words.name} branches that are on",
             keys,
             selection_mode="multi",
             default=keys,
-            format_func=lambda key: f"{key[1]} {key[0]}",
+            format_func=labels.short,
             key=f"ablation-{side}",
             wrap=True,
         )
-        for stage, branch in on:
-            chosen = chosen.toggled(stage, branch)
+        for branch in on:
+            chosen = chosen.toggled(branch)
     return chosen
 
 

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 import torch
 
+from lafe.branches import Branch
 from lafe.measure import sweep
 from lafe.measure.faithfulness import words
 from lafe.measure.report import REPORT, Evaluation, Faithfulness, Provenance, Slice, Worth
+from lafe.render import labels
 from lafe.render.text import percent
 
 from ..figures import ablation as ablation_figures
@@ -169,7 +171,7 @@ def _mistakes(evaluation: Evaluation) -> None:
         }
         if switching:
             columns["Mended without"] = [
-                f"{p.branch[:-1]} {p.branch[-1]} ({p.mended})" if p.branch else "none"
+                f"{labels.short(Branch.parse(p.branch))} ({p.mended})" if p.branch else "none"
                 for p in switching.confused
             ]
         st.table(columns)

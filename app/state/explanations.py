@@ -9,7 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from lafe.explain.attribution.methods import METHODS, Attribution, Progress, attribute, available
+from lafe.explain.attribution.methods import METHODS, attribute, available
+from lafe.explain.attribution.registry import Attribution, Progress
 from lafe.explain.prepare import Prepared
 from lafe.measure.faithfulness.curves import Curves, curves, probability, random_map
 

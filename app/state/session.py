@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 from PIL import Image
 
-from lafe.branches import BRANCHES, PRESETS, STAGES, Switches
+from lafe.branches import EVERY_BRANCH, PRESETS, Switches
 from lafe.data.photo import WHOLE, Box, PhotoError, open_photo
 from lafe.explain.controls import Controls
 
@@ -23,7 +23,7 @@ MAX_PANELS = 4
 MAX_SEED = 999  # of shuffles
 
 FUSED_LAYERS = ("final", "dis", "con")
-BRANCH_LAYERS = tuple(f"{branch}{stage}" for stage in STAGES for branch in BRANCHES)
+BRANCH_LAYERS = tuple(map(str, EVERY_BRANCH))
 EVIDENCE_LAYERS = ("evidence", "evidence-backbone", "evidence-dis", "evidence-con")
 LAYERS = FUSED_LAYERS + BRANCH_LAYERS + EVIDENCE_LAYERS
 """The maps that can be laid over a photo: F_5, D, C, a branch at a stage, like ``r_dis5``, and

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
 
-from lafe.branches import Switches
+from lafe.branches import Branch, Switches
 from lafe.data.photo import MIN_SIDE, Box
 from lafe.render.pictures import jpeg_url
 
@@ -59,6 +59,6 @@ def live_diagram(
     def switched() -> None:
         text = st.session_state[key].get("switch")
         if text is not None and on_switch is not None:
-            on_switch(switches.toggled(int(text[-1]), text[:-1]))
+            on_switch(switches.toggled(Branch.parse(text)))
 
     _component("diagram")(key=key, data=diagram(switches), on_switch_change=switched)

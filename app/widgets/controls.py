@@ -7,7 +7,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from lafe.branches import ATTRIBUTES, STAGES, Switches
+from lafe.branches import KINDS, STAGES, Branch, Switches, branch_name
 from lafe.explain.controls import Controls
 from lafe.render.labels import SIDES
 
@@ -34,7 +34,7 @@ def in_force(panel: Panel) -> str:
     """The controls that matter, for people; a branch that is off has no gate to replace."""
     parts = []
     for mode in MODES[1:]:
-        on = Switches(getattr(panel.controls, mode).index & panel.switches.index)
+        on = getattr(panel.controls, mode) & panel.switches
         if len(on):
             parts.append(f"{mode} {on}")
     return ", ".join(parts)
@@ -76,13 +76,14 @@ def _board(place: int, panel: Panel) -> None:
     with st.container(gap="xxsmall", key=f"modes-{place}"):
         for column, stage in zip(_row()[1:], STAGES, strict=True):
             column.caption(f"Stage {stage}")
-        for side, branches in ATTRIBUTES.items():
-            for branch in branches:
+        for side, words in SIDES.items():
+            for kind in KINDS:
                 name, *choices = _row()
-                name.html(f'<div class="side {side}" title="{SIDES[side].name}">{branch}</div>')
+                title = branch_name(kind, side)
+                name.html(f'<div class="side {side}" title="{words.name}">{title}</div>')
                 for column, stage in zip(choices, STAGES, strict=True):
                     with column:
-                        _mode(place, panel, stage, branch)
+                        _mode(place, panel, Branch(stage, kind, side))
     if len(panel.controls.shuffled):
         st.button(
             "Shuffle again",
@@ -98,17 +99,15 @@ def _row() -> list[DeltaGenerator]:
     return st.columns([1, 2, 2, 2], vertical_alignment="center", gap="xxsmall")
 
 
-def _mode(place: int, panel: Panel, stage: int, branch: str) -> None:
-    key = f"control-{place}-{branch}{stage}"
-    st.session_state[key] = panel.controls[stage, branch]
+def _mode(place: int, panel: Panel, branch: Branch) -> None:
+    key = f"control-{place}-{branch}"
+    st.session_state[key] = panel.controls[branch]
     st.selectbox(
-        f"{branch} at stage {stage}",
+        branch.title,
         MODES,
         key=key,
-        on_change=lambda: _set(
-            place, Switches.only(branch, stages=(stage,)), st.session_state[key]
-        ),
-        disabled=not panel.switches[stage, branch],
+        on_change=lambda: _set(place, Switches.only(branch), st.session_state[key]),
+        disabled=not panel.switches[branch],
         label_visibility="collapsed",
         filter_mode=None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lafe.branches import ATTRIBUTES, BRANCHES, PRESETS, STAGES, Switches
+from lafe.branches import BRANCHES, KINDS, PRESETS, STAGES, Switches, branch_name
 from lafe.render import labels
 
 from ..state import session
@@ -14,18 +14,18 @@ from ..state.session import Panel
 def switchboard(place: int, panel: Panel) -> None:
     """The twelve switches of one panel: two sides, two kinds of attention, three stages."""
     board = st.grid(2, min_column_width=215, gap=("xxsmall", "small"), key=f"board-{place}")
-    for side, branches in ATTRIBUTES.items():
-        words = labels.SIDES[side]
+    for side, words in labels.SIDES.items():
         with board.cell(), st.container(key=f"side-{place}-{side}", gap="xxsmall"):
             st.html(
                 f'<div class="side {side}" title="{words.sentence}"><b>{words.sign}</b> '
                 f"{words.name}</div>",
             )
-            for branch in branches:
-                _switches_of(place, panel, side, branch)
+            for kind in KINDS:
+                _switches_of(place, panel, kind, side)
 
 
-def _switches_of(place: int, panel: Panel, side: str, branch: str) -> None:
+def _switches_of(place: int, panel: Panel, kind: str, side: str) -> None:
+    branch = branch_name(kind, side)
     key, on = _row(place, branch), _on(panel, branch)
     # What is set here goes to the browser, and would undo a next click that is on its way.
     if sorted(st.session_state.get(key, ())) != on:  # the browser gives them as they were clicked
@@ -39,7 +39,7 @@ def _switches_of(place: int, panel: Panel, side: str, branch: str) -> None:
         set_switches(place, switches)
 
     st.segmented_control(
-        f"Panel {labels.LETTERS[place]}: {labels.kind(branch)} attention, "
+        f"Panel {labels.LETTERS[place]}: {labels.KINDS[kind]} attention, "
         f"{labels.SIDES[side].name.lower()}",
         STAGES,
         selection_mode="multi",

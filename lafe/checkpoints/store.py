@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from lafe.beside import beside
-from lafe.branches import ATTRIBUTES, EVERY_BRANCH, STAGES
+from lafe.branches import EVERY_BRANCH, STAGES, Branch
 from lafe.checkpoints.card import Card
+from lafe.checkpoints.reading import read, read_card
 from lafe.checkpoints.stored import (
     CARD,
     WEIGHTS,
@@ -22,8 +23,6 @@ from lafe.checkpoints.stored import (
     Stored,
     compact,
     fingerprint,
-    read,
-    read_card,
 )
 from lafe.checkpoints.trained import Trained
 from lafe.model.attention import ChannelGate, RegionGate
@@ -158,24 +157,18 @@ def _compare_measured(file: Path, model: Trained) -> None:
     if gates and gates != (shapes := _gate_shapes(model)):
         wrong = next(k for k in EVERY_BRANCH if gates.get(k) != shapes.get(k))
         raise CheckpointError(
-            f"{file}: the mean gate of {wrong[1]!r} at stage {wrong[0]} is of another shape than "
-            "the gate."
+            f"{file}: the mean gate of {wrong.title} is of another shape than the gate."
         )
 
 
-def _gate_shapes(model: LAFE) -> dict[tuple[int, str], torch.Size]:
-    """The shape of every gate for one photo, by stage and branch."""
+def _gate_shapes(model: LAFE) -> dict[Branch, torch.Size]:
+    """The shape of every gate for one photo."""
     shapes = {}
-    for stage, name in EVERY_BRANCH:
-        side = model.discriminative if name in ATTRIBUTES["dis"] else model.confusable
-        branch = side.branch(stage, name[0]) if side is not None else None
-        if branch is not None:
-            size, channels = (
-                model.input_size // STRIDES[STAGES.index(stage)],
-                model.backbone.channels[STAGES.index(stage)],
-            )
-            shape = (1, 1, size, size) if name.startswith("r") else (1, channels, 1, 1)
-            shapes[stage, name] = torch.Size(shape)
+    for branch in model.branches:
+        place = STAGES.index(branch.stage)
+        size, channels = model.input_size // STRIDES[place], model.backbone.channels[place]
+        shape = (1, 1, size, size) if branch.kind == "r" else (1, channels, 1, 1)
+        shapes[branch] = torch.Size(shape)
     return shapes
 
 

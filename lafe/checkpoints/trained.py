@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from lafe.branches import EVERY_BRANCH
+from lafe.branches import EVERY_BRANCH, Branch
 from lafe.checkpoints.card import Card
 from lafe.data.preprocess import Preprocess
 from lafe.model.lafe import LAFE
@@ -24,8 +24,8 @@ class Trained(LAFE):
             told.
         temperatures: (4096,), by :attr:`lafe.Switches.index`: what the logits of a setting are
             divided by before probabilities are shown.
-        mean_gates: the mean gate over training photos of every branch, by stage and name: (1, 1,
-            H_i, W_i) of a region branch, (1, C_i, 1, 1) of a channel branch.
+        mean_gates: the mean gate over training photos of every branch, (1, 1, H_i, W_i)
+            of a region branch, (1, C_i, 1, 1) of a channel branch.
 
     Raises:
         ValueError, lafe.model.backbones.BackboneError: a model that cannot be built.
@@ -48,7 +48,7 @@ class Trained(LAFE):
         *,
         class_means: Tensor | None = None,
         temperatures: Tensor | None = None,
-        mean_gates: Mapping[tuple[int, str], Tensor] | None = None,
+        mean_gates: Mapping[Branch, Tensor] | None = None,
     ) -> None:
         super().__init__(**card.model)
         self.card = card
@@ -58,14 +58,11 @@ class Trained(LAFE):
         # Not persistent: a state dict holds the weights of LAFE and nothing else.
         self.register_buffer("class_means", class_means, persistent=False)
         self.register_buffer("temperatures", temperatures, persistent=False)
-        for (stage, branch), gate in (mean_gates or {}).items():
-            self.register_buffer(f"mean_{branch}_{stage}", gate, persistent=False)
+        for branch, gate in (mean_gates or {}).items():
+            self.register_buffer(f"mean_{branch}", gate, persistent=False)
 
     @property
-    def mean_gates(self) -> dict[tuple[int, str], Tensor]:
-        """The mean gate over training photos, by stage and branch."""
-        return {
-            (stage, branch): gate
-            for stage, branch in EVERY_BRANCH
-            if (gate := getattr(self, f"mean_{branch}_{stage}", None)) is not None
-        }
+    def mean_gates(self) -> dict[Branch, Tensor]:
+        """The mean gate over training photos of every branch."""
+        gates = {branch: getattr(self, f"mean_{branch}", None) for branch in EVERY_BRANCH}
+        return {branch: gate for branch, gate in gates.items() if gate is not None}

@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from lafe import __version__
 from lafe.cli import app, models, photos, tools
 from lafe.cli.boundary import status
 from lafe.cli.device import device
+from lafe.version import __version__
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lafe.branches import BRANCHES, STAGES, Switches
+from lafe.branches import EVERY_BRANCH, Switches
 from lafe.checkpoints.store import load, load_card
 from lafe.cli import batch
 from lafe.cli.outputs import Row, printable, require_file, rows_to
@@ -60,7 +60,7 @@ def ablate(args: argparse.Namespace) -> int:
         classes = photo.card.classes
         table = factorial(photo)
         target = int(table.predictions()[-1])
-        values = table.shapley(target, args.output).tolist()
+        values = table.shapley(target, args.output).flatten().tolist()
         return {
             "true": _true(photo, job),
             "class": classes[target],
@@ -69,9 +69,7 @@ def ablate(args: argparse.Namespace) -> int:
             "full": float(table.values(target, args.output)[Switches.all().index]),
             "none": float(table.values(target, args.output)[Switches.none().index]),
             "shapley": {
-                f"{branch}{stage}": values[i][j]
-                for i, stage in enumerate(STAGES)
-                for j, branch in enumerate(BRANCHES)
+                str(branch): value for branch, value in zip(EVERY_BRANCH, values, strict=True)
             },
             "flips": [
                 {

@@ -7,20 +7,22 @@ not every pair.  Within a fusion (Eq. 4) only two steps are not linear: the sett
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import torch
 from torch import Tensor
 
-from lafe.branches import ATTRIBUTES, BRANCHES, EVERY_BRANCH, STAGES, Switches
+from lafe.branches import BRANCHES, EVERY_BRANCH, SIDES, STAGES, Branch, Switches
 from lafe.explain.controls import Controls
 from lafe.explain.prepare import Prepared, prepare, refuse_training
 from lafe.explain.probabilities import temperatures
-from lafe.model.fusion import Attribute, Fusion
 from lafe.model.lafe import LAFE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OUTPUTS = ("probability", "logit", "centred")
 """What a branch is worth may be asked in: probability, logit, or logit minus the mean over classes.
@@ -56,19 +58,17 @@ class Table:
 
     Attributes:
         plain: logits of the plain backbone, (K,) float64.
-        dis, con: what ``D`` and ``C`` add and subtract, (2^n, K) float64, by the n branches that
-            the model has on that side.
-        dis_row, con_row: the row of each setting, (4096,), by ``Switches.index``.
+        terms: by side, what ``D`` and ``-C`` add in each setting of the n branches that the model
+            has there, (2^n, K) float64.
+        rows: by side, the row in ``terms`` of each setting, (4096,), by ``Switches.index``.
         controls: what stood in for the learned gates.
         temperatures: what the logits of each setting are divided by before probabilities are taken,
             (4096,); None where the model has none.
     """
 
     plain: Tensor
-    dis: Tensor
-    con: Tensor
-    dis_row: Tensor
-    con_row: Tensor
+    terms: Mapping[str, Tensor]
+    rows: Mapping[str, Tensor]
     controls: Controls
     temperatures: Tensor | None = None
 
@@ -79,12 +79,12 @@ class Table:
 
     def logits(self, switches: Switches) -> Tensor:
         """Logits (K,) of a setting, those of ``model(x, switches)[0]`` (1e-4, float32)."""
-        i = switches.index
-        return (self.plain + self.dis[self.dis_row[i]] - self.con[self.con_row[i]]).float()
+        terms = (self.terms[side][self.rows[side][switches.index]] for side in SIDES)
+        return sum(terms, self.plain).float()
 
     def all_logits(self) -> Tensor:
         """Logits of every setting, (4096, K) float64, by ``Switches.index``."""
-        return self.plain + self.dis[self.dis_row] - self.con[self.con_row]
+        return sum((self.terms[side][self.rows[side]] for side in SIDES), self.plain)
 
     def predictions(self) -> Tensor:
         """The predicted class of every setting, (4096,), by ``Switches.index``."""
@@ -171,13 +171,15 @@ class Table:
         and ``logit``, ``centred``, ``probability`` of the target (by default the full model's
         prediction).
         """
+        import pandas as pd  # the extra `app` brings it: nothing else here needs it
+
         confidence, prediction = self.all_probabilities().max(1)
         settings = [Switches(i) for i in range(_SETTINGS)]
         columns: dict[str, object] = {"switches": [str(s) for s in settings]}
-        for stage, branch in EVERY_BRANCH:
-            columns[f"{branch}{stage}"] = [s[stage, branch] for s in settings]
-        for side in ATTRIBUTES:
-            columns[side] = _rows(_keys(side)).numpy()
+        for branch in EVERY_BRANCH:
+            columns[str(branch)] = [s[branch] for s in settings]
+        for side in SIDES:
+            columns[side] = _rows(Switches.all().side(side)).numpy()
         columns |= {"prediction": prediction.numpy(), "confidence": confidence.numpy()}
         target = int(prediction[-1]) if target is None else target
         for output in ("logit", "centred", "probability"):
@@ -236,19 +238,13 @@ def factorial(photo: Prepared) -> Table:
     """
     refuse_training(photo.model)
     weight = photo.model.classifier.weight.double()
-    plain = photo.logits(Switches.none()).double()
-    sides = {"dis": photo.model.discriminative, "con": photo.model.confusable}
-    terms, rows = {}, {}
-    for name, attribute in sides.items():
-        terms[name] = _pooled(photo, attribute).double() @ weight.T  # (2^n, K)
-        rows[name] = _rows([key for key in _keys(name) if key in photo.gates])
+    on = Switches.only(*photo.gates)
+    dis, con = (_pooled(photo, side).double() @ weight.T for side in SIDES)  # (2^n, K)
     known = temperatures(photo.model)
     return Table(
-        plain.cpu(),
-        terms["dis"].cpu(),
-        terms["con"].cpu(),
-        rows["dis"],
-        rows["con"],
+        photo.logits(Switches.none()).double().cpu(),
+        MappingProxyType({"dis": dis.cpu(), "con": -con.cpu()}),
+        MappingProxyType({side: _rows(on.side(side)) for side in SIDES}),
         photo.controls,
         None if known is None else known.cpu(),
     )
@@ -260,60 +256,25 @@ def factorials(model: LAFE, batch: Tensor) -> Iterator[Table]:
         yield factorial(prepare(model, x[None]))
 
 
-def _keys(side: str) -> list[tuple[int, str]]:
-    """One side's branches, in the order of EVERY_BRANCH."""
-    return [key for key in EVERY_BRANCH if key[1] in ATTRIBUTES[side]]
-
-
-def _rows(keys: Sequence[tuple[int, str]]) -> Tensor:
-    """The number that these branches' bits spell in each setting, (4096,)."""
+def _rows(branches: Iterable[Branch]) -> Tensor:
+    """The number that the bits of these branches spell in each setting, (4096,)."""
     settings = torch.arange(_SETTINGS)
     rows = torch.zeros_like(settings)
-    for bit, key in enumerate(keys):
-        rows |= (settings >> EVERY_BRANCH.index(key) & 1) << bit
+    for bit, branch in enumerate(branches):
+        rows |= (settings >> branch.bit & 1) << bit
     return rows
 
 
-def _pooled(photo: Prepared, attribute: Attribute | None) -> Tensor:
-    """``GAP(D)`` or ``GAP(C)`` of every setting of the branches that exist, (2^n, C_5).
-
-    The first branch of the lowest stage is bit 0.  At most the lifted maps of 16 settings are kept
-    at a time.
-    """
-    f5 = photo.features[-1]
-    if attribute is None:
-        return f5.new_zeros(1, f5.shape[1])
-
-    def parts(stage: int, linear: Callable[[Tensor], Tensor]) -> list[Tensor | None]:
-        """A stage's sum in each setting of its branches, behind a linear layer; off is None."""
-        settings: list[Tensor | None] = [None]
-        for branch in ATTRIBUTES[attribute.name]:
-            if (stage, branch) in photo.gates:
-                # Max pooling is several times faster on channels last.
-                m = photo.branch_map(stage, branch)
-                part = linear(m.contiguous(memory_format=torch.channels_last))
-                settings += [_add(s, part) for s in settings]
-        return settings
-
-    first, *later = attribute.stages
-    fusions = [cast(Fusion, attribute.fusions[str(stage)]) for stage in later]
-    # Each stage's result meets a linear step: the lift of the next fusion or, at the end, GAP.
-    steps: list[Callable[[Tensor], Tensor]] = [*(fusion.lift for fusion in fusions), _gap]
-    states = parts(first, steps[0])
-    for stage, fusion, step in zip(later, fusions, steps[1:], strict=True):
-        # Pooling first: the same maps, and a quarter of the work for the ReLU.
-        low = [None if s is None else fusion.mix(fusion.lift_act(fusion.pool(s))) for s in states]
-        sums = (_add(a, b) for b in parts(stage, fusion.mix) for a in low)
-        states = [None if s is None else step(fusion.act(fusion.bn(s))) for s in sums]
-    return torch.cat([f5.new_zeros(1, f5.shape[1]) if s is None else s for s in states])
-
-
-def _add(a: Tensor | None, b: Tensor | None) -> Tensor | None:
-    """A sum in which ``None`` is off."""
-    if a is None or b is None:
-        return b if a is None else a
-    return a + b
-
-
-def _gap(m: Tensor) -> Tensor:
-    return m.mean((2, 3))
+def _pooled(photo: Prepared, side: str) -> Tensor:
+    """``GAP(D)`` or ``GAP(C)`` of every setting of the branches that exist, (2^n, C_5)."""
+    off = photo.features[-1].new_zeros(1, photo.features[-1].shape[1])
+    if side not in photo.model.sides:
+        return off
+    # Max pooling is several times faster on channels last.
+    maps = {
+        b: photo.branch_map(b).contiguous(memory_format=torch.channels_last)
+        for b in photo.gates
+        if b.side == side
+    }
+    settings = photo.model.sides[side].settings(maps)
+    return torch.cat([off if m is None else m.mean((2, 3)) for m in settings])

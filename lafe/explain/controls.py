@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lafe.branches import EVERY_BRANCH, Switches
+from lafe.branches import EVERY_BRANCH, Branch, Key, Switches
 
 
 @dataclass(frozen=True)
@@ -35,27 +35,26 @@ class Controls:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        both = Switches(self.uniform.index & self.shuffled.index)
+        both = self.uniform & self.shuffled
         if len(both):
             raise ValueError(f"A branch is either uniform or shuffled, not both: {both}.")
 
-    def __getitem__(self, key: tuple[int, str]) -> str:
+    def __getitem__(self, key: Key) -> str:
         """``"learned"``, ``"uniform"`` or ``"shuffled"``."""
         if self.uniform[key]:
             return "uniform"
         return "shuffled" if self.shuffled[key] else "learned"
 
-    def apply(self, stage: int, branch: str, gate: Tensor) -> Tensor:
+    def apply(self, branch: Branch, gate: Tensor) -> Tensor:
         """The gate, or what stands in for it.
 
         Shape: (1, 1, H, W) or (1, C, 1, 1), kept.
         """
-        mode = self[stage, branch]
+        mode = self[branch]
         if mode == "uniform":
             return gate.mean().expand_as(gate)
         if mode == "shuffled":
-            place = EVERY_BRANCH.index((stage, branch))
-            random = torch.Generator().manual_seed(len(EVERY_BRANCH) * self.seed + place)
+            random = torch.Generator().manual_seed(len(EVERY_BRANCH) * self.seed + branch.bit)
             order = torch.randperm(gate.numel(), generator=random).to(gate.device)
             return gate.flatten()[order].view_as(gate)
         return gate

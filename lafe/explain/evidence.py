@@ -14,9 +14,8 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from lafe.branches import ATTRIBUTES, FULL, Switches
+from lafe.branches import FULL, Branch, Switches
 from lafe.explain.prepare import Prepared, refuse_training
-from lafe.model.fusion import Attribute
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +53,7 @@ class BranchEvidence:
         gap: what the method misses of the change.  More steps make it smaller.
     """
 
-    maps: Mapping[tuple[int, str], Tensor]
+    maps: Mapping[Branch, Tensor]
     constant: float
     change: float
     gap: float
@@ -126,21 +125,20 @@ def branch_evidence(
     from captum.attr import IntegratedGradients
 
     refuse_training(photo.model)
-    keys = tuple(key for key in switches if key in photo.gates)
+    on = tuple(branch for branch in switches if branch in photo.gates)
     with torch.inference_mode(False), torch.no_grad():
         logits, plain = photo.logits(switches), photo.logits(Switches.none())
         direction = class_direction(logits, target, versus)
         change = float(direction @ (logits.float() - plain.float()))
-        maps = tuple(photo.branch_map(*key) for key in keys)
+        maps = tuple(photo.branch_map(branch) for branch in on)
         w = direction @ photo.model.classifier.weight.float()
-    if not keys:
+    if not on:
         return BranchEvidence(MappingProxyType({}), 0.0, change, change)
 
     def score(*maps: Tensor) -> Tensor:
-        by_key = dict(zip(keys, maps, strict=True))
-        D = _gap(photo.model.discriminative, by_key)
-        C = _gap(photo.model.confusable, by_key)
-        return (D - C).float() @ w
+        given = dict(zip(on, maps, strict=True))
+        D, C = (side.combine(given) for side in photo.model.sides.values())
+        return (_gap(D) - _gap(C)).float() @ w
 
     with torch.inference_mode(False), torch.enable_grad():
         attributions = IntegratedGradients(score).attribute(
@@ -148,20 +146,14 @@ def branch_evidence(
         )
     with torch.inference_mode(False), torch.no_grad():
         constant = float(score(*(torch.zeros_like(m) for m in maps)))
-    found = {key: a.detach().float().sum((0, 1)) for key, a in zip(keys, attributions, strict=True)}
+    found = {b: a.detach().float().sum((0, 1)) for b, a in zip(on, attributions, strict=True)}
     total = sum(float(m.sum()) for m in found.values())
     return BranchEvidence(MappingProxyType(found), constant, change, change - constant - total)
 
 
-def _gap(attribute: Attribute | None, maps: Mapping[tuple[int, str], Tensor]) -> Tensor:
-    """``GAP(D)`` or ``GAP(C)``, (B, C_5), from the maps of branches; 0 where all are off."""
-    assert attribute is not None
-    sums = []
-    for stage in attribute.stages:
-        here = [maps[stage, b] for b in ATTRIBUTES[attribute.name] if (stage, b) in maps]
-        sums.append(sum(here[1:], here[0]) if here else None)
-    fused = attribute.fuse(sums)
-    return torch.zeros(()) if fused is None else fused.mean((2, 3))
+def _gap(m: Tensor | None) -> Tensor:
+    """(B, C_5); 0 where all is off."""
+    return torch.zeros(()) if m is None else m.mean((2, 3))
 
 
 def class_direction(logits: Tensor, target: int | None, versus: int | str | None) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lafe.branches import ATTRIBUTES, EVERY_BRANCH, STAGES, Switches
+from lafe.branches import SIDES, STAGES, Branch, Switches
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.trained import Trained
 from lafe.errors import LafeError
@@ -18,6 +18,7 @@ from lafe.explain.controls import Controls
 from lafe.explain.memo import Memo
 from lafe.explain.probabilities import probabilities, temperatures
 from lafe.model.lafe import LAFE
+from lafe.model.record import no_gate
 
 MAPS = 8
 """How many maps ``D`` and ``C`` a photo keeps: two sides of four settings, 0.5 to 1.6 MB each."""
@@ -60,7 +61,7 @@ class Prepared:
     model: LAFE
     x: Tensor
     features: tuple[Tensor, Tensor, Tensor]
-    gates: Mapping[tuple[int, str], Tensor]
+    gates: Mapping[Branch, Tensor]
     controls: Controls = Controls()  # noqa: RUF009  (immutable)
     _maps: Memo = field(default_factory=lambda: Memo(MAPS), repr=False)
     _logits: Memo = field(default_factory=lambda: Memo(LOGITS), repr=False)
@@ -80,26 +81,32 @@ class Prepared:
         """f_i of one stage, (1, C_i, H_i, W_i)."""
         return self.features[STAGES.index(stage)]
 
-    def gate(self, stage: int, branch: str) -> Tensor:
-        """(1, 1, H_i, W_i) of a region branch, (1, C_i, 1, 1) of a channel branch.
+    def gate(self, stage: int | Branch, name: str = "") -> Tensor:
+        """The gate of a branch, ``(5, "r_dis")`` or itself, or what stands in for it.
 
         Zeros where the model has no such branch; ValueError for an unknown name.
-        """
-        Switches.only(branch, stages=(stage,))  # refuses unknown names
-        if (stage, branch) in self.gates:
-            return self.controls.apply(stage, branch, self.gates[stage, branch])
-        f = self.feature(stage)
-        return torch.zeros_like(f[:, :1] if branch.startswith("r") else f[..., :1, :1])
 
-    def branch_map(self, stage: int, branch: str) -> Tensor:
-        """Gate times features, (1, C_i, H_i, W_i) (Eq. 7)."""
-        return self.gate(stage, branch) * self.feature(stage)
+        Shape: (1, 1, H_i, W_i) of a region branch, (1, C_i, 1, 1) of a channel branch.
+        """
+        branch = Branch.of(stage, name)
+        f = self.feature(branch.stage)
+        if branch in self.gates:
+            return self.controls.apply(branch, self.gates[branch]).to(f.dtype)
+        return no_gate(branch, f)
+
+    def branch_map(self, stage: int | Branch, name: str = "") -> Tensor:
+        """Gate times features, (1, C_i, H_i, W_i) (Eq. 7); the branch as for :meth:`gate`."""
+        branch = Branch.of(stage, name)
+        return self.gate(branch) * self.feature(branch.stage)
 
     def stage_sums(self, stage: int, switches: Switches) -> tuple[Tensor, Tensor]:
         """``dis_i`` and ``con_i``, (1, C_i, H_i, W_i) each; what is off is zeros (Eq. 1, 2)."""
-        dis, con = (self._sum(stage, side, switches) for side in ATTRIBUTES)
-        zeros = torch.zeros_like(self.feature(stage))
-        return zeros if dis is None else dis, zeros if con is None else con
+        here = [b for b in self._known(switches) if b.stage == stage]
+        dis, con = (
+            sum((self.branch_map(b) for b in here if b.side == side), self._zeros(stage))
+            for side in SIDES
+        )
+        return dis, con
 
     def attribute(self, side: str, switches: Switches) -> Tensor:
         """``D`` (``"dis"``) or ``C`` (``"con"``), (1, C_5, H_5, W_5) (Eq. 1-7); zeros if off.
@@ -109,12 +116,12 @@ class Prepared:
         Raises:
             LafeError: the model is in training mode by now.
         """
-        key = side, self._of(side, switches), self.controls
-        return self._maps.get(key, lambda: self._attribute(side, switches))
+        on = self._known(switches.side(side))
+        return self._maps.get((side, on, self.controls), lambda: self._attribute(side, on))
 
     def fused(self, switches: Switches) -> Fused:
         """``D``, ``C``, ``F_5`` and the logits of a setting; raises as :meth:`attribute`."""
-        D, C = (self.attribute(side, switches) for side in ATTRIBUTES)
+        D, C = (self.attribute(side, switches) for side in SIDES)
         F5 = self.features[-1] + D - C
         logits = self._kept_logits(switches, lambda: F5)
         return Fused(D, C, F5, logits, probabilities(self.model, logits, switches))
@@ -140,34 +147,29 @@ class Prepared:
         return probabilities(self.model, self.logits(switches), switches, calibrated=calibrated)
 
     def _kept_logits(self, switches: Switches, F5: Callable[[], Tensor]) -> Tensor:
-        key = tuple(self._of(side, switches) for side in ATTRIBUTES), self.controls
+        key = self._known(switches), self.controls
         return self._logits.get(key, lambda: self._classify(F5()))
 
-    def _of(self, side: str, switches: Switches) -> int:
-        """A side's part of a setting, as a mask of the branches that the model has."""
-        keys = [key for key in switches if key[1] in ATTRIBUTES[side] and key in self.gates]
-        return sum(1 << EVERY_BRANCH.index(key) for key in keys)
+    def _known(self, switches: Switches) -> Switches:
+        """The part of a setting that is about branches which the model has."""
+        return switches & Switches.only(*self.gates)
+
+    def _zeros(self, stage: int) -> Tensor:
+        return torch.zeros_like(self.feature(stage))
 
     @torch.inference_mode(False)
     @torch.no_grad()
-    def _attribute(self, side: str, switches: Switches) -> Tensor:
+    def _attribute(self, side: str, on: Switches) -> Tensor:
         refuse_training(self.model)
-        fuses = {"dis": self.model.discriminative, "con": self.model.confusable}[side]
-        out = None
-        if fuses is not None:
-            out = fuses.fuse([self._sum(stage, side, switches) for stage in fuses.stages])
-        return torch.zeros_like(self.features[-1]) if out is None else out
+        fuses, gates = self.model.sides.get(side), {b: self.gate(b) for b in on}
+        out = None if fuses is None else fuses(self.features, on, gates)
+        return self._zeros(STAGES[-1]) if out is None else out
 
     @torch.inference_mode(False)
     @torch.no_grad()
     def _classify(self, F5: Tensor) -> Tensor:
         refuse_training(self.model)
         return self.model.classify(F5)[0]
-
-    def _sum(self, stage: int, side: str, switches: Switches) -> Tensor | None:
-        on = [b for b in ATTRIBUTES[side] if switches[stage, b] and (stage, b) in self.gates]
-        maps = [self.branch_map(stage, branch) for branch in on]
-        return sum(maps[1:], maps[0]) if maps else None
 
 
 # Inference mode is switched off first (that switches gradients on), then gradients: nothing that is
@@ -199,13 +201,7 @@ def prepare(model: LAFE, picture: Image.Image | Tensor) -> Prepared:
             f"One photo is prepared at a time, of shape (1, 3, S, S), not {tuple(x.shape)}."
         )
     features = model.features(x)
-    gates = {}
-    for stage, branch in EVERY_BRANCH:
-        side = model.discriminative if branch in ATTRIBUTES["dis"] else model.confusable
-        module = side.branch(stage, branch[0]) if side is not None else None
-        if module is not None:
-            gates[stage, branch] = module.gate(features[STAGES.index(stage)])
-    return Prepared(model, x, features, MappingProxyType(gates))
+    return Prepared(model, x, features, MappingProxyType(model.gates(features)))
 
 
 def _read(model: LAFE, picture: Image.Image) -> Tensor:

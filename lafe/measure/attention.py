@@ -21,14 +21,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lafe.branches import ATTRIBUTES, STAGES
+from lafe.branches import KINDS, SIDES, STAGES, Branch, Switches
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset
 from lafe.measure.bootstrap import Mean, interval, mean
 from lafe.measure.calibration import fit_temperatures
 from lafe.measure.likeness import rank_correlation, top_overlap
 from lafe.measure.metrics import margin
-from lafe.measure.outputs import Gates, Outputs, batches, gates_of
+from lafe.measure.outputs import Gates, Outputs, batches
 from lafe.measure.report import (
     Attention,
     BranchOff,
@@ -132,7 +132,7 @@ def stand_ins(own: Gates, others: Sequence[Gates], means: Gates) -> dict[str, li
     scaled = [rescaled(other, own) for other in others]
 
     def only(kind: str, gates: Gates) -> Gates:
-        return {b: gates[b] if b[1].startswith(kind) else gate for b, gate in own.items()}
+        return {b: gates[b] if b.kind == kind else gate for b, gate in own.items()}
 
     found: tuple[list[Gates], ...] = (
         [{b: means[b].expand_as(gate) for b, gate in own.items()}],
@@ -205,9 +205,7 @@ def _level(gate: Tensor) -> Tensor:
 
 
 def _sides(model: Trained) -> dict[str, Attribute]:
-    assert model.discriminative is not None
-    assert model.confusable is not None
-    return {"D": model.discriminative, "C": model.confusable}
+    return {"D": model.sides["dis"], "C": model.sides["con"]}
 
 
 def _random(side: Attribute, seed: int) -> Attribute:
@@ -223,12 +221,7 @@ def _random(side: Attribute, seed: int) -> Attribute:
 
 def _attribute(side: Attribute, features: Sequence[Tensor], gates: Gates) -> Tensor:
     """``D`` or ``C`` under these gates; a branch without a gate is off."""
-    sums = []
-    for stage in side.stages:
-        f = features[STAGES.index(stage)]
-        on = [gates[key] for b in ATTRIBUTES[side.name] if (key := (stage, b)) in gates]
-        sums.append(sum((g * f for g in on[1:]), on[0] * f) if on else None)
-    fused = side.fuse(sums)
+    fused = side(features, Switches.only(*gates), gates)
     return torch.zeros_like(features[-1]) if fused is None else fused
 
 
@@ -248,9 +241,9 @@ def _terms(
         maps = {"learned": [learned[name]]}
         for stand_in, given in replaced.items():
             maps[stand_in] = [_attribute(side, features, gates) for gates in given]
-        for stage, branch in gates_of(side, features):
-            rest = {key: gate for key, gate in own.items() if key != (stage, branch)}
-            maps[f"without {branch}{stage}"] = [_attribute(side, features, rest)]
+        for branch in side.branches:
+            rest = {key: gate for key, gate in own.items() if key != branch}
+            maps[f"without {branch}"] = [_attribute(side, features, rest)]
         for what, draws in maps.items():
             pooled = torch.stack([m.mean((2, 3)) for m in draws], 1)
             found[name, what] = pooled @ model.classifier.weight.T
@@ -266,13 +259,13 @@ def _maps(
     """Maps by name, as means over channels, (B, places)."""
     maps = {**learned, "f5": features[-1]}
     for name, side in random.items():
-        maps[f"random {name}"] = _attribute(side, features, gates_of(side, features))
+        maps[f"random {name}"] = _attribute(side, features, side.gates(features))
     found: dict[Key, Tensor] = {("map", name): m.mean(1).flatten(1) for name, m in maps.items()}
-    for (stage, branch), gate in own.items():
-        f = features[STAGES.index(stage)]
+    for branch, gate in own.items():
+        f = features[STAGES.index(branch.stage)]
         # A region gate is the same for all channels.
-        seen = gate[:, 0] * f.mean(1) if branch.startswith("r") else (gate * f).mean(1)
-        found["map", f"{branch}{stage}"] = seen.flatten(1)
+        seen = gate[:, 0] * f.mean(1) if branch.kind == "r" else (gate * f).mean(1)
+        found["map", str(branch)] = seen.flatten(1)
     return found
 
 
@@ -310,7 +303,7 @@ def _figures(
     presets = {name: z.argmax(1)[:, None] for name, z in test.logits.items()}
     without |= {name: off(p, presets["full"]) for name, p in presets.items() if name != "full"}
     stand_ins = {name: stand_in(name) for name in STAND_INS}
-    gates = {f"{branch}{stage}": gate_figures(g) for (stage, branch), g in test.gates.items()}
+    gates = {str(branch): gate_figures(g) for branch, g in test.gates.items()}
     added = {side: margin(plain, found[side, "learned"][:, 0], y[:, 0])[:, 0] for side in "DC"}
     return Attention(
         source=source,
@@ -343,13 +336,9 @@ def likelihood_gain(test: Outputs, held_out: Outputs) -> LikelihoodGain:
 
 def _pairs(gates: Gates) -> list[tuple[str, str]]:
     """The maps that are compared: of the sides and f_5, and of the two branches of each sum."""
-    sums = [
-        (f"{region}{stage}", f"{channel}{stage}")
-        for stage in STAGES
-        for region, channel in ATTRIBUTES.values()
-        if (stage, region) in gates and (stage, channel) in gates
-    ]
-    return [("D", "C"), ("D", "f5"), ("C", "f5"), *sums]
+    sums = ([Branch(i, kind, side) for kind in KINDS] for i in STAGES for side in SIDES)
+    both = ((str(a), str(b)) for a, b in sums if a in gates and b in gates)
+    return [("D", "C"), ("D", "f5"), ("C", "f5"), *both]
 
 
 def _alike(found: Mapping[Key, Tensor], a: str, b: str) -> Likeness:

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 from tqdm import tqdm
 
-from lafe.branches import EVERY_BRANCH, Switches
+from lafe.branches import EVERY_BRANCH, SIDES, Switches
 from lafe.checkpoints.store import available, load
 from lafe.explain.ablation import factorial
 from lafe.explain.controls import Controls
@@ -183,8 +183,7 @@ def _pairs(model: LAFE, repeats: int) -> Iterator[Pair]:
     @torch.no_grad()
     def game(mask: Tensor) -> Tensor:
         players = zip(EVERY_BRANCH, mask[0].tolist(), strict=True)
-        keys = [key for key, on in players if on]
-        return model(x, Switches(sum(1 << EVERY_BRANCH.index(key) for key in keys)))[:, 0]
+        return model(x, Switches.only(*(branch for branch, on in players if on)))[:, 0]
 
     def sampling() -> object:
         mask = torch.ones(1, len(EVERY_BRANCH))
@@ -230,8 +229,7 @@ def _grad_cam(model: LAFE, x: Tensor) -> Iterator[tuple[str, Side]]:
     nodes = model.backbone.body.graph.nodes  # the stages themselves are no calls in torch.fx
     last = [node.target for node in nodes if node.op == "call_module"][-1]
     layers: list[Any] = [f"backbone.body.{last}"]
-    if model.discriminative is not None:
-        layers += ["discriminative", "confusable"]
+    layers += [SIDES[side] for side in model.sides]
     with GradCAM(model, layers) as cam:
 
         def explain() -> object:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lafe.branches import ATTRIBUTES
+from lafe.branches import SIDES
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset
 from lafe.explain.ablation import Table, factorials
@@ -74,13 +74,14 @@ def temperatures(tables: Sequence[Table], labels: Tensor) -> Tensor:
     """The temperature of each of the 4,096 settings, from photos' tables and labels (N,)."""
     plain = torch.stack([table.plain.float() for table in tables])  # (N, K)
     dis, con = (
-        torch.stack([getattr(table, side).float() for table in tables], 1) for side in ATTRIBUTES
+        torch.stack([table.terms[side].float() for table in tables], 1) for side in SIDES
     )  # (settings of the side, N, K)
     at_once = max(1, NUMBERS // plain.numel())
     fitted = torch.stack(
         [
-            torch.cat([fit_temperatures(plain + D - C, labels) for C in con.split(at_once)])
+            torch.cat([fit_temperatures(plain + D + C, labels) for C in con.split(at_once)])
             for D in dis
         ]
     )
-    return fitted[tables[0].dis_row, tables[0].con_row]
+    rows = tables[0].rows
+    return fitted[rows["dis"], rows["con"]]

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from lafe.branches import PRESETS
 from lafe.checkpoints.card import Card
+from lafe.checkpoints.reading import read, read_card
 from lafe.checkpoints.store import load, locate
-from lafe.checkpoints.stored import CheckpointError, read, read_card
+from lafe.checkpoints.stored import CheckpointError
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset
 from lafe.data.dataset import summary
@@ -177,14 +178,14 @@ def _slices(splits: _Splits) -> tuple[Slice, ...]:
 
 
 def _branches(model: Trained, splits: _Splits) -> report.BranchFigures | None:
-    if model.discriminative is None:
+    if not model.sides:
         return None
     weight, bias = (p.detach().cpu() for p in (model.classifier.weight, model.classifier.bias))
     return branch_figures(splits.train, splits.test, weight, bias)
 
 
 def _attention(model: Trained, splits: _Splits, source: Provenance) -> report.Attention | None:
-    if model.discriminative is None or len(splits.photos) < 2:
+    if not model.sides or len(splits.photos) < 2:
         return None
     means = mean_gates(splits.train)
     return attention(model, splits.photos, splits.test, splits.held_out, means, source)
@@ -193,7 +194,7 @@ def _attention(model: Trained, splits: _Splits, source: Provenance) -> report.At
 def _plain(checkpoint: str | Path, card: Card, device: str) -> Trained:
     """The plain backbone to compare with; refused if the comparison would mean nothing."""
     plain = load(checkpoint, device)
-    if plain.discriminative is not None:
+    if plain.sides:
         raise EvaluationError(
             f"{str(checkpoint)!r} has attention branches: give a plain backbone, which `lafe train "
             "RECIPE --variant plain` trains."

@@ -14,18 +14,17 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from lafe.branches import ATTRIBUTES, FULL, STAGES, Switches
+from lafe.branches import FULL, Branch, Switches
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset, decode, load_benchmark, test_transform
 from lafe.data.names import key, labels_of
 from lafe.errors import LafeError
-from lafe.model.fusion import Attribute
 
 FULL_ONLY = {"full": FULL}
 
-Gates = Mapping[tuple[int, str], Tensor]
-"""The gates of photos, by stage and branch."""
+Gates = Mapping[Branch, Tensor]
+"""The gates of photos, by branch."""
 
 LISTED = 8
 """So many classes of a list are named in a message, at its beginning and at its end."""
@@ -143,16 +142,16 @@ def run(
     labels: list[Tensor] = []
     logits: dict[str, list[Tensor]] = {name: [] for name in presets}
     pooled: dict[str, list[Tensor]] = {name: [] for name in ("f5", "D", "C")}
-    gates: dict[tuple[int, str], list[Tensor]] = {}
+    gates: dict[Branch, list[Tensor]] = {}
     for x, y in batches(model, photos):
         features = model.backbone(x)
         f5 = features[-1]
         labels.append(y.cpu())
-        for side in (model.discriminative, model.confusable):
-            for branch, gate in (gates_of(side, features) if side is not None else {}).items():
-                gates.setdefault(branch, []).append(gate.cpu())
+        own = model.gates(features)
+        for branch, gate in own.items():
+            gates.setdefault(branch, []).append(gate.cpu())
         for name, on in presets.items():
-            D, C = model.attributes(features, on)
+            D, C = model.attributes(features, on, own)
             logits[name].append(model.classify(model.final(f5, D, C)).cpu())
             if on == FULL:
                 for key, value in (("f5", f5), ("D", D), ("C", C)):
@@ -164,14 +163,3 @@ def run(
         {name: torch.cat(p) for name, p in pooled.items()},
         {branch: torch.cat(g) for branch, g in gates.items()},
     )
-
-
-def gates_of(side: Attribute, features: Sequence[Tensor]) -> Gates:
-    """The gate of every branch that a side has, from f_3, f_4, f_5 of some photos."""
-    gates = {}
-    for stage in side.stages:
-        for name in ATTRIBUTES[side.name]:
-            branch = side.branch(stage, name[0])
-            if branch is not None:
-                gates[stage, name] = branch.gate(features[STAGES.index(stage)])
-    return gates

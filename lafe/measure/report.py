@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 
-from lafe import __version__
 from lafe.measure import records
 from lafe.measure.bootstrap import Interval, Mean
 from lafe.measure.records import ReportError
+from lafe.version import __version__
 
 REPORT = "report.json"
 

@@ -17,8 +17,8 @@ from lafe.measure.outputs import batches
 from lafe.measure.report import BranchOff, Grid, Mended, Switching, Worth
 
 FULL = Switches.all()
-NAMES = [f"{branch}{stage}" for stage, branch in EVERY_BRANCH]
-WITHOUT = [FULL.without(branch, stages=(stage,)).index for stage, branch in EVERY_BRANCH]
+NAMES = [str(branch) for branch in EVERY_BRANCH]
+WITHOUT = [FULL.without(branch).index for branch in EVERY_BRANCH]
 
 
 def switching(model: Trained, dataset: PhotoDataset, most: int = 10) -> Switching:

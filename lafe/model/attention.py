@@ -138,22 +138,6 @@ class ChannelGate(_Gate):
         return s[:, :, None, None]
 
 
-class Branch(nn.Module):
-    """One attention branch: its gate times the features it reads (Eq. 7).
-
-    Shape: (B, C, H, W) -> (B, C, H, W).
-    """
-
-    gate: RegionGate | ChannelGate
-
-    def __init__(self, gate: RegionGate | ChannelGate) -> None:
-        super().__init__()
-        self.gate = gate
-
-    def forward(self, f: Tensor) -> Tensor:
-        return self.gate(f) * f
-
-
 def _at_least_float32(f: Tensor) -> torch.dtype:
     return torch.promote_types(f.dtype, torch.float32)
 

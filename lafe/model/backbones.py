@@ -12,10 +12,9 @@ from unittest import mock
 
 import timm
 import torch
-from safetensors.torch import load_file
-from timm.models import create_feature_extractor
+import torchvision.models.feature_extraction as feature_extraction
+from timm.models import create_feature_extractor, load_state_dict
 from torch import Tensor, nn
-from torchvision.models import feature_extraction
 
 from lafe.errors import LafeError
 
@@ -159,7 +158,7 @@ def _read(file: Path) -> dict[str, Tensor]:
         raise BackboneError(f"There is no weight file {file}.")
     try:
         if file.suffix == ".safetensors":
-            return load_file(file)
+            return load_state_dict(str(file))
         given = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # each format has errors of its own, some of many lines
         reason = str(error).partition("\n")[0]

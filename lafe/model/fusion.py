@@ -1,19 +1,89 @@
-"""One attribute, discriminative or confusable, from three stages of features to one map."""
+"""One attribute, discriminative or confusable, from three stages of features to one map.
+
+Equations 1, 2, 4 and 7 stand here, once.  Who gives gates of its own, a setting for each photo,
+maps instead of features, or many settings at once, passes these in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from typing import cast
 
+import torch
 from torch import Tensor, nn
+from torch.utils.weak import WeakIdKeyDictionary
 
-from lafe.branches import STAGES, Switches
-from lafe.model.attention import Branch, ChannelGate, RegionGate
+from lafe.branches import EVERY_BRANCH, KINDS, STAGES, Branch, Switches
+from lafe.model.attention import ChannelGate, RegionGate
+
+Maps = tuple[Tensor, ...]
+"""Maps of one shape that are to be added up; none of them is off."""
+
+Linear = Callable[[nn.Module, Maps], Tensor]
+"""How a linear layer is given a sum of maps."""
+
+Lifted = dict[tuple[str, int], Maps]
+"""By side and stage, what the stages below give to its fusion."""
+
+Settings = Switches | Tensor
+"""A setting for all photos, or one for each: (B,) int64, its ``Switches.index``."""
+
+
+def total(maps: Iterable[Tensor]) -> Tensor:
+    """The sum of one map or more."""
+    return reduce(torch.add, maps)
+
+
+def of_sum(layer: nn.Module, maps: Maps) -> Tensor:
+    """The layer of the sum."""
+    return layer(total(maps))
+
+
+class Gated(nn.Module):
+    """One attention branch: its gate times the features it reads (Eq. 7).
+
+    Shape: f (B, C, H, W), a gate to use instead of the learned one, and on (B,) bool where photos
+    differ -> (B, C, H, W).
+    """
+
+    gate: RegionGate | ChannelGate
+
+    def __init__(self, gate: RegionGate | ChannelGate) -> None:
+        super().__init__()
+        self.gate = gate
+        self.switch = Switch()
+
+    def forward(self, f: Tensor, gate: Tensor | None = None, on: Tensor | None = None) -> Tensor:
+        return self.switch(self.gate(f) if gate is None else gate.to(f.dtype), on) * f
+
+
+class Switch(nn.Module):
+    """The gate, or zeros for the photos whose branch is off.
+
+    A module, so that hooks and layer attributions reach the gate as it is used.
+    """
+
+    def forward(self, gate: Tensor, on: Tensor | None) -> Tensor:
+        return gate if on is None else gate * on[:, None, None, None]
+
+
+class Sum(nn.Module):
+    """Eq. 1 or 2: the maps of the branches that are on, added; ``None`` when none is.
+
+    A module, so that hooks and layer attributions reach ``dis_i`` and ``con_i``.
+    """
+
+    def forward(self, *maps: Tensor) -> Tensor | None:
+        return total(maps) if maps else None
 
 
 class Fusion(nn.Module):
     """``fuse(low, high) = ReLU(BN(W1(high + maxpool(ReLU(W2 low)))))`` (Eq. 4).
 
-    An input that is off is ``None`` and adds nothing.
+    An input is given as the maps that add up to it, and is off where there is none; so is what
+    comes out.
 
     Shape: low (B, C_low, 2H, 2W), high (B, C_high, H, W) -> (B, C_high, H, W).
     """
@@ -27,38 +97,37 @@ class Fusion(nn.Module):
         self.bn = nn.BatchNorm2d(high_channels)
         self.act = nn.ReLU()
 
-    def forward(self, low: Tensor | None, high: Tensor | None) -> Tensor | None:
-        parts = [high] if high is not None else []
-        if low is not None:
-            parts.append(self.lifted(low))
-        if not parts:
-            return None  # off, not BN(0)
-        return self.mixed(sum(parts[1:], parts[0]))
+    def lifted(self, low: Maps, linear: Linear = of_sum) -> Maps:
+        """``maxpool(ReLU(W2 low))``: the lower stage in this one's channels and places."""
+        # Pooling first: the same maps, and a quarter of the work for the ReLU.
+        return (self.lift_act(self.pool(linear(self.lift, low))),) if low else ()
 
-    def lifted(self, low: Tensor) -> Tensor:
-        """``maxpool(ReLU(W2 low))``: the lower map at the higher stage's size."""
-        return self.pool(self.lift_act(self.lift(low)))
+    def forward(
+        self, lifted: Maps, high: Maps, linear: Linear = of_sum, alive: Tensor | None = None
+    ) -> Maps:
+        """``ReLU(BN(W1(high + lifted)))``.
 
-    def mixed(self, total: Tensor) -> Tensor:
-        """``ReLU(BN(W1 total))``."""
-        return self.act(self.bn(self.mix(total)))
-
-
-class Sum(nn.Module):
-    """Eq. 1 or 2: the maps of the branches that are on, added; ``None`` when none is.
-
-    A module, so that hooks and layer attributions reach ``dis_i`` and ``con_i``.
-    """
-
-    def forward(self, *maps: Tensor) -> Tensor | None:
-        return sum(maps[1:], maps[0]) if maps else None
+        Args:
+            alive: (B,) bool, the photos that have anything on; the others' zeros stay out of the
+                batch norm, which would make something of them.
+        """
+        maps = (*lifted, *high)
+        if not maps or (alive is not None and not alive.any()):
+            return ()  # off, not BN(0)
+        if alive is None or alive.all():
+            return (self.act(self.bn(linear(self.mix, maps))),)
+        # Indexing keeps channels_last, index_select does not.
+        some = self.act(self.bn(linear(self.mix, tuple(m[alive] for m in maps))))
+        fused = torch.zeros_like(maps[0], dtype=some.dtype)
+        fused[alive] = some
+        return (fused,)
 
 
 class Attribute(nn.Module):
     """``D`` or ``C``: region and channel branches at three stages, summed and fused (Eq. 1-7).
 
     Args:
-        name: ``"dis"`` or ``"con"``, the ending of its branches' names.
+        side: ``"dis"`` or ``"con"``.
         channels, sizes: (C_i, and H_i = W_i) of f_3, f_4, f_5.
         region: with the region branches (Table 4 takes them away).
         fusion: with the fusion of stages; without, only stage 5 counts.
@@ -68,7 +137,7 @@ class Attribute(nn.Module):
 
     def __init__(
         self,
-        name: str,
+        side: str,
         channels: Sequence[int],
         sizes: Sequence[int],
         *,
@@ -77,18 +146,18 @@ class Attribute(nn.Module):
         region_gate: str = "relu",
     ) -> None:
         super().__init__()
-        self.name = name
+        self.side = side
         stages = {s: i for i, s in enumerate(STAGES) if fusion or s == STAGES[-1]}
         self.stages = tuple(stages)
         self.region = nn.ModuleDict(
             {
-                str(s): Branch(RegionGate(sizes[i], sizes[i], region_gate))
+                str(s): Gated(RegionGate(sizes[i], sizes[i], region_gate))
                 for s, i in stages.items()
                 if region
             }
         )
         self.channel = nn.ModuleDict(
-            {str(s): Branch(ChannelGate(channels[i])) for s, i in stages.items()}
+            {str(s): Gated(ChannelGate(channels[i])) for s, i in stages.items()}
         )
         self.sums = nn.ModuleDict({str(s): Sum() for s in stages})
         self.fusions = nn.ModuleDict(
@@ -97,24 +166,125 @@ class Attribute(nn.Module):
             else {}
         )
 
-    def branch(self, stage: int, kind: str) -> Branch | None:
-        """The branch of kind ``"r"`` or ``"c"`` at a stage, or ``None`` where there is none."""
-        branches = dict((self.region if kind == "r" else self.channel).items())
-        return branches.get(str(stage))  # type: ignore[return-value]
+    @property
+    def branches(self) -> dict[Branch, Gated]:
+        """The branches that this side has, in order."""
+        own = [branch for branch in EVERY_BRANCH if branch.side == self.side]
+        places = {branch: getattr(self, KINDS[branch.kind]) for branch in own}
+        return {b: at[str(b.stage)] for b, at in places.items() if str(b.stage) in at}
 
-    def forward(self, features: Sequence[Tensor], switches: Switches) -> Tensor | None:
-        sums = []
-        for stage in self.stages:
-            f = features[STAGES.index(stage)]
-            on = [self.branch(stage, k) for k in "rc" if switches[stage, f"{k}_{self.name}"]]
-            maps = (branch(f) for branch in on if branch is not None)
-            sums.append(self.sums[str(stage)](*maps))
-        return self.fuse(sums)
+    def gates(self, features: Sequence[Tensor]) -> dict[Branch, Tensor]:
+        """The learned gate of every branch that there is, at least float32."""
+        read = {b: features[STAGES.index(b.stage)] for b in self.branches}
+        return {b: gated.gate.weigh(read[b]) for b, gated in self.branches.items()}
 
-    def fuse(self, sums: Sequence[Tensor | None]) -> Tensor | None:
-        """The stages' sums, low to high, to one map (Eq. 4); a sum that is off is ``None``."""
-        fused = None
-        for stage, here in zip(self.stages, sums, strict=True):
-            first = str(stage) not in self.fusions
-            fused = here if first else self.fusions[str(stage)](fused, here)
+    def forward(
+        self,
+        features: Sequence[Tensor],
+        switches: Settings,
+        gates: Mapping[Branch, Tensor] | None = None,
+        lifted: Lifted | None = None,
+    ) -> Tensor | None:
+        """The attribute under a setting.
+
+        Args:
+            features: f_3, f_4, f_5.
+            switches: one setting, or one for each photo.
+            gates: what multiplies the features; the learned gates by default.
+            lifted: what stages give to fusions.  What is there is taken, and the stages below are
+                left out; the rest is put there.
+        """
+        first = max(
+            (s for s in self.stages if (self.side, s) in (lifted or {})), default=self.stages[0]
+        )
+        maps = {}
+        for branch, gated in self.branches.items():
+            if branch.stage >= first and (isinstance(switches, Tensor) or switches[branch]):
+                on = _any_on(switches, [branch]) if isinstance(switches, Tensor) else None
+                gate = None if gates is None else gates[branch]
+                maps[branch] = gated(features[STAGES.index(branch.stage)], gate, on)
+        return self.combine(maps, switches if isinstance(switches, Tensor) else None, lifted)
+
+    def combine(
+        self,
+        maps: Mapping[Branch, Tensor],
+        switches: Tensor | None = None,
+        lifted: Lifted | None = None,
+    ) -> Tensor | None:
+        """The attribute that the maps of the branches that are on add up to (Eq. 1, 2, 4).
+
+        Args:
+            switches: the photos' settings, if they differ.
+            lifted: as for :meth:`forward`.
+        """
+        by_stage = [[b for b in self.branches if b.stage == stage] for stage in self.stages]
+        sums = (
+            self.sums[str(stage)](*(maps[b] for b in here if b in maps))
+            for stage, here in zip(self.stages, by_stage, strict=True)
+        )
+        stages = [[() if s is None else (s,)] for s in sums]
+        (fused,) = self._fuse(stages, of_sum, switches, lifted)
         return fused
+
+    def settings(self, maps: Mapping[Branch, Tensor]) -> Iterator[Tensor | None]:
+        """The attribute in every setting of these branches, the first one's switch the fastest.
+
+        Where Eq. 4 is linear the settings share the work: a layer meets each map once.
+        """
+        stages = [[m for b, m in maps.items() if b.stage == stage] for stage in self.stages]
+        return self._fuse([_subsets(here) for here in stages], _Shared())
+
+    def _fuse(
+        self,
+        stages: Sequence[Sequence[Maps]],
+        linear: Linear,
+        switches: Tensor | None = None,
+        lifted: Lifted | None = None,
+    ) -> Iterator[Tensor | None]:
+        """Every way to take one sum of each stage, the first stage's the fastest (Eq. 4)."""
+        ways: Iterable[Maps] = stages[0]
+        for stage, here in zip(self.stages[1:], stages[1:], strict=True):
+            fusion = cast(Fusion, self.fusions[str(stage)])
+            seen = [b for b in self.branches if b.stage <= stage]
+            alive = None if switches is None else _any_on(switches, seen)
+            given = None if lifted is None else lifted.get((self.side, stage))
+            lows = [fusion.lifted(w, linear) for w in ways] if given is None else [given]
+            if lifted is not None:
+                (lifted[self.side, stage],) = lows
+            ways = _fused(fusion, lows, here, linear, alive)
+        return (total(way) if way else None for way in ways)
+
+
+def _fused(
+    fusion: Fusion,
+    lows: Sequence[Maps],
+    highs: Sequence[Maps],
+    linear: Linear,
+    alive: Tensor | None,
+) -> Iterator[Maps]:
+    return (fusion(low, high, linear, alive) for high in highs for low in lows)
+
+
+def _subsets(maps: Sequence[Tensor]) -> list[Maps]:
+    """All of them, map i in those whose number has bit i."""
+    numbers = range(1 << len(maps))
+    return [tuple(m for i, m in enumerate(maps) if number >> i & 1) for number in numbers]
+
+
+def _any_on(switches: Tensor, branches: Iterable[Branch]) -> Tensor:
+    """For which photos any of these branches is on: (B,) bool."""
+    return switches & Switches.only(*branches).index != 0
+
+
+class _Shared:
+    """A linear layer of a sum is the sum of what it makes of each map, which is kept."""
+
+    def __init__(self) -> None:
+        self._known: defaultdict[nn.Module, WeakIdKeyDictionary] = defaultdict(WeakIdKeyDictionary)
+
+    def __call__(self, layer: nn.Module, maps: Maps) -> Tensor:
+        known = self._known[layer]
+        for m in maps:
+            if m not in known:
+                known[m] = layer(m)
+        return total(known[m] for m in maps)

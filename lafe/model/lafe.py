@@ -8,16 +8,16 @@ Licence: Apache-2.0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from lafe.branches import Switches
+from lafe.branches import FULL, SIDES, Branch
 from lafe.errors import LafeError
 from lafe.model.backbones import STRIDES, Backbone
-from lafe.model.fusion import Attribute
+from lafe.model.fusion import Attribute, Lifted, Settings
 from lafe.model.record import install_hooks
 
 
@@ -96,22 +96,34 @@ class LAFE(nn.Module):
         channels = self.backbone.channels
         sizes = [input_size // stride for stride in STRIDES]
 
-        def attribute(name: str) -> Attribute | None:
-            if not attention:
-                return None
-            return Attribute(
-                name, channels, sizes, region=region, fusion=fusion, region_gate=region_gate
+        for side, name in SIDES.items() if attention else ():
+            own = Attribute(
+                side, channels, sizes, region=region, fusion=fusion, region_gate=region_gate
             )
-
-        self.discriminative = attribute("dis")
-        self.confusable = attribute("con")
+            self.add_module(name, own)
         self.final = Final()
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(channels[-1], num_classes)
         install_hooks(self)
 
-    def forward(self, x: Tensor, switches: Switches | None = None) -> Tensor:
-        """Logits (B, K) under a setting of the switches (all on by default)."""
+    @property
+    def sides(self) -> dict[str, Attribute]:
+        """What gives ``D`` (``"dis"``) and ``C`` (``"con"``); neither in a plain backbone."""
+        own = dict(self.named_children())
+        return {side: own[name] for side, name in SIDES.items() if name in own}  # type: ignore[misc]
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """The branches that this model has, in order."""
+        return tuple(sorted(b for side in self.sides.values() for b in side.branches))
+
+    def forward(self, x: Tensor, switches: Settings = FULL) -> Tensor:
+        """Logits (B, K) under a setting of the switches, or one for each photo.
+
+        Args:
+            x: photos (B, 3, S, S).
+            switches: all on by default; or (B,) int64, the ``Switches.index`` of each photo's own.
+        """
         return self.head(self.features(x), switches)
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -124,15 +136,36 @@ class LAFE(nn.Module):
         return self.backbone(x)
 
     def attributes(
-        self, features: Sequence[Tensor], switches: Switches | None = None
+        self,
+        features: Sequence[Tensor],
+        switches: Settings = FULL,
+        gates: Mapping[Branch, Tensor] | None = None,
+        lifted: Lifted | None = None,
     ) -> tuple[Tensor | None, Tensor | None]:
-        """``D`` and ``C``, each (B, C_5, H_5, W_5) or ``None`` where it is off (Eq. 1-7)."""
-        on = Switches.all() if switches is None else switches
-        D = self.discriminative(features, on) if self.discriminative is not None else None
-        C = self.confusable(features, on) if self.confusable is not None else None
+        """``D`` and ``C``, each (B, C_5, H_5, W_5) or ``None`` where it is off (Eq. 1-7).
+
+        Args:
+            features: f_3, f_4, f_5.
+            switches: as for :meth:`forward`.
+            gates, lifted: as for :meth:`lafe.model.fusion.Attribute.forward`.
+        """
+        D, C = (
+            self.sides[side](features, switches, gates, lifted) if side in self.sides else None
+            for side in SIDES
+        )
         return D, C
 
-    def head(self, features: Sequence[Tensor], switches: Switches | None = None) -> Tensor:
+    def gates(self, features: Sequence[Tensor]) -> dict[Branch, Tensor]:
+        """The learned gates of f_3, f_4, f_5, of every branch that this model has, in order.
+
+        They are float32 at least, whatever the precision of the rest.
+
+        Shape: (B, 1, H_i, W_i) of a region branch, (B, C_i, 1, 1) of a channel branch.
+        """
+        found = [each for side in self.sides.values() for each in side.gates(features).items()]
+        return dict(sorted(found))
+
+    def head(self, features: Sequence[Tensor], switches: Settings = FULL) -> Tensor:
         """Logits (B, K) from f_3, f_4, f_5: everything behind the backbone (Eq. 1-10)."""
         return self.classify(self.final(features[-1], *self.attributes(features, switches)))
 

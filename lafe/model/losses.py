@@ -1,4 +1,4 @@
-"""The losses of Eq. 8-10, each alone; :mod:`lafe.objective` adds them up (Eq. 11)."""
+"""The losses of Eq. 8-10, each alone; :mod:`lafe.train.objectives` adds them up (Eq. 11)."""
 
 from __future__ import annotations
 

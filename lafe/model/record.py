@@ -7,20 +7,16 @@ nothing stays behind after an exception.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
 
-from lafe.branches import STAGES, Switches
-
-if TYPE_CHECKING:
-    from lafe.model.lafe import LAFE
+from lafe.branches import EVERY_BRANCH, KINDS, SIDES, STAGES, Branch, Key
 
 
 @dataclass(frozen=True)
@@ -68,22 +64,20 @@ class Record:
     def features(self) -> tuple[Tensor, Tensor, Tensor]:
         return self._get("backbone")
 
-    def _or_zeros(self, name: str, stage: int, shape: str = "map") -> Tensor:
+    def _or(self, name: str, zeros: Callable[[], Tensor]) -> Tensor:
         value = self._get(name)
-        if value is not None:
-            return value
-        f = self.features[STAGES.index(stage)]
-        if shape == "region":
-            return torch.zeros_like(f[:, :1])
-        return torch.zeros_like(f[..., :1, :1] if shape == "channel" else f)
+        return zeros() if value is None else value
+
+    def _attribute(self, side: str) -> Tensor:
+        return self._or(SIDES[side], lambda: torch.zeros_like(self.features[-1]))
 
     @property
     def D(self) -> Tensor:
-        return self._or_zeros("discriminative", STAGES[-1])
+        return self._attribute("dis")
 
     @property
     def C(self) -> Tensor:
-        return self._or_zeros("confusable", STAGES[-1])
+        return self._attribute("con")
 
     @property
     def F5(self) -> Tensor:
@@ -92,34 +86,48 @@ class Record:
     @overload
     def __getitem__(self, key: int) -> StageRecord: ...
     @overload
-    def __getitem__(self, key: tuple[int, str]) -> BranchRecord: ...
-    def __getitem__(self, key: int | tuple[int, str]) -> StageRecord | BranchRecord:
-        if isinstance(key, tuple):
-            stage, branch = key
-            Switches.only(branch, stages=(stage,))  # refuses unknown names
-            side = "discriminative" if branch.endswith("dis") else "confusable"
-            shape = "region" if branch.startswith("r") else "channel"
-            name = f"{side}.{shape}.{stage}"
+    def __getitem__(self, key: Key) -> BranchRecord: ...
+    def __getitem__(self, key: int | Key) -> StageRecord | BranchRecord:
+        if isinstance(key, (Branch, tuple)):
+            branch = Branch.of(*key) if isinstance(key, tuple) else key
+            f = self.features[STAGES.index(branch.stage)]
             return BranchRecord(
-                self._or_zeros(name, stage), self._or_zeros(f"{name}.gate", stage, shape)
+                self._or(_module(branch), lambda: torch.zeros_like(f)),
+                self._or(f"{_module(branch)}.switch", lambda: no_gate(branch, f)),
             )
-        Switches.only("r_dis", stages=(key,))
-        return StageRecord(
-            self._or_zeros(f"discriminative.sums.{key}", key),
-            self._or_zeros(f"confusable.sums.{key}", key),
-        )
+        if key not in STAGES:
+            raise ValueError(f"There is no stage {key!r}: stages are {STAGES}.")
+        f = self.features[STAGES.index(key)]
+        dis, con = (self._or(_sum(side, key), lambda: torch.zeros_like(f)) for side in SIDES)
+        return StageRecord(dis, con)
 
 
-_RECORDED = re.compile(
-    r"|backbone|final|(discriminative|confusable)(\.sums\.\d|\.(region|channel)\.\d(\.gate)?)?"
-)
-"""Modules whose outputs are recorded, by name; the nameless one is the model."""
+def no_gate(branch: Branch, f: Tensor) -> Tensor:
+    """The zeros that stand for the gate of a branch that is off or missing."""
+    return torch.zeros_like(f[:, :1] if branch.kind == "r" else f[..., :1, :1])
+
+
+def _module(branch: Branch) -> str:
+    """The name of a branch's module in the model."""
+    return f"{SIDES[branch.side]}.{KINDS[branch.kind]}.{branch.stage}"
+
+
+def _sum(side: str, stage: int) -> str:
+    return f"{SIDES[side]}.sums.{stage}"
+
+
+_RECORDED = {
+    *("", "backbone", "final", *SIDES.values()),  # the nameless one is the model
+    *(_sum(side, stage) for side in SIDES for stage in STAGES),
+    *(_module(branch) + part for branch in EVERY_BRANCH for part in ("", ".switch")),
+}
+"""Modules whose outputs are recorded, by name."""
 
 _CURRENT: ContextVar[tuple[Record, ...]] = ContextVar("lafe_records", default=())
 
 
 @contextmanager
-def record(model: LAFE) -> Iterator[Record]:
+def record(model: nn.Module) -> Iterator[Record]:
     """Record the maps of every branch of the forward passes inside.
 
     Example:
@@ -128,9 +136,7 @@ def record(model: LAFE) -> Iterator[Record]:
         >>> r[5, "r_dis"].gate.shape
         torch.Size([1, 1, 14, 14])
     """
-    r = Record(
-        {module: name for name, module in model.named_modules() if _RECORDED.fullmatch(name)}
-    )
+    r = Record({module: name for name, module in model.named_modules() if name in _RECORDED})
     token = _CURRENT.set((*_CURRENT.get(), r))
     try:
         yield r
@@ -138,12 +144,12 @@ def record(model: LAFE) -> Iterator[Record]:
         _CURRENT.reset(token)
 
 
-def install_hooks(model: LAFE) -> None:
+def install_hooks(model: nn.Module) -> None:
     """Let every forward pass of this model, or of a copy, report to the records of its context."""
     # The hooks know no model: copies and pickles keep reporting, as themselves.
     model.register_forward_pre_hook(_begin)
     for name, module in model.named_modules():
-        if _RECORDED.fullmatch(name):
+        if name in _RECORDED:
             module.register_forward_hook(_report)
 
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-import lafe
 from lafe.render.comparison import OPACITY, Comparison
 from lafe.render.figure import FIGURES, render
 from lafe.render.printout import printout
+from lafe.version import __version__
 
 NUMBERS, ARRAYS, PHOTO, PAGE, README = (
     "comparison.json",
@@ -99,7 +99,7 @@ def archive(comparison: Comparison, opacity: float = OPACITY) -> bytes:
 
 def versions() -> dict[str, str]:
     """Of what computed the numbers."""
-    found = {"lafe": lafe.__version__, "python": platform.python_version()}
+    found = {"lafe": __version__, "python": platform.python_version()}
     return found | {name: version(name) for name in _VERSIONS}
 
 

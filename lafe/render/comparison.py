@@ -1,7 +1,8 @@
 """One photo under a few settings: what each predicts, its maps, and how its logit adds up.
 
-This is what people take away: as a figure (:mod:`lafe.figure`), as a page to print
-(:mod:`lafe.printout`), and as a folder or an archive of everything (:mod:`lafe.bundle`).
+This is what people take away: as a figure (:mod:`lafe.render.figure`), as a page to print
+(:mod:`lafe.render.printout`), and as a folder or an archive of everything
+(:mod:`lafe.render.bundle`).
 """
 
 from __future__ import annotations
@@ -14,18 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lafe.branches import ATTRIBUTES, Switches
+from lafe.branches import Switches
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.trained import Trained
 from lafe.data.photo import WHOLE, Box, crop
 from lafe.errors import LafeError
 from lafe.explain.controls import Controls
 from lafe.explain.evidence import Evidence, evidence
+from lafe.explain.maps import Map, map_of
 from lafe.explain.prepare import Fused, Prepared, prepare
 from lafe.explain.unknown import looks_unknown
 from lafe.render import labels
 from lafe.render.labels import LETTERS, MAPS
-from lafe.render.overlay import RGB, Map, Range, map_of, overlay, value_range
+from lafe.render.overlay import RGB, Range, overlay, value_range
 from lafe.render.pictures import view
 
 OPACITY = 0.55
@@ -108,17 +110,17 @@ class Panel:
 
     def map(self, key: str) -> Map | None:
         """One of ``MAPS``, (H_5, W_5), as the mean over its channels; None where it is off."""
-        if key != "final" and not any(branch in ATTRIBUTES[key] for _, branch in self.switches):
+        if key != "final" and not len(self.switches.side(key)):
             return None
         return map_of({"final": self.fused.F5, "dis": self.fused.D, "con": self.fused.C}[key])
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything that is on, as it is: logits, maps, evidence; see ``lafe.bundle``."""
+        """Everything that is on, as it is: logits, maps, evidence."""
         found = {"logits": self.fused.logits.float().cpu().numpy()}
         found |= {key: heat for key in MAPS if (heat := self.map(key)) is not None}
-        for stage, branch in self.switches:
-            if (stage, branch) in self.prepared.gates:
-                found[f"{branch}{stage}"] = map_of(self.prepared.branch_map(stage, branch))
+        for branch in self.switches:
+            if branch in self.prepared.gates:
+                found[str(branch)] = map_of(self.prepared.branch_map(branch))
         for term in ("backbone", "dis", "con"):
             found[f"evidence_{term}"] = getattr(self.evidence, term).cpu().numpy()
         return found
@@ -135,7 +137,7 @@ class Panel:
                 "licence": self.card.licence,
             },
             "switches": str(self.switches),
-            "on": [f"{branch}{stage}" for stage, branch in self.switches],
+            "on": [str(branch) for branch in self.switches],
             "controls": {mode: str(on) for mode, on in self.controlled.items()}
             | ({"seed": self.prepared.controls.seed} if "shuffled" in self.controlled else {}),
             "familiar": self.familiar,

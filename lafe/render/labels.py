@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lafe.branches import PRESETS, Switches
+from lafe.branches import PRESETS, Branch, Switches
 
 MINUS = "\N{MINUS SIGN}"
 LETTERS = "ABCDEFGH"
@@ -60,19 +60,14 @@ TERMS = {"bias": "Bias", "backbone": f"Backbone {BACKBONE}"} | {
 SHORT_TERMS = {"bias": "bias", "backbone": BACKBONE} | {key: s.term for key, s in SIDES.items()}
 
 
-def kind(branch: str) -> str:
-    """``r_dis`` -> ``Region``."""
-    return KINDS[branch[0]]
-
-
-def branch(stage: int, name: str) -> str:
-    """A branch at a stage."""
-    return f"{name} at stage {stage}"
+def short(branch: Branch) -> str:
+    """A branch where room is scarce: ``r_dis 5``."""
+    return f"{branch.name} {branch.stage}"
 
 
 def listed(switches: Switches) -> str:
     """The branches of a setting, in a sentence."""
-    names = [branch(*key) for key in switches]
+    names = [branch.title for branch in switches]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 

@@ -14,32 +14,15 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 from PIL import Image
-from torch import Tensor
 
+from lafe.explain.maps import Map
 from lafe.render.palette import DIVERGING
 
 RGB = np.ndarray  # (H, W, 3) uint8
-Map = np.ndarray  # (h, w), any real type
 Range = tuple[float, float]
 Box = tuple[float, float, float, float]
 
 _BAR = (16, 256)  # height, width in pixels
-
-
-def map_of(features: Tensor) -> Map:
-    """Features as a map: their mean over the channels, as it is.
-
-    Args:
-        features: (C, H, W), or one photo's (1, C, H, W).
-
-    Returns:
-        (H, W), float32.
-    """
-    if features.ndim == 4 and len(features) == 1:
-        features = features[0]
-    if features.ndim != 3:
-        raise ValueError(f"Expected features of one photo, (C, H, W), not {tuple(features.shape)}.")
-    return features.detach().float().mean(0).cpu().numpy()
 
 
 def value_range(maps: Iterable[Map], *, signed: bool) -> Range:

@@ -54,11 +54,6 @@ COLOURS = {
 """By their names in style sheets."""
 
 
-def of_branch(branch: str) -> str:
-    """The colour of a branch's side."""
-    return DIS if branch.endswith("dis") else CON
-
-
 def css() -> str:
     """The colours as CSS variables, for a page and what is in it."""
     return ":root {" + " ".join(f"--{name}: {value};" for name, value in COLOURS.items()) + "}"

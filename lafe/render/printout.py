@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from lafe.branches import ATTRIBUTES, STAGES
+from lafe.branches import STAGES, Branch, branch_name
 from lafe.render import palette
 from lafe.render.comparison import OPACITY, Comparison, Panel
-from lafe.render.labels import MAPS, SIDES, TERMS, kind
+from lafe.render.labels import KINDS, MAPS, SIDES, TERMS
 from lafe.render.overlay import colour_bar
 from lafe.render.pictures import jpeg_url, png_url
 from lafe.render.text import number, percent
@@ -69,13 +69,13 @@ def _panel(comparison: Comparison, panel: Panel, opacity: float) -> dict[str, ob
         "pictures": [_picture(comparison, panel, key, opacity) for key in MAPS],
         "switches": [
             (
-                f"{SIDES[side].name}, {SIDES[side].verb}",
-                kind(branch),
-                branch,
-                [(stage, panel.switches[stage, branch]) for stage in STAGES],
+                f"{words.name}, {words.verb}",
+                KINDS[kind],
+                branch_name(kind, side),
+                [(stage, panel.switches[Branch(stage, kind, side)]) for stage in STAGES],
             )
-            for side, branches in ATTRIBUTES.items()
-            for branch in branches
+            for side, words in SIDES.items()
+            for kind in KINDS
         ],
         "terms": [(TERMS[key], number(value, "+.3g")) for key, value in steps.items()],
         "logit": number(panel.evidence.logit, "+.3g"),

@@ -71,8 +71,8 @@ class TrainingModule(L.LightningModule):
                 gate.standardise(recipe.gate_gain)
             elif recipe.gates == "constant":
                 gate.hold()
-        for side in (self.model.discriminative, self.model.confusable):
-            if side is not None and side.fusions:
+        for side in self.model.sides.values():
+            if side.fusions:
                 last = cast(Fusion, side.fusions[str(STAGES[-1])])
                 nn.init.constant_(last.bn.weight, recipe.branch_gain)
         self.classifier_is_new = not recipe.probe

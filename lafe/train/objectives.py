@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,17 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lafe.branches import PRESETS, STAGES, Switches
-from lafe.model.fusion import Attribute
+from lafe.model.fusion import Lifted
 from lafe.model.lafe import LAFE
 from lafe.model.losses import ConLoss, cls_loss, dis_loss
-from lafe.train.mixed import (
-    Gates,
-    frozen_statistics,
-    gates_of,
-    mask_of,
-    mixed_attribute,
-    swapped,
-)
+from lafe.train.mixed import Gates, frozen_statistics, indices, swapped
 from lafe.train.recipe import Recipe
 
 _PRESETS = tuple(s for name, s in PRESETS.items() if name not in ("full", "plain backbone"))
@@ -133,7 +126,7 @@ def switched(
     Shape: x (B, 3, S, S), labels (B,), a setting per pair of neighbours -> scalars.
     """
     features = backbone_features(model, recipe, x)
-    (D, C), _ = _maps(model, recipe, features, _mask(drawn, x), _gates(model, features))
+    D, C = _maps(model, recipe, features, _settings(drawn, x))
     parts = {"cls": _cls(model, model.final(features[-1].float(), D, C), labels, recipe)}
     parts |= _feature_losses(con, recipe, D, C, labels)
     parts |= _alone(model, recipe, D, labels)
@@ -154,22 +147,23 @@ def attentive(
     """
     features = backbone_features(model, recipe, x)
     f5 = features[-1].float()
-    mask = _mask(drawn, x)
-    gates = _gates(model, features)
-    (D, C), lifted = _maps(model, recipe, features, mask, gates)
+    settings, gates = _settings(drawn, x), model.gates(features)
+    lifted: Lifted = {}
+    D, C = _maps(model, recipe, features, settings, gates, lifted)
     parts = {"cls": _cls(model, model.final(f5, D, C), labels, recipe)}
     parts |= _feature_losses(con, recipe, D, C, labels)
     parts |= _alone(model, recipe, D, labels)
     if recipe.counterfactual_loss:
         order = _other_pair(len(x), drawn.shift).to(x.device)
         stages = [s for s in STAGES if s >= drawn.first]
-        others = {side: swapped(own, order, stages) for side, own in gates.items()}
+        others = swapped(gates, order, stages)
+        below = {at: maps for at, maps in lifted.items() if at[1] == drawn.first}
         with frozen_statistics(model):
-            (D2, C2), _ = _maps(model, recipe, features, mask, others, lifted, drawn.first)
+            D2, C2 = _maps(model, recipe, features, settings, others, below)
         gained = counterfactual_loss(model, D, C, D2, C2, labels, recipe.smoothing)
         parts["counterfactual"] = recipe.counterfactual_loss * gained
     if recipe.overlap_loss:
-        parts["overlap"] = recipe.overlap_loss * overlap_loss(gates["dis"], gates["con"])
+        parts["overlap"] = recipe.overlap_loss * overlap_loss(gates)
     if recipe.correlation_loss:
         alike = correlation_loss(D, C, recipe.correlation_allowed)
         parts["correlation"] = recipe.correlation_loss * alike
@@ -203,7 +197,7 @@ def counterfactual_loss(
     return _mean_over(_on(D) | _on(C), losses)
 
 
-def overlap_loss(dis: Gates, con: Gates) -> Tensor:
+def overlap_loss(gates: Gates) -> Tensor:
     """How much the two sides weight the same places and channels, averaged over the stages.
 
     Regions: the mean over places of ``g_dis g_con``, each divided by its own mean (1 where one of
@@ -212,14 +206,16 @@ def overlap_loss(dis: Gates, con: Gates) -> Tensor:
     Shape: gates of a batch -> scalar.
     """
     losses = []
-    for stage, kind in dis:
-        a, b = (side[stage, kind].float().flatten(1) for side in (dis, con))
-        if kind == "r":
-            a, b = (g / (g.mean(1, keepdim=True) + 1e-3) for g in (a, b))
-            losses.append((a * b).mean())
-        else:
-            losses.append(4 * (a * b).mean())
-    return torch.stack(losses).sum() / len({stage for stage, _ in dis})
+    for branch in gates:
+        if branch.side == "dis":
+            pair = (gates[branch], gates[replace(branch, side="con")])
+            a, b = (gate.float().flatten(1) for gate in pair)
+            if branch.kind == "r":
+                a, b = (g / (g.mean(1, keepdim=True) + 1e-3) for g in (a, b))
+                losses.append((a * b).mean())
+            else:
+                losses.append(4 * (a * b).mean())
+    return torch.stack(losses).sum() / len({branch.stage for branch in gates})
 
 
 def correlation_loss(D: Tensor, C: Tensor, allowed: float = 0.0) -> Tensor:
@@ -261,44 +257,24 @@ def subtraction_loss(
     return _mean_over(_on(C), losses)
 
 
-def _gates(model: LAFE, features: tuple[Tensor, ...]) -> Mapping[str, Gates]:
-    return {side: gates_of(a, features) for side, a in _sides(model).items()}
-
-
 def _maps(
     model: LAFE,
     recipe: Recipe,
     features: tuple[Tensor, ...],
-    mask: Tensor,
-    gates: Mapping[str, Gates],
-    lifted: Mapping[str, Mapping[int, Tensor]] | None = None,
-    first: int = STAGES[0],
-) -> tuple[tuple[Tensor, Tensor], dict[str, dict[int, Tensor]]]:
-    """``D`` and ``C`` in float32, each photo under its own setting, and by side what was lifted."""
+    settings: Tensor,
+    gates: Gates | None = None,
+    lifted: Lifted | None = None,
+) -> tuple[Tensor, Tensor]:
+    """``D`` and ``C`` in float32, each photo under its own setting; zeros where they are off."""
     with _low_precision(recipe.head_bf16, features[-1]):
-        passes = {
-            side: mixed_attribute(
-                a,
-                features,
-                mask,
-                gates[side],
-                lifted=None if lifted is None else lifted[side],
-                first=first,
-            )
-            for side, a in _sides(model).items()
-        }
-    maps = passes["dis"][0].float(), passes["con"][0].float()
-    return maps, {side: found[1] for side, found in passes.items()}
+        maps = model.attributes(features, settings, gates, lifted)
+    f5 = features[-1].float()
+    D, C = (torch.zeros_like(f5) if m is None else m.float() for m in maps)
+    return D, C
 
 
-def _sides(model: LAFE) -> dict[str, Attribute]:
-    assert model.discriminative is not None
-    assert model.confusable is not None
-    return {"dis": model.discriminative, "con": model.confusable}
-
-
-def _mask(drawn: Draw, x: Tensor) -> Tensor:
-    return mask_of(drawn.settings).repeat_interleave(2, 0)[: len(x)].to(x.device)
+def _settings(drawn: Draw, x: Tensor) -> Tensor:
+    return indices(drawn.settings).repeat_interleave(2, 0)[: len(x)].to(x.device)
 
 
 def _other_pair(photos: int, shift: float) -> Tensor:

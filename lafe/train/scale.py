@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from lafe.branches import STAGES, Switches
-from lafe.model.fusion import Attribute, Fusion
+from lafe.branches import STAGES
+from lafe.model.fusion import Fusion
 from lafe.model.lafe import LAFE
-from lafe.train.mixed import Gates, gates_of, mask_of, mixed_attribute, rescaled
+from lafe.train.mixed import Gates, rescaled
 
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.5)
 LEAST_COST = 0.06
@@ -100,9 +100,8 @@ def fit_scale(model: LAFE, batches: Batches) -> Scale:
 @torch.no_grad()
 def apply_scale(model: LAFE, scale: Scale) -> None:
     """Scale D and C of a model, in its last batch norms."""
-    for attribute, factor in ((model.discriminative, scale.dis), (model.confusable, scale.con)):
-        assert attribute is not None
-        last = cast(Fusion, attribute.fusions[str(STAGES[-1])])
+    for side, factor in {"dis": scale.dis, "con": scale.con}.items():
+        last = cast(Fusion, model.sides[side].fusions[str(STAGES[-1])])
         last.bn.weight.mul_(factor)
         last.bn.bias.mul_(factor)
 
@@ -110,39 +109,40 @@ def apply_scale(model: LAFE, scale: Scale) -> None:
 @torch.no_grad()
 def _pool(model: LAFE, batches: Batches) -> _Pooled:
     """Two passes: other photos' gates are known after the first."""
-    sides = [a for a in (model.discriminative, model.confusable) if a is not None]
-    labels = []
-    gates: list[list[Gates]] = [[], []]
+    labels, gates = [], []
     for _, features, y in _features(model, batches, "Held-out photos: gates"):
         labels.append(y)
-        for kept, side in zip(gates, sides, strict=True):
-            kept.append(gates_of(side, features))
-    every = [{key: torch.cat([g[key] for g in kept]) for key in kept[0]} for kept in gates]
+        gates.append(model.gates(features))
+    every = {branch: torch.cat([g[branch] for g in gates]) for branch in model.branches}
     count = sum(map(len, labels))
     g = torch.Generator().manual_seed(0)
     # Over all photos: in label order the next one is mostly of the same class.
     orders = [_derangement(count, g) for _ in range(DRAWS)]
     f5: list[Tensor] = []
-    own: list[list[Tensor]] = [[], []]
-    other: list[list[list[Tensor]]] = [[[], []] for _ in orders]
+    own: list[tuple[Tensor, Tensor]] = []
+    others: list[list[tuple[Tensor, Tensor]]] = [[] for _ in orders]
     for start, features, y in _features(model, batches, "Held-out photos: maps"):
         f5.append(features[-1].mean((2, 3)))
         rows = slice(start, start + len(y))
-        for k, side in enumerate(sides):
-            learned = {key: gate[rows] for key, gate in every[k].items()}
-            own[k].append(_map(side, features, learned))
-            for draw, order in zip(other, orders, strict=True):
-                theirs = {key: gate[order[rows]] for key, gate in every[k].items()}
-                swapped = {key: rescaled(theirs[key], learned[key]) for key in learned}
-                draw[k].append(_map(side, features, swapped))
-    D, C = (torch.cat(maps) for maps in own)
-    return _Pooled(
-        torch.cat(labels),
-        torch.cat(f5),
-        D,
-        C,
-        tuple((torch.cat(dis), torch.cat(con)) for dis, con in other),
-    )
+        learned = {branch: gate[rows] for branch, gate in every.items()}
+        own.append(_gaps(model, features, learned))
+        for draw, order in zip(others, orders, strict=True):
+            theirs = {b: rescaled(gate[order[rows]], learned[b]) for b, gate in every.items()}
+            draw.append(_gaps(model, features, theirs))
+    return _Pooled(torch.cat(labels), torch.cat(f5), *_joined(own), tuple(map(_joined, others)))
+
+
+def _joined(pooled: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    D, C = (torch.cat(parts) for parts in zip(*pooled, strict=True))
+    return D, C
+
+
+def _gaps(model: LAFE, features: tuple[Tensor, ...], gates: Gates) -> tuple[Tensor, Tensor]:
+    """GAP of D and C under gates, (B, C_5) each."""
+    D, C = model.attributes(features, gates=gates)
+    assert D is not None
+    assert C is not None
+    return D.mean((2, 3)), C.mean((2, 3))
 
 
 def _features(
@@ -154,12 +154,6 @@ def _features(
         x = x.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         yield start, model.backbone(x), y.to(device)
         start += len(y)
-
-
-def _map(side: Attribute, features: tuple[Tensor, ...], gates: Gates) -> Tensor:
-    """GAP of D or C under gates, (B, C_5)."""
-    mask = mask_of([Switches.all()] * len(features[-1])).to(features[-1].device)
-    return mixed_attribute(side, features, mask, gates)[0].mean((2, 3))
 
 
 def _derangement(count: int, g: torch.Generator) -> Tensor:

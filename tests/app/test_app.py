@@ -30,7 +30,7 @@ from visiting import (
 from app.state import models
 from app.state.session import Panel, Photo, Visit
 from app.widgets.parts import plain
-from lafe import PRESETS, Switches, evidence, load, open_photo, prepare
+from lafe import PRESETS, Branch, Switches, evidence, load, open_photo, prepare
 from lafe.checkpoints import store
 from lafe.data.photo import MIN_SIDE
 from lafe.explain.controls import Controls
@@ -324,8 +324,8 @@ def test_ablation_opens_a_setting_as_panel_b() -> None:
     goes_to(at, "ablation")
     assert not at.exception
     assert "What was each branch worth" in at.title[0].value
-    at.pills(key="ablation-dis").set_value([(3, "r_dis"), (5, "c_dis")]).run()
-    at.pills(key="ablation-con").set_value([(4, "r_con")]).run()
+    at.pills(key="ablation-dis").set_value([Branch(3, "r", "dis"), Branch(5, "c", "dis")]).run()
+    at.pills(key="ablation-con").set_value([Branch(4, "r", "con")]).run()
     expected = truth("birds", picture(), Switches.parse("r_dis3.c_dis5.r_con4"))
     assert f"predicted with {percent(float(expected.max()))}" in said(at)
     next(b for b in at.button if b.label == "Open as panel B").click().run()

@@ -14,18 +14,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import lafe
-from lafe.branches import EVERY_BRANCH
+from lafe.branches import EVERY_BRANCH, Branch
 from lafe.checkpoints.card import CardError
+from lafe.checkpoints.reading import read, read_card
 from lafe.checkpoints.store import available, folded, load, load_card, save
-from lafe.checkpoints.stored import (
-    CARD,
-    FORMAT,
-    WEIGHTS,
-    CheckpointError,
-    fingerprint,
-    read,
-    read_card,
-)
+from lafe.checkpoints.stored import CARD, FORMAT, WEIGHTS, CheckpointError, fingerprint
 from lafe.model.attention import ChannelGate, RegionGate
 
 CLASSES = ["Black footed Albatross", "Laysan Albatross", "Sooty Albatross"]
@@ -337,7 +330,7 @@ def test_what_was_measured_comes_back(folder: Path) -> None:
     model = load(folder)
     assert (model.class_means, model.temperatures, model.mean_gates) == (None, None, {})
     photo = lafe.prepare(model, torch.randn(1, 3, 64, 64, generator=g))
-    gates = {key: photo.gate(*key) + torch.rand(1, generator=g) for key in EVERY_BRANCH}
+    gates = {b: photo.gate(b) + torch.rand(1, generator=g) for b in EVERY_BRANCH}
     means = torch.randn(3, 96, generator=g)
     temperatures = torch.rand(4096, generator=g) + 0.5
     stored = replace(read(folder), class_means=means, temperatures=temperatures, mean_gates=gates)
@@ -367,8 +360,8 @@ def test_what_was_measured_comes_back(folder: Path) -> None:
         ({"temperatures": torch.zeros(4096)}, "4,096 numbers above zero"),
         ({"temperatures": torch.full((4096,), torch.inf)}, "not finite"),
         (
-            {"mean_gates": {(5, "r_dis"): torch.zeros(1, 1, 2, 2)}},
-            "gate of 'r_dis' at stage 3",
+            {"mean_gates": {Branch(5, "r", "dis"): torch.zeros(1, 1, 2, 2)}},
+            "gate of r_dis at stage 3",
         ),
     ],
 )
@@ -423,10 +416,10 @@ def test_a_checkpoint_of_a_small_network_is_at_most_32_MB(backbone: str, tmp_pat
     """At the sizes of the shipped recipes, with all that is measured."""
     model = lafe.LAFE(backbone, 200, 320).eval()
     gates = {}
-    for stage, branch in EVERY_BRANCH:
-        channels, size = model.backbone.channels[stage - 3], 320 // 2**stage
-        shape = (1, 1, size, size) if branch.startswith("r") else (1, channels, 1, 1)
-        gates[stage, branch] = torch.zeros(shape)
+    for branch in EVERY_BRANCH:
+        channels, size = model.backbone.channels[branch.stage - 3], 320 // 2**branch.stage
+        shape = (1, 1, size, size) if branch.kind == "r" else (1, channels, 1, 1)
+        gates[branch] = torch.zeros(shape)
     folder = save(model, tmp_path / "small", [str(k) for k in range(200)])
     replace(
         read(folder),

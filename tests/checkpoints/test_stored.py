@@ -19,8 +19,9 @@ from safetensors.torch import load_file, save_file
 from tiny import CLASSES, photos, tiny_model
 
 import lafe
+from lafe.checkpoints.reading import read
 from lafe.checkpoints.store import load, load_card, save
-from lafe.checkpoints.stored import CARD, WEIGHTS, CheckpointError, read
+from lafe.checkpoints.stored import CARD, WEIGHTS, CheckpointError
 
 NAMES = [f"class {k}" for k in range(CLASSES)]
 
@@ -28,7 +29,7 @@ WRITER = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from lafe.checkpoints.stored import read
+from lafe.checkpoints.reading import read
 folders = [Path(p) for p in sys.argv[1:]]
 stored = [read(folder) for folder in folders[:2]]
 print("ready", flush=True)

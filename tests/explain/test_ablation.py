@@ -14,7 +14,7 @@ from torch import Tensor
 
 import lafe
 from lafe import BRANCHES, LAFE, STAGES, Controls, Switches
-from lafe.branches import EVERY_BRANCH
+from lafe.branches import EVERY_BRANCH, Branch
 from lafe.explain.ablation import OUTPUTS, Table, interactions, shapley
 
 
@@ -40,7 +40,7 @@ def table(full: LAFE, x: Tensor) -> Table:
 
 def test_every_setting_is_that_of_a_forward_pass(model: LAFE, x: Tensor) -> None:
     table = lafe.factorial(lafe.prepare(model, x))
-    count = 200 if len(table.dis_row.unique()) == 64 else 40  # variants have fewer that differ
+    count = 200 if len(table.rows["dis"].unique()) == 64 else 40  # variants have fewer that differ
     everything = table.all_logits()
     assert everything.shape == (4096, CLASSES)
     with torch.no_grad():
@@ -60,8 +60,8 @@ def test_all_off_is_the_plain_backbone(full: LAFE, x: Tensor, table: Table) -> N
 
 def test_settings_differ(table: Table) -> None:
     """Each of the 64 + 64 is another one; else the tests above would show less than they say."""
-    assert len(table.dis.unique(dim=0)) == 64
-    assert len(table.con.unique(dim=0)) == 64
+    assert len(table.terms["dis"].unique(dim=0)) == 64
+    assert len(table.terms["con"].unique(dim=0)) == 64
 
 
 def test_a_prepared_photo_and_controls(full: LAFE, x: Tensor) -> None:
@@ -112,7 +112,7 @@ def test_outputs_by_hand(table: Table) -> None:
         table.shapley(CLASSES)
 
 
-def value_of(table: Table, target: int, output: str) -> dict[frozenset[tuple[int, str]], float]:
+def value_of(table: Table, target: int, output: str) -> dict[frozenset[Branch], float]:
     """Coalition -> value, from single settings."""
     found = {}
     for i in range(4096):
@@ -138,7 +138,7 @@ def test_shapley_values_by_definition(table: Table, output: str) -> None:
             for group in combinations(others, size):
                 without = frozenset(group)
                 truth += weight * (v[without | {key}] - v[without])
-        place = STAGES.index(key[0]), BRANCHES.index(key[1])
+        place = STAGES.index(key.stage), BRANCHES.index(key.name)
         assert float(found[place]) == pytest.approx(truth, abs=1e-6)
     values = table.values(1, output)
     assert float(found.sum()) == pytest.approx(float(values[-1] - values[0]), abs=1e-9)
@@ -150,11 +150,11 @@ def test_interactions_by_definition(table: Table) -> None:
     found = table.interactions(1)
     assert torch.isnan(found.diagonal()).all()
     pairs = [
-        ((3, "r_dis"), (3, "c_dis")),
-        ((5, "r_dis"), (5, "c_con")),
-        ((4, "r_con"), (3, "c_con")),
+        ("r_dis3", "c_dis3"),
+        ("r_dis5", "c_con5"),
+        ("r_con4", "c_con3"),
     ]
-    for a, b in pairs:
+    for a, b in (map(Branch.parse, pair) for pair in pairs):
         others = [k for k in EVERY_BRANCH if k not in (a, b)]
         truth = 0.0
         for size in range(n - 1):
@@ -169,8 +169,8 @@ def test_interactions_by_definition(table: Table) -> None:
 
 
 def test_on_logits_dis_and_con_do_not_interact(table: Table) -> None:
-    dis = [i for i, (_, b) in enumerate(EVERY_BRANCH) if b.endswith("dis")]
-    con = [i for i, (_, b) in enumerate(EVERY_BRANCH) if b.endswith("con")]
+    dis = [i for i, b in enumerate(EVERY_BRANCH) if b.side == "dis"]
+    con = [i for i, b in enumerate(EVERY_BRANCH) if b.side == "con"]
     for output in ("logit", "centred"):
         found = table.interactions(1, output)
         assert found[dis][:, con].abs().max() < 1e-10
@@ -196,11 +196,11 @@ def test_captum_agrees_on_four_groups(full: LAFE, x: Tensor, table: Table) -> No
 
     def forward(mask: Tensor) -> Tensor:
         on = [key for key, m in zip(EVERY_BRANCH, mask[0].tolist(), strict=True) if m]
-        setting = Switches(sum(1 << EVERY_BRANCH.index(key) for key in on))
+        setting = Switches.only(*on)
         with torch.no_grad():
             return full(x, setting).softmax(1)[:, 1]
 
-    kinds = torch.tensor([[BRANCHES.index(branch) for _, branch in EVERY_BRANCH]])
+    kinds = torch.tensor([[BRANCHES.index(branch.name) for branch in EVERY_BRANCH]])
     theirs = ShapleyValues(forward).attribute(torch.ones(1, 12), feature_mask=kinds)[0, :4]
     groups = [[b for i, b in enumerate(BRANCHES) if mask >> i & 1] for mask in range(16)]
     coalitions = [Switches.only(*group).index for group in groups]
@@ -230,7 +230,7 @@ def test_flips_by_trying(x: Tensor, seed: int, fewest: int) -> None:
         for group in combinations(EVERY_BRANCH, size):
             s = Switches.all()
             for key in group:
-                s = s.toggled(*key)
+                s = s.toggled(key)
             confidence, becomes = photo.logits(s).softmax(0).max(0)
             if becomes != was:
                 truth[s] = int(becomes), float(confidence)
@@ -255,7 +255,7 @@ def test_the_frame_has_every_setting(table: Table) -> None:
     for s in [Switches.none(), Switches.all(), *some_settings(20)]:
         row, logits = frame.loc[s.index], table.logits(s)
         assert Switches.parse(row["switches"]) == s
-        assert {(st, b) for st, b in EVERY_BRANCH if row[f"{b}{st}"]} == set(s)
+        assert {b for b in EVERY_BRANCH if row[str(b)]} == set(s)
         assert row["prediction"] == int(logits.argmax())
         assert row["confidence"] == pytest.approx(float(logits.softmax(0).max()), abs=1e-6)
         assert row["logit"] == pytest.approx(float(logits[2]), abs=1e-5)

@@ -17,7 +17,8 @@ import lafe
 from lafe import LAFE, Controls, Switches
 from lafe.branches import BRANCHES, STAGES
 from lafe.explain.attribution.baselines import BASELINES, baseline
-from lafe.explain.attribution.methods import METHODS, AttributionError, attribute, available
+from lafe.explain.attribution.methods import METHODS, attribute, available
+from lafe.explain.attribution.registry import AttributionError
 from lafe.explain.attribution.superpixels import superpixels
 
 PARTLY = Switches.parse("r_dis35.c_dis345.c_con45")
@@ -60,19 +61,16 @@ def test_grad_cam_is_captums(model: LAFE, x: Tensor, photo: lafe.Prepared, on: S
         found = attribute(photo, method=f"grad-cam-f{stage}", target=1, switches=on, versus=3)
         np.testing.assert_allclose(found.map, truth, rtol=1e-4, atol=1e-6)
         assert found.map.std() > 0
-    for stage, branch in on:
-        side = own.discriminative if branch.endswith("dis") else own.confusable
-        (truth,) = captums(side.branch(stage, branch[0]))
-        found = attribute(
-            photo, method=f"grad-cam-{branch}{stage}", target=1, switches=on, versus=3
-        )
+    for branch in on:
+        (truth,) = captums(own.sides[branch.side].branches[branch])
+        found = attribute(photo, method=f"grad-cam-{branch}", target=1, switches=on, versus=3)
         np.testing.assert_allclose(found.map, truth, rtol=1e-4, atol=1e-6)
 
 
 def test_evidence_is_grad_cam_where_all_behind_is_linear(photo: lafe.Prepared) -> None:
     own = copy.deepcopy(photo.model)
-    layers = {"evidence": own.final, "evidence-dis": own.discriminative}
-    layers["evidence-con"] = own.confusable
+    layers = {"evidence": own.final}
+    layers |= {f"evidence-{side}": module for side, module in own.sides.items()}
     for name, layer in layers.items():
         truth = LayerGradCam(lambda x: score(own, x), layer).attribute(photo.x)
         np.testing.assert_allclose(explain(photo, name).map, truth[0, 0].detach(), atol=1e-5)
@@ -98,7 +96,7 @@ def test_maps_are_those_of_a_recorded_pass(photo: lafe.Prepared) -> None:
     with lafe.record(photo.model) as r, torch.no_grad():
         photo.model(photo.x, PARTLY)
     truths = {"D": r.D, "C": r.C, "F5": r.F5}
-    truths |= {f"{b}{s}": r[s, b].map for s, b in PARTLY}
+    truths |= {str(branch): r[branch].map for branch in PARTLY}
     for name, truth in truths.items():
         np.testing.assert_allclose(explain(photo, name).map, truth[0].mean(0), atol=1e-6)
 
@@ -393,3 +391,20 @@ def test_any_grad_mode_of_the_caller_will_do(model: LAFE, photo: lafe.Prepared) 
             for name, expected in truth.items():
                 found = attribute(lafe.prepare(model, photos(1)), method=name, target=1, steps=2)
                 np.testing.assert_allclose(found.map, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, "autocast"], ids=str)
+def test_maps_in_half_precision_are_those_of_full_precision(
+    photo: lafe.Prepared, dtype: torch.dtype | str
+) -> None:
+    auto = dtype == "autocast"
+    model = photo.model if auto else copy.deepcopy(photo.model).to(dtype)  # type: ignore[arg-type]
+    with torch.autocast("cpu", torch.bfloat16, enabled=auto):
+        half = lafe.prepare(model, photo.x)
+        for name in METHODS:
+            if available(photo.model)[name] is None:
+                steps = {"steps": 4} if METHODS[name].steps else {}
+                truth = attribute(photo, method=name, target=1, **steps).map.flatten()  # type: ignore[arg-type]
+                found = attribute(half, method=name, target=1, **steps).map.flatten()  # type: ignore[arg-type]
+                assert np.corrcoef(found, truth)[0, 1] > 0.97, name
+                assert found.std() == pytest.approx(truth.std(), rel=0.1), name

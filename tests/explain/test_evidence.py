@@ -9,7 +9,7 @@ from torch import Tensor
 
 import lafe
 from lafe import LAFE, Controls, Switches
-from lafe.branches import EVERY_BRANCH
+from lafe.branches import EVERY_BRANCH, Branch
 
 SETTINGS = [Switches.all(), Switches.none(), *some_settings(6)]
 
@@ -97,7 +97,7 @@ def test_an_unknown_rival_is_refused(full: LAFE, x: Tensor) -> None:
 
 def integral(
     model: LAFE, x: Tensor, target: int, switches: Switches, steps: int
-) -> tuple[dict[tuple[int, str], float], float]:
+) -> tuple[dict[Branch, float], float]:
     """Each branch's integrated gradient by the midpoint rule, and the logit's part at zero.
 
     A branch's share, summed over its map, is the integral of the logit's derivative by a factor
@@ -105,10 +105,9 @@ def integral(
     """
     factors = torch.zeros(len(EVERY_BRANCH), requires_grad=True)
     handles = []
-    for i, (stage, branch) in enumerate(EVERY_BRANCH):
-        side = model.discriminative if branch.endswith("dis") else model.confusable
-        module = side.branch(stage, branch[0]) if side is not None else None
-        if module is not None:
+    for side in model.sides.values():
+        for branch, module in side.branches.items():
+            i = EVERY_BRANCH.index(branch)
             handles.append(module.register_forward_hook(lambda m, a, out, i=i: out * factors[i]))
     shares = torch.zeros(len(EVERY_BRANCH))
     for step in range(steps):
@@ -131,7 +130,7 @@ def test_branches_get_their_integrated_gradients(full: LAFE, x: Tensor, switches
     shares, zero = integral(full, x, 1, switches, steps=100)
     assert list(b.maps) == list(switches)
     for key, share in b.maps.items():
-        assert share.shape == photo.feature(key[0]).shape[2:]
+        assert share.shape == photo.feature(key.stage).shape[2:]
         assert float(share.sum()) == pytest.approx(shares[key], abs=2e-3)
         assert float(share.abs().sum()) > 1e-2  # nothing is trivially right
     assert b.constant == pytest.approx(zero, abs=1e-5)
@@ -156,10 +155,10 @@ def test_without_fusion_the_attribution_is_exact(x: Tensor) -> None:
     photo = lafe.prepare(model, x)
     b = lafe.branch_evidence(photo, target=1)
     w = model.classifier.weight[1].detach()
-    assert {stage for stage, _ in b.maps} == {5}
-    for (stage, branch), found in b.maps.items():
-        sign = 1 if branch.endswith("dis") else -1
-        m = photo.branch_map(stage, branch)[0]
+    assert {branch.stage for branch in b.maps} == {5}
+    for branch, found in b.maps.items():
+        sign = {"dis": 1, "con": -1}[branch.side]
+        m = photo.branch_map(branch)[0]
         torch.testing.assert_close(found, sign * torch.einsum("c,chw->hw", w, m) / m[0].numel())
     assert b.constant == 0
     assert b.gap == pytest.approx(0, abs=1e-5)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import lafe
 from lafe import LAFE, Controls, Switches
-from lafe.branches import EVERY_BRANCH, FULL
+from lafe.branches import EVERY_BRANCH, FULL, Branch
 from lafe.checkpoints.store import save
 
 
@@ -52,9 +52,9 @@ def test_maps_are_those_of_the_record(model: LAFE, x: Tensor) -> None:
         dis, con = photo.stage_sums(stage, s)
         assert torch.equal(dis, r[stage].dis)
         assert torch.equal(con, r[stage].con)
-    for stage, branch in s:
-        assert torch.equal(photo.branch_map(stage, branch), r[stage, branch].map)
-        assert torch.equal(photo.gate(stage, branch), r[stage, branch].gate)
+    for branch in s:
+        assert torch.equal(photo.branch_map(branch), r[branch].map)
+        assert torch.equal(photo.gate(branch.stage, branch.name), r[branch].gate)
 
 
 def test_the_backbone_runs_once(full: LAFE, x: Tensor) -> None:
@@ -87,15 +87,15 @@ def test_a_uniform_gate_is_the_mean(full: LAFE, x: Tensor) -> None:
     torch.testing.assert_close(
         photo.gate(4, "r_dis"), torch.full_like(gate, float(gate.double().mean()))
     )
-    for key in set(EVERY_BRANCH) - {(4, "r_dis")}:
-        assert torch.equal(photo.gate(*key), learned.gate(*key))
+    for branch in set(EVERY_BRANCH) - {Branch(4, "r", "dis")}:
+        assert torch.equal(photo.gate(branch), learned.gate(branch))
 
 
 def test_a_shuffled_gate_keeps_its_values_and_moves_them(full: LAFE, x: Tensor) -> None:
     learned = lafe.prepare(full, x)
     photo = learned.under(Controls(shuffled=Switches.all(), seed=3))
-    for key in EVERY_BRANCH:
-        before, after = learned.gate(*key), photo.gate(*key)
+    for branch in EVERY_BRANCH:
+        before, after = learned.gate(branch), photo.gate(branch)
         assert after.shape == before.shape
         assert torch.equal(after.flatten().sort().values, before.flatten().sort().values)
     assert not torch.equal(photo.gate(3, "c_dis"), learned.gate(3, "c_dis"))
@@ -110,14 +110,12 @@ def test_controls_equal_gates_written_by_hand(full: LAFE, x: Tensor) -> None:
     photo = learned.under(controls)
     assert not torch.equal(photo.logits(Switches.all()), learned.logits(Switches.all()))
 
-    def stand_in(stage: int, branch: str):
-        return lambda module, args, gate: photo.gate(stage, branch)
+    def stand_in(branch: Branch):
+        return lambda module, args, gate: photo.gate(branch)
 
-    for side in (full.discriminative, full.confusable):
-        for stage in (3, 4, 5):
-            for kind in "rc":
-                module = side.branch(stage, kind)
-                module.gate.register_forward_hook(stand_in(stage, f"{kind}_{side.name}"))
+    for side in full.sides.values():
+        for branch, module in side.branches.items():
+            module.gate.register_forward_hook(stand_in(branch))
     with torch.no_grad():
         assert torch.equal(photo.logits(Switches.all()), full(x)[0])
 

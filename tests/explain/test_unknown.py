@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import lafe
+from lafe.checkpoints.reading import read
 from lafe.checkpoints.store import save
-from lafe.checkpoints.stored import read
 from lafe.explain import unknown
 
 

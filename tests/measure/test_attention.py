@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 import lafe
-from lafe.branches import EVERY_BRANCH, PRESETS, Switches
+from lafe.branches import EVERY_BRANCH, PRESETS, Branch, Switches
 from lafe.checkpoints.store import save
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset, load_benchmark
@@ -67,11 +67,8 @@ def live(tmp_path_factory: pytest.TempPathFactory, photos: PhotoDataset) -> Trai
 def replaced(model: Trained, gates: Gates) -> Iterator[None]:
     """The model, with these gates."""
     with ExitStack() as stack:
-        for (stage, branch), gate in gates.items():
-            side = model.discriminative if branch.endswith("dis") else model.confusable
-            assert side is not None
-            gated = side.branch(stage, branch[0])
-            assert gated is not None
+        for branch, gate in gates.items():
+            gated = model.sides[branch.side].branches[branch]
             handle = gated.gate.register_forward_hook(lambda *_, gate=gate: gate)
             stack.callback(handle.remove)
         yield
@@ -106,15 +103,15 @@ def test_stand_ins_are_what_the_model_gives_with_replaced_gates(
 
     with torch.no_grad(), lafe.record(live) as r:
         full = live(x).argmax(1)
-    own = {(s, b): r[s, b].gate for s, b in EVERY_BRANCH}
+    own = {branch: r[branch].gate for branch in EVERY_BRANCH}
     assert found.top1 == pytest.approx(float((full == y).float().mean()))
     assert found.photos == count
 
-    def predictions(gates: Mapping[tuple[int, str], Tensor]) -> Tensor:
+    def predictions(gates: Gates) -> Tensor:
         with torch.no_grad(), replaced(live, gates):
             return live(x).argmax(1)
 
-    def check(name: str, draws: list[Mapping[tuple[int, str], Tensor]]) -> None:
+    def check(name: str, draws: list[Gates]) -> None:
         given = [predictions(gates) for gates in draws]
         right = torch.stack([(p == y).float() for p in given]).mean(0)
         changed = torch.stack([(p != full).float() for p in given]).mean()
@@ -145,14 +142,14 @@ def test_stand_ins_are_what_the_model_gives_with_replaced_gates(
     check("other photo", plain)
     check("other photo, rescaled", scaled)
     for kind, name in (("r", "other region gates"), ("c", "other channel gates")):
-        only = [{k: g for k, g in gates.items() if k[1].startswith(kind)} for gates in scaled[:2]]
+        only = [{k: g for k, g in gates.items() if k.kind == kind} for gates in scaled[:2]]
         check(name, only)
     assert found.stand_ins["other photo, rescaled"].changed > 0.1  # or nothing was tested
 
-    for stage, branch in EVERY_BRANCH:
+    for branch in EVERY_BRANCH:
         with torch.no_grad():
-            given = live(x, Switches.all().without(branch, stages=(stage,))).argmax(1)
-        off = found.off[f"{branch}{stage}"]
+            given = live(x, Switches.all().without(branch)).argmax(1)
+        off = found.off[str(branch)]
         assert off.top1 == pytest.approx(float((given == y).float().mean()))
         assert off.changed == pytest.approx(float((given != full).float().mean()))
     for name, on in PRESETS.items():
@@ -268,7 +265,8 @@ def test_another_photo_is_drawn_over_all_of_them() -> None:
 
 
 def test_a_shut_gate_of_another_photo_becomes_uniform() -> None:
-    own = MappingProxyType({(5, "r_dis"): torch.tensor([[1.0, 3.0], [1.0, 3.0]]).view(2, 1, 1, 2)})
-    other = {(5, "r_dis"): torch.tensor([[0.0, 0.0], [0.0, 8.0]]).view(2, 1, 1, 2)}
-    found = measured.rescaled(other, own)[5, "r_dis"]
+    branch = Branch(5, "r", "dis")
+    own = MappingProxyType({branch: torch.tensor([[1.0, 3.0], [1.0, 3.0]]).view(2, 1, 1, 2)})
+    other = {branch: torch.tensor([[0.0, 0.0], [0.0, 8.0]]).view(2, 1, 1, 2)}
+    found = measured.rescaled(other, own)[branch]
     assert torch.equal(found.flatten(1), torch.tensor([[2.0, 2.0], [0.0, 4.0]]))

@@ -68,7 +68,7 @@ def test_a_file_holds_what_its_run_gives_on_test_photos(swept: dict[str, Any], d
         assert result.recipe.seed == result.seed == int(file.stem[-1])
         assert result.recipe.attention == (result.variant == "lafe")
         assert result.recipe.objective == "paper"
-        assert (model.discriminative is None) == (result.variant == "plain")
+        assert (not model.sides) == (result.variant == "plain")
 
 
 def test_a_run_that_has_its_file_is_not_repeated(

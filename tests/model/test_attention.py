@@ -7,7 +7,8 @@ import copy
 import pytest
 import torch
 
-from lafe.model.attention import Branch, ChannelGate, RegionGate
+from lafe.model.attention import ChannelGate, RegionGate
+from lafe.model.fusion import Gated
 
 
 def features(*shape: int) -> torch.Tensor:
@@ -32,7 +33,7 @@ def test_region_gate_is_equations_5_and_6(outer: str) -> None:
     s = s.clamp(min=0) if outer == "relu" else 1 / (1 + torch.exp(-s))
     assert torch.allclose(gate(f), s[:, None])
     assert gate(f).shape == (3, 1, 4, 7)
-    assert torch.allclose(Branch(gate)(f), torch.einsum("bchw,bhw->bchw", f, s))  # Eq. 7
+    assert torch.allclose(Gated(gate)(f), torch.einsum("bchw,bhw->bchw", f, s))  # Eq. 7
 
 
 def test_channel_gate_is_squeeze_and_excitation() -> None:
@@ -44,7 +45,7 @@ def test_channel_gate_is_squeeze_and_excitation() -> None:
     s = 1 / (1 + torch.exp(-s))
     assert torch.allclose(gate(f), s[:, :, None, None])
     assert gate(f).shape == (2, 32, 1, 1)
-    assert torch.allclose(Branch(gate)(f), torch.einsum("bchw,bc->bchw", f, s))
+    assert torch.allclose(Gated(gate)(f), torch.einsum("bchw,bc->bchw", f, s))
 
 
 def test_channel_gate_is_timms_squeeze_and_excitation() -> None:
@@ -55,7 +56,7 @@ def test_channel_gate_is_timms_squeeze_and_excitation() -> None:
         theirs.weight.data = ours.weight.data[:, :, None, None]
         theirs.bias.data = ours.bias.data
     f = features(2, 64, 5, 5).float()
-    assert torch.allclose(Branch(gate)(f), peer(f), atol=1e-6)
+    assert torch.allclose(Gated(gate)(f), peer(f), atol=1e-6)
 
 
 @pytest.mark.parametrize(("side", "hidden"), [(56, 448), (28, 112), (14, 28), (2, 1)])
@@ -84,13 +85,13 @@ def test_a_new_region_gate_is_open(outer: str) -> None:
 @pytest.mark.parametrize(
     "branch",
     [
-        Branch(RegionGate(3, 2)),
-        Branch(RegionGate(3, 2, "sigmoid")),
-        Branch(ChannelGate(4)),
+        Gated(RegionGate(3, 2)),
+        Gated(RegionGate(3, 2, "sigmoid")),
+        Gated(ChannelGate(4)),
     ],
     ids=["region relu", "region sigmoid", "channel"],
 )
-def test_gradients_are_those_of_finite_differences(branch: Branch) -> None:
+def test_gradients_are_those_of_finite_differences(branch: Gated) -> None:
     branch = branch.double()
     f = features(2, 4, 3, 2).requires_grad_()
     assert torch.autograd.gradcheck(branch, (f,))
@@ -178,7 +179,7 @@ def test_a_gate_is_computed_in_float32_whatever_the_rest_is(
 
 
 def test_a_model_in_half_precision_keeps_its_gates_weights() -> None:
-    branch = torch.nn.Sequential(torch.nn.Conv2d(4, 4, 1), Branch(ChannelGate(4)))
+    branch = torch.nn.Sequential(torch.nn.Conv2d(4, 4, 1), Gated(ChannelGate(4)))
     kept = copy.deepcopy(branch[1].state_dict())
     branch.half()
     assert branch[0].weight.dtype == torch.float16

@@ -7,15 +7,33 @@ from collections.abc import Iterator
 import paper
 import pytest
 import torch
-from tiny import VARIANTS, photos, some_settings, tiny_model
+from tiny import VARIANTS, named, photos, some_settings, tiny_model
 from torch import Tensor, nn
 
 from lafe.branches import Switches
-from lafe.model.fusion import Attribute, Fusion, Sum
+from lafe.model.fusion import Fusion, Sum
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def fuse(fusion: Fusion, low: Tensor | None, high: Tensor | None) -> Tensor:
+    """Eq. 4; None is off."""
+    lows, highs = (() if m is None else (m,) for m in (low, high))
+    (fused,) = fusion(fusion.lifted(lows), highs)
+    return fused
+
+
+class Whole(nn.Module):
+    """Both steps of a fusion, as one module."""
+
+    def __init__(self, fusion: Fusion) -> None:
+        super().__init__()
+        self.fusion = fusion
+
+    def forward(self, low: Tensor, high: Tensor) -> Tensor:
+        return fuse(self.fusion, low, high)
 
 
 @pytest.fixture
@@ -41,7 +59,7 @@ def high() -> Tensor:
 
 def test_a_fusion_is_equation_4(fusion: Fusion, low: Tensor, high: Tensor) -> None:
     expected = paper.fuse(fusion.state_dict(), low, high)
-    assert torch.allclose(fusion(low, high), expected)
+    assert torch.allclose(fuse(fusion, low, high), expected)
     assert 0.1 < (expected > 0).double().mean() < 0.9  # both sides of the last ReLU were tested
 
 
@@ -56,7 +74,7 @@ def test_in_training_the_batch_norm_uses_the_batch(
         "bn.running_mean": u.mean((0, 2, 3)),
         "bn.running_var": u.var((0, 2, 3), correction=0),
     }
-    assert torch.allclose(fusion.train()(low, high), paper.fuse(weights, low, high))
+    assert torch.allclose(fuse(fusion.train(), low, high), paper.fuse(weights, low, high))
 
 
 def test_its_convolutions_have_no_bias(fusion: Fusion) -> None:
@@ -68,11 +86,11 @@ def test_its_convolutions_have_no_bias(fusion: Fusion) -> None:
 
 
 def test_an_input_that_is_off_is_a_zero(fusion: Fusion, low: Tensor, high: Tensor) -> None:
-    assert torch.equal(fusion(None, high), fusion(torch.zeros_like(low), high))
-    assert torch.equal(fusion(low, None), fusion(low, torch.zeros_like(high)))
-    assert fusion(None, None) is None
+    assert torch.equal(fuse(fusion, None, high), fuse(fusion, torch.zeros_like(low), high))
+    assert torch.equal(fuse(fusion, low, None), fuse(fusion, low, torch.zeros_like(high)))
+    assert fusion(fusion.lifted(()), ()) == ()
     fusion.bn.running_mean -= 10
-    assert fusion(torch.zeros_like(low), torch.zeros_like(high)).any()  # which is not off
+    assert fuse(fusion, torch.zeros_like(low), torch.zeros_like(high)).any()  # which is not off
 
 
 def test_gradients_are_those_of_finite_differences(
@@ -80,12 +98,13 @@ def test_gradients_are_those_of_finite_differences(
 ) -> None:
     low.requires_grad_()
     high.requires_grad_()
-    assert torch.autograd.gradcheck(fusion, (low, high))
-    names, values = zip(*fusion.named_parameters(), strict=True)
+    assert torch.autograd.gradcheck(Whole(fusion), (low, high))
+    whole = Whole(fusion)
+    names, values = zip(*whole.named_parameters(), strict=True)
 
     def of_weights(*weights: Tensor) -> Tensor:
         given = dict(zip(names, weights, strict=True))
-        return torch.func.functional_call(fusion, given, (low, high))
+        return torch.func.functional_call(whole, given, (low, high))
 
     assert torch.autograd.gradcheck(of_weights, values)
 
@@ -105,12 +124,11 @@ def variant(request: pytest.FixtureRequest) -> dict[str, object]:
 @pytest.mark.parametrize("name", ["dis", "con"])
 def test_an_attribute_is_equations_1_to_7(name: str, variant: dict[str, object]) -> None:
     model = tiny_model(**variant).double()
-    attribute = model.discriminative if name == "dis" else model.confusable
-    assert isinstance(attribute, Attribute)
+    attribute = model.sides[name]
     features = model.backbone(photos().double())
     options = {"outer" if k == "region_gate" else k: v for k, v in variant.items()}
     for s in (Switches.all(), *some_settings(8)):
-        expected, _ = paper.attribute(attribute.state_dict(), features, set(s), name, **options)
+        expected, _ = paper.attribute(attribute.state_dict(), features, named(s), name, **options)
         got = attribute(features, s)
         assert torch.allclose(torch.zeros_like(features[-1]) if got is None else got, expected)
 
@@ -135,18 +153,15 @@ def test_off_is_a_branch_whose_output_is_zeroed_by_a_hook(
     x = photos()
     s = some_settings(1, seed=9)[0] if setting == "random" else Switches.parse(setting)
     switched = model(x, s)
-    for attribute in (model.discriminative, model.confusable):
-        assert attribute is not None
+    for attribute in model.sides.values():
         reached = False
         for stage in (3, 4, 5):
-            for kind in "rc":
-                if s[stage, f"{kind}_{attribute.name}"]:
+            for branch, gated in attribute.branches.items():
+                if branch.stage == stage and s[branch]:
                     reached = True
-                else:
-                    branch = attribute.branch(stage, kind)
-                    assert branch is not None
-                    hooks.append(branch.register_forward_hook(zeros_like_output))
+                elif branch.stage == stage:
+                    hooks.append(gated.register_forward_hook(zeros_like_output))
             if stage > 3 and not reached:  # a fusion of nothing is nothing
                 fusion = attribute.fusions[str(stage)]
-                hooks.append(fusion.register_forward_hook(zeros_like_output))
+                hooks.append(fusion.act.register_forward_hook(zeros_like_output))
     assert torch.allclose(model(x), switched, atol=1e-6)

@@ -13,7 +13,7 @@ from typing import Any
 import paper
 import pytest
 import torch
-from tiny import CLASSES, SIZE, VARIANTS, photos, single_settings, some_settings, tiny_model
+from tiny import CLASSES, SIZE, VARIANTS, named, photos, single_settings, some_settings, tiny_model
 from torch import Tensor, nn
 
 import lafe
@@ -48,9 +48,9 @@ def test_every_variant_is_the_papers_equations(variant: str, x: Tensor) -> None:
     model = tiny_model(**VARIANTS[variant]).double()
     x = x.double()
     features = model.backbone(x)
-    assert torch.allclose(model(x), expected_logits(model, features, set(Switches.all())))
+    assert torch.allclose(model(x), expected_logits(model, features, named(Switches.all())))
     for s in (*PRESETS.values(), *some_settings(6)):
-        assert torch.allclose(model(x, s), expected_logits(model, features, set(s)), atol=1e-9)
+        assert torch.allclose(model(x, s), expected_logits(model, features, named(s)), atol=1e-9)
     assert model(x).shape == (2, CLASSES)
 
 
@@ -94,7 +94,7 @@ def test_a_variant_has_no_weights_that_it_does_not_use(
 ) -> None:
     model = tiny_model(**VARIANTS[variant])
     names = [type(m).__name__ for m in model.modules()]
-    assert (names.count("Branch"), names.count("Fusion")) == (branches, fusions)
+    assert (names.count("Gated"), names.count("Fusion")) == (branches, fusions)
     model.train()(photos(4)).sum().backward()
     used = {n for n, p in model.named_parameters() if p.grad is not None}
     # Of the plain backbone, what lies behind its last tap is cut off too.

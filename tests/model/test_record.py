@@ -7,7 +7,7 @@ import threading
 import paper
 import pytest
 import torch
-from tiny import SIZE, VARIANTS, photos, some_settings, tiny_model
+from tiny import SIZE, VARIANTS, named, photos, some_settings, tiny_model
 from torch import Tensor
 
 import lafe
@@ -57,7 +57,7 @@ def test_every_map_is_that_of_the_equations(variant: str, x: Tensor) -> None:
             fused[name], maps = torch.zeros_like(f[-1]), {}
             if c["attention"]:
                 weights = paper.under(model.state_dict(), f"{side}.")
-                fused[name], maps = paper.attribute(weights, f, set(s), name, **options)
+                fused[name], maps = paper.attribute(weights, f, named(s), name, **options)
             for stage, f_i in zip(STAGES, f, strict=True):
                 zeros = torch.zeros_like(f_i)
                 assert torch.allclose(getattr(r[stage], name), maps.get(stage, zeros))
@@ -180,7 +180,7 @@ def test_nothing_stays_behind_after_an_exception(model: LAFE, x: Tensor) -> None
         with lafe.record(model) as r:
             seen.append(r)
             model(x)
-            handle = model.confusable.register_forward_hook(fail)  # type: ignore[union-attr]
+            handle = model.sides["con"].register_forward_hook(fail)
             try:
                 model(photos(1), Switches.only("r_dis"))
             finally:

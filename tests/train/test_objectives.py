@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 import lafe
 from lafe import LAFE, PRESETS, Switches
-from lafe.branches import EVERY_BRANCH
+from lafe.branches import EVERY_BRANCH, Branch
 from lafe.model.losses import ConLoss
 from lafe.train import objectives
 from lafe.train.objectives import OBJECTIVES, Draw, draw, loss_parts
@@ -76,7 +76,7 @@ def test_one_setting_for_all_gives_the_papers_parts_and_the_one_of_D(
     expected = by_hand(model, con, x, s)
     recipe = SWITCHED.with_changes(alone_loss=0.5)
     parts = loss_parts(model, con, recipe, x, LABELS, drawn(*[s] * 4))
-    assert ("alone" in parts) == any(branch.endswith("dis") for _, branch in s)
+    assert ("alone" in parts) == any(branch.side == "dis" for branch in s)
     for name, value in parts.items():
         weight = 0.5 if name == "alone" else 1
         assert torch.allclose(value, weight * expected[name], atol=1e-6), name
@@ -170,8 +170,10 @@ def test_mixed_precision_of_the_trainer_reaches_the_branches(
     drawing = drawn(Switches.all(), *some_settings(3))
     recipe = (ATTENTIVE if objective == "attentive" else RECIPE).with_changes(objective=objective)
     precision = []
-    handle = model.discriminative.fusions["5"].register_forward_hook(  # type: ignore[union-attr]
-        lambda module, args, out: precision.append(out.dtype)
+    handle = (
+        model.sides["dis"]
+        .fusions["5"]
+        .register_forward_hook(lambda module, args, out: precision.append(out[0].dtype))
     )
 
     def parts(recipe: Recipe) -> dict[str, Tensor]:
@@ -261,20 +263,16 @@ def gates_by_hand(model: LAFE, x: Tensor, order: list[int], first: int) -> tuple
     """GAP(D') and GAP(C'): the paper's equations with other photos' rescaled gates, in loops."""
     features = model.features(x)
     pooled = []
-    for side, a in (("dis", model.discriminative), ("con", model.confusable)):
-        assert a is not None
-        sums = []
-        for stage in (3, 4, 5):
-            f = features[stage - 3]
-            maps = torch.zeros_like(f)
-            for kind in "rc":
-                gate = a.branch(stage, kind).gate(f)  # type: ignore[union-attr]
-                for i, j in enumerate(order):
-                    mine = gate[i] if stage < first else gate[j] * gate[i].mean() / gate[j].mean()
-                    maps[i] += mine * f[i]
-            sums.append(maps)
-        assert side == a.name
-        pooled.append(a.fuse(sums).mean((2, 3)))  # type: ignore[union-attr]
+    for a in (model.sides["dis"], model.sides["con"]):
+        maps = {}
+        for branch, gated in a.branches.items():
+            f = features[branch.stage - 3]
+            gate, maps[branch] = gated.gate(f), torch.zeros_like(f)
+            for i, j in enumerate(order):
+                own = branch.stage < first
+                mine = gate[i] if own else gate[j] * gate[i].mean() / gate[j].mean()
+                maps[branch][i] = mine * f[i]
+        pooled.append(a.combine(maps).mean((2, 3)))  # type: ignore[union-attr]
     return pooled[0], pooled[1]
 
 
@@ -327,9 +325,8 @@ def test_the_overlap_part_compares_the_gates_of_the_sides(
         f = features[stage - 3]
         for i in range(7):
             pair = [
-                [a.branch(stage, kind).gate(f)[i].flatten() for kind in "rc"]  # type: ignore[union-attr]
-                for a in (model.discriminative, model.confusable)
-                if a is not None
+                [a.branches[Branch(stage, kind, side)].gate(f)[i].flatten() for kind in "rc"]
+                for side, a in model.sides.items()
             ]
             (r_dis, c_dis), (r_con, c_con) = pair
             total += float((r_dis / r_dis.mean() * r_con / r_con.mean()).mean()) / 7
@@ -385,11 +382,9 @@ def test_live_gates_can_meet_the_counterfactual_part_and_constant_ones_cannot(
 ) -> None:
     """With the same gates for all photos nothing is left once the swap is taken away."""
     model = tiny_model()
-    for a in (model.discriminative, model.confusable):
-        assert a is not None
-        for stage in (3, 4, 5):
-            for kind in "rc":
-                a.branch(stage, kind).gate.hold()  # type: ignore[union-attr]
+    for a in model.sides.values():
+        for gated in a.branches.values():
+            gated.gate.hold()
     parts = loss_parts(model, con, ATTENTIVE, x, LABELS, ALL)
     expected = 0.7 * torch.log(torch.tensor(float(CLASSES)))
     assert float(parts["counterfactual"]) == pytest.approx(float(expected), abs=1e-3)

@@ -53,7 +53,7 @@ def test_the_branches_start_small() -> None:
         "tiny", "folder", "test_resnet", 64, 64, epochs=1, lr=0.01, weights=None, branch_gain=0.3
     )
     model = training.TrainingModule(recipe, 3).model
-    for attribute in (model.discriminative, model.confusable):
+    for attribute in model.sides.values():
         assert torch.all(attribute.fusions["5"].bn.weight == 0.3)
         assert torch.all(attribute.fusions["4"].bn.weight == 1)
 

@@ -11,7 +11,6 @@ from torch import Tensor
 
 import lafe
 from lafe import LAFE
-from lafe.branches import STAGES
 from lafe.train import scale as sc
 from lafe.train.scale import Scale, apply_scale, fit_scale
 
@@ -49,27 +48,18 @@ Pooled = dict[tuple[int, int], tuple[Tensor, Tensor, Tensor]]
 def pooled(model: LAFE) -> Pooled:
     """GAP of f_5, D and C of photo i with the gates of photo j: one photo at a time."""
     features = [model.features(photos(N)[i : i + 1]) for i in range(N)]
-    sides = [a for a in (model.discriminative, model.confusable) if a is not None]
-    gates = {
-        (i, k, stage, kind): side.branch(stage, kind).gate(features[i][stage - 3])  # type: ignore[union-attr]
-        for i in range(N)
-        for k, side in enumerate(sides)
-        for stage in STAGES
-        for kind in "rc"
-    }
+    gates = [model.gates(f) for f in features]
     found = {}
     for i in range(N):
         for j in range(N):
+            own, other = gates[i], gates[j]
             maps = []
-            for k, side in enumerate(sides):
-                sums = []
-                for stage in STAGES:
-                    total = torch.zeros(1)
-                    for kind in "rc":
-                        own, other = (gates[n, k, stage, kind] for n in (i, j))
-                        total = total + other * own.mean() / other.mean()
-                    sums.append(total * features[i][stage - 3])
-                maps.append(side.fuse(sums).mean((2, 3))[0])  # type: ignore[union-attr]
+            for side in model.sides.values():
+                given = {
+                    b: other[b] * own[b].mean() / other[b].mean() * features[i][b.stage - 3]
+                    for b in side.branches
+                }
+                maps.append(side.combine(given).mean((2, 3))[0])  # type: ignore[union-attr]
             found[i, j] = (features[i][-1].mean((2, 3))[0], maps[0], maps[1])
     return found
 

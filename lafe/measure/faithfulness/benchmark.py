@@ -19,6 +19,7 @@ from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset
 from lafe.errors import LafeError
 from lafe.explain.attribution.methods import METHODS, attribute, available
+from lafe.explain.maps import Map
 from lafe.explain.prepare import Prepared, prepare
 from lafe.measure import records, report
 from lafe.measure.faithfulness import summary
@@ -39,7 +40,6 @@ from lafe.measure.faithfulness.summary import MapRow, PhotoRow
 from lafe.measure.outputs import labelled_as, open_test_split
 from lafe.measure.report import Faithfulness, FaithfulnessSettings, Provenance
 from lafe.model.lafe import LAFE
-from lafe.render.overlay import Map
 
 DEFAULT = (
     *("D", "C", "f5", "evidence-dis", "evidence-con", "evidence"),

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from lafe.branches import FULL, Switches
 from lafe.explain.attribution.baselines import baseline
-from lafe.explain.attribution.methods import Progress
+from lafe.explain.attribution.registry import Progress
+from lafe.explain.maps import Map
 from lafe.explain.probabilities import probabilities
 from lafe.model.lafe import LAFE
-from lafe.render.overlay import Map
 
 Score = Callable[[Tensor], Tensor]
 """Photos (B, 3, S, S) -> one number each, (B,)."""

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.stats import rankdata
 
 from lafe.data.preprocess import Preprocess
-from lafe.render.overlay import Box, Map
+from lafe.explain.maps import Map
+from lafe.render.overlay import Box
 
 Mask = np.ndarray  # (S, S) bool
 

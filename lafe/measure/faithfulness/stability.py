@@ -14,8 +14,8 @@ from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from lafe.branches import STAGES
+from lafe.explain.maps import Map
 from lafe.model.lafe import LAFE
-from lafe.render.overlay import Map
 
 UNCHANGED = 0.9
 """A map that stays this similar although every weight is random does not explain the model."""
@@ -90,10 +90,9 @@ def randomised(model: LAFE, seed: int = 0) -> dict[str, LAFE]:
 
 def _groups(model: LAFE) -> dict[str, list[nn.Module]]:
     """The layers that have weights, from the top down."""
-    own = [part for part in (model.discriminative, model.confusable) if part is not None]
     groups: dict[str, list[nn.Module]] = {"classifier": [model.classifier]}
-    if own:
-        groups["branches"] = list(own)
+    if model.sides:
+        groups["branches"] = list(model.sides.values())
     return groups | dict(reversed(_stages(model).items()))
 
 

@@ -51,7 +51,7 @@ def test_strongest_pairs_are_the_largest_of_the_matrix(table: Table) -> None:
     pairs = worth.strongest_pairs(table, 1, "centred", count=3)
     expected = sorted(np.triu(matrix).flatten(), reverse=True)[:3]
     assert [abs(p.value) for p in pairs] == pytest.approx(expected)
-    sides = {(p.first[1][2:], p.second[1][2:]) for p in worth.strongest_pairs(table, 1, "logit")}
+    sides = {(p.first.side, p.second.side) for p in worth.strongest_pairs(table, 1, "logit")}
     assert ("dis", "con") not in sides  # on logits they do not interact
     assert ("con", "dis") not in sides
 

@@ -13,8 +13,8 @@ from visiting import goes_to
 
 from app.figures import report as report_figures
 from app.state import models
+from lafe.branches import EVERY_BRANCH
 from lafe.checkpoints import store
-from lafe.explain.ablation import EVERY_BRANCH
 from lafe.measure import records, sweep
 from lafe.measure import report as reports
 from lafe.measure.faithfulness import words
@@ -118,7 +118,7 @@ def test_a_result_that_cannot_be_read_takes_no_other_with_it(
 
 
 def test_what_is_lost_without_a_branch_is_a_difference() -> None:
-    names = [f"{branch}{stage}" for stage, branch in EVERY_BRANCH]
+    names = [str(branch) for branch in EVERY_BRANCH]
     top1 = {name: 0.5 + i / 100 for i, name in enumerate(names)}
     bars = report_figures.without_each(top1, 0.55).data[0]
     assert bars.x == pytest.approx([i - 5 for i in range(12)])
