@@ -7,6 +7,7 @@ import streamlit as st
 from lafe.branches import Switches
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.trained import Trained
+from lafe.measure.report import hours_of
 
 from ..state.models import title
 from .parts import plain
@@ -38,7 +39,7 @@ def doubts(model: Trained, switches: Switches) -> str:
 
 
 def _facts(card: Card) -> dict[str, str]:
-    recipe = card.recipe
+    recipe, training = card.recipe, card.training
     facts = {
         "Classes": f"{len(card.classes)}",
         "Backbone": card.backbone,
@@ -48,6 +49,8 @@ def _facts(card: Card) -> dict[str, str]:
         f"seed {recipe['seed']}"
         if {"epochs", "objective", "seed"} <= recipe.keys()
         else "",
+        "Photos trained on": f"{training['photos']:,}" if "photos" in training else "",
+        "Hours of training": f"{hours_of(training):.2f}" if "hours" in training else "",
         "Trained": card.date,
         "Licence": card.licence,
         "Weights": f"sha256 {card.sha256[:16]}…",

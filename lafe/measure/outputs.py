@@ -78,7 +78,10 @@ def open_training_split(recipe: Mapping[str, Any], root: str | Path, split: str)
 
     Raises:
         lafe.data.DataError: the data set is missing or broken.
+        ValueError: another split.
     """
+    if split not in ("train", "val"):
+        raise ValueError(f"{split!r} is no split of the training photos.")
     fraction, seed = recipe.get("val_fraction", 0.1), recipe.get("seed", 0)
     return load_benchmark(data_of(recipe), root, split, val_fraction=fraction, seed=seed)
 

@@ -19,6 +19,7 @@ from lafe.measure.report import (
     REPORT,
     Accuracy,
     AgainstPlain,
+    Attention,
     BranchFigures,
     Confusion,
     Evaluation,
@@ -38,7 +39,9 @@ END = "<!-- end of figures -->"
 _HEAD = """# Results
 
 Written by `lafe results`; do not edit.  Every figure is a measurement of a checkpoint of this
-repository, on test photos that had no part in training or in choosing the epoch.  Each was taken
+repository, on test photos that had no part in training.  The epoch, the temperatures and the
+threshold of the unknown were chosen on photos that are held out from training.  The test split was
+looked at throughout development, between one recipe and the next.  Each figure was taken
 after the float16 weights were read back from disk.  Intervals are 95 % bootstrap intervals over
 photos.  One training run stands behind each row (one seed), so they do not cover what another seed
 would change.
@@ -74,6 +77,7 @@ class Result:
     folder: Path
     card: Card
     evaluation: Evaluation
+    attention: Attention | None
     faithfulness: Faithfulness | None
 
     @property
@@ -94,7 +98,9 @@ def read(folders: Iterable[Path]) -> list[Result]:
         card = load_card(folder)
         found = report.read(folder, card.sha256)
         if found and found.evaluation:
-            results.append(Result(folder, card, found.evaluation, found.faithfulness))
+            results.append(
+                Result(folder, card, found.evaluation, found.attention, found.faithfulness)
+            )
     return results
 
 
@@ -325,6 +331,10 @@ def _section(r: Result) -> str:
         "Settings of the switches at inference:",
         _presets(e.presets),
     ]
+    if r.attention:
+        parts[2:2] = [_attention(r.attention)]
+    if drawn := _drawn(r.card):
+        parts.append(drawn)
     if e.against_plain:
         how = _how(e.against_plain)
         parts += [f"Against a plain backbone that was trained {how}:", _against(r, e.against_plain)]
@@ -366,6 +376,26 @@ def _runs(training: dict[str, Any], recipe: dict[str, Any]) -> list[str]:
         f"`{recipe['objective']}`, seed {recipe['seed']}, epoch {training['best_epoch']} kept)"
     )
     return [*earlier, here]
+
+
+def _attention(a: Attention) -> str:
+    """The verdict, and what it costs to take the photo's gates away."""
+    rows = [["learned", _percent(a.top1), "-", "-"]]
+    rows += [
+        [name, _percent(s.top1), _percent(s.changed), s.cost.percent(sign=True)]
+        for name, s in a.stand_ins.items()
+    ]
+    head = ["gates", "top-1 %", "predictions that change, %", "points lost (interval)"]
+    return f"**{a.verdict}**\n\n{_table(head, rows)}"
+
+
+def _drawn(card: Card) -> str:
+    """How many settings training drew; empty where the card does not say it."""
+    drawn = [card.drew(index) for index in range(4096)]
+    if None in drawn:
+        return ""
+    count = sum(map(bool, drawn))
+    return f"Training drew {count:,} of the 4,096 settings ({count / 4096:.0%}), and no other."
 
 
 def _presets(presets: Mapping[str, Accuracy]) -> str:

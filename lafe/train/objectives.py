@@ -1,4 +1,4 @@
-"""The objectives: the paper's (Eq. 11), one that trains every setting, one for live attention."""
+"""The objectives: the paper's (Eq. 11), one with random settings, one for live attention."""
 
 from __future__ import annotations
 

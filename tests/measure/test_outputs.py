@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,30 +23,47 @@ SOURCES = [
 ]
 
 
-def uses(name: str) -> Iterator[tuple[str, ast.AST]]:
-    """Where a name is used, but for imports and its own definition: module and expression."""
-    for file in SOURCES:
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if name in (getattr(node, "id", None), getattr(node, "attr", None)):
-                yield file.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."), node
+def users(name: str) -> dict[tuple[str, str], ast.FunctionDef]:
+    """The functions that use a name, by their module and their own name."""
+    return {
+        (
+            file.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."),
+            function.name,
+        ): function
+        for file in SOURCES
+        for function in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef)
+        and any(name in (getattr(n, "id", 0), getattr(n, "attr", 0)) for n in ast.walk(function))
+    }
 
 
 def test_only_the_commands_that_measure_open_the_test_split() -> None:
-    assert sorted({module for module, _ in uses("open_test_split")}) == [
-        "lafe.measure.evaluation",
-        "lafe.measure.faithfulness.benchmark",
-        "lafe.measure.sweep",
+    assert sorted(users("open_test_split")) == [
+        ("lafe.measure.evaluation", "_foreign"),  # of another data set
+        ("lafe.measure.evaluation", "_run"),
+        ("lafe.measure.faithfulness.benchmark", "measure"),
+        ("lafe.measure.sweep", "_measure"),
     ]
 
 
 def test_nobody_opens_the_test_split_past_that_function() -> None:
     """Who reads splits otherwise names the split, and names another one."""
-    readers = sorted({module for module, _ in uses("load_benchmark")})
-    assert readers == ["app.state.gallery", "lafe.measure.outputs", "lafe.train.loop"]
-    for module in readers:
-        tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
-        texts = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and n.value == "test"]
-        assert len(texts) == (module == "lafe.measure.outputs"), module
+    readers = users("load_benchmark")
+    assert ("lafe.train.loop", "__init__") in readers
+    for place, function in readers.items():
+        named = {n.value for n in ast.walk(function) if isinstance(n, ast.Constant)}
+        assert ("test" in named) == (place == ("lafe.measure.outputs", "open_test_split")), place
+        assert named & {"test", "train", "val", "trainval"} or place == (
+            "lafe.measure.outputs",
+            "open_training_split",  # its callers name it
+        ), place
+
+
+def test_the_test_split_is_no_split_to_train_on(tmp_path: Path) -> None:
+    data = folder_of(tmp_path / "data", ["ant", "bee"])
+    for split in ("test", "trainval"):
+        with pytest.raises(ValueError, match="no split of the training photos"):
+            open_training_split({}, data, split)
 
 
 def folder_of(root: Path, classes: list[str]) -> Path:

@@ -28,11 +28,12 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder data set of two classes of random photos."""
     folder = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(0)
-    for name in ("a_bird", "b_bird"):
-        (folder / name).mkdir()
-        for i in range(10):
-            pixels = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / name / f"{i}.png")
+    for split, size in (("train", 6), ("val", 2), ("test", 3)):
+        for name in ("a_bird", "b_bird"):
+            (folder / split / name).mkdir(parents=True)
+            for i in range(size):
+                pixels = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / split / name / f"{i}.png")
     return folder
 
 
@@ -143,6 +144,28 @@ def test_branches_one_by_one_and_the_unknown(root: Path) -> None:
         cells = row(text, f"**{kind}**" if kind == "class_means" else kind)
         assert float(cells[0]) == pytest.approx(c.threshold, abs=0.00051)
         assert float(cells[1]) == pytest.approx(100 * c.own_test_refused, abs=0.051)
+
+
+def test_the_verdict_on_attention_opens_a_checkpoint_s_section(root: Path) -> None:
+    folder = root / "checkpoints" / "full"
+    found = reports.read(folder, load_card(folder).sha256)
+    assert found is not None
+    assert found.attention is not None
+    text = tables.render([folder])
+    section = text[text.index("\n## Two birds\n") :]
+    assert section.index(f"**{found.attention.verdict}**") < section.index("| setting |")
+    for name, stand_in in found.attention.stand_ins.items():
+        top1, changed, lost = row(text, name)
+        assert float(top1) == pytest.approx(100 * stand_in.top1, abs=0.051)
+        assert float(changed) == pytest.approx(100 * stand_in.changed, abs=0.051)
+        assert lost == stand_in.cost.percent(sign=True)
+
+
+def test_the_settings_that_training_drew_are_counted(root: Path) -> None:
+    card = load_card(root / "checkpoints" / "full")
+    assert tables._drawn(card) == ""
+    some = replace(card, training={**card.training, "settings": f"{(1 << 4095) + 5:01024x}"})
+    assert tables._drawn(some).startswith("Training drew 3 of the 4,096 settings (0%)")
 
 
 def test_every_figure_names_its_file_and_command(root: Path) -> None:
