@@ -98,7 +98,7 @@ def _photos(photo: Photo, checkpoint: str, pair: dict[int, str]) -> None:
     dataset = gallery.training(checkpoint)
     if dataset is None:
         st.markdown(
-            "They are shown where the data set is: start the app with `LAFE_DATA` naming its "
+            "They are shown where the data set is: start the app with `lafe app --data`, and its "
             "folder. No photo comes with this app."
         )
         return

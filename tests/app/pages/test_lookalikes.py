@@ -75,7 +75,7 @@ def test_why_this_class_and_not_the_next(folder: Path) -> None:
 def test_without_the_data_set_no_photo_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LAFE_DATA", raising=False)
     at = page()
-    assert "`LAFE_DATA`" in said(at)
+    assert "`lafe app --data`" in said(at)
     assert len(at.get("image")) == 1  # the photo itself
 
 
