@@ -57,7 +57,10 @@ class Record:
 
     def _get(self, name: str) -> Any:
         if self._whole is None:
-            raise RuntimeError("Nothing was recorded: run the model inside 'with lafe.record'.")
+            raise RuntimeError(
+                "Nothing was recorded: run the model inside 'with lafe.record', in its thread. "
+                "Replicas of DataParallel on several devices run in threads of their own."
+            )
         return self._whole.get(name)
 
     @property
@@ -128,7 +131,10 @@ _CURRENT: ContextVar[tuple[Record, ...]] = ContextVar("lafe_records", default=()
 
 @contextmanager
 def record(model: nn.Module) -> Iterator[Record]:
-    """Record the maps of every branch of the forward passes inside.
+    """Record the maps of every branch of the forward passes inside, in this thread.
+
+    A model inside ``torch.compile`` or DataParallel is recorded too; on several devices the latter
+    runs copies in threads of their own, whose maps are not seen.
 
     Example:
         >>> with lafe.record(model) as r:
@@ -136,12 +142,24 @@ def record(model: nn.Module) -> Iterator[Record]:
         >>> r[5, "r_dis"].gate.shape
         torch.Size([1, 1, 14, 14])
     """
+    model = _unwrapped(model)
     r = Record({module: name for name, module in model.named_modules() if name in _RECORDED})
     token = _CURRENT.set((*_CURRENT.get(), r))
     try:
         yield r
     finally:
         _CURRENT.reset(token)
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    """The model that a compiled or parallel one calls."""
+    while True:
+        if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            model = model.module
+        elif isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):
+            model = inner
+        else:
+            return model
 
 
 def install_hooks(model: nn.Module) -> None:

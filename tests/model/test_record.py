@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import paper
 import pytest
 import torch
 from tiny import SIZE, VARIANTS, named, photos, some_settings, tiny_model
-from torch import Tensor
+from torch import Tensor, nn
 
 import lafe
 from lafe import BRANCHES, LAFE, STAGES, Switches
@@ -250,3 +251,30 @@ def test_a_thread_started_inside_a_record_is_not_recorded(model: LAFE, x: Tensor
         thread.start()
         thread.join()
     assert is_of(r, x, model, Switches.none())
+
+
+WRAPPED = {
+    "parallel": nn.DataParallel,
+    "compiled": lambda model: torch.compile(model, backend="eager"),
+    "both": lambda model: torch.compile(nn.DataParallel(model), backend="eager"),
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED.keys())
+def test_a_wrapped_model_is_recorded(x: Tensor, wrap: Callable[[nn.Module], nn.Module]) -> None:
+    model = tiny_model()
+    outer = wrap(model)
+    with torch.no_grad():
+        outer(x)  # compiled, if it is, without a record
+        with lafe.record(outer) as r:
+            outer(x)
+    assert is_of(r, x, model, Switches.all())
+
+
+def test_a_pass_in_another_thread_is_not_recorded_and_it_is_said(model: LAFE, x: Tensor) -> None:
+    with lafe.record(model) as r:
+        thread = threading.Thread(target=model, args=(x,))
+        thread.start()
+        thread.join()
+    with pytest.raises(RuntimeError, match="in its thread"):
+        _ = r.D
