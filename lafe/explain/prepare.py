@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -56,6 +56,7 @@ class Prepared:
         features: f_3, f_4, f_5, (1, C_i, H_i, W_i) each.
         gates: the learned gate of every branch that the model has.
         controls: what stands in for the learned gates.
+        other: the photo whose gates stand in, where the controls ask for another photo's.
     """
 
     model: LAFE
@@ -63,6 +64,7 @@ class Prepared:
     features: tuple[Tensor, Tensor, Tensor]
     gates: Mapping[Branch, Tensor]
     controls: Controls = Controls()  # noqa: RUF009  (immutable)
+    other: Prepared | None = None
     _maps: Memo = field(default_factory=lambda: Memo(MAPS), repr=False)
     _logits: Memo = field(default_factory=lambda: Memo(LOGITS), repr=False)
 
@@ -73,9 +75,32 @@ class Prepared:
             raise LafeError("This model has no card: load a checkpoint with lafe.load.")
         return self.model.card
 
-    def under(self, controls: Controls) -> Prepared:
-        """The same photo, with stand-ins for learned gates.  What is known is shared."""
-        return replace(self, controls=controls)
+    def under(self, controls: Controls, other: Prepared | None = None) -> Prepared:
+        """The same photo, with stand-ins for learned gates.  What is known is shared.
+
+        Args:
+            controls: which branches get which stand-in.
+            other: a photo under the same model, whose learned gates the branches
+                ``controls.other_photo`` get.
+
+        Raises:
+            LafeError: the controls ask for another photo's gates and there is none, or it is under
+                another model; they ask for mean gates, and the model has none.
+
+        Example:
+            >>> stranger = lafe.prepare(model, lafe.open_photo("stranger.jpg"))
+            >>> swapped = photo.under(Controls(other_photo=Switches.all()), stranger)
+        """
+        if len(controls.other_photo) and other is None:
+            raise LafeError(
+                "These controls ask for another photo's gates: prepare it with the same model, and "
+                "give it as `other`."
+            )
+        if other is not None and other.model is not self.model:
+            raise LafeError("The other photo is prepared with another model: its gates do not fit.")
+        if len(controls.mean) and not self._mean_gates:
+            raise LafeError("This model has no mean gates: run `lafe evaluate` on it.")
+        return replace(self, controls=controls, other=other if len(controls.other_photo) else None)
 
     def feature(self, stage: int) -> Tensor:
         """f_i of one stage, (1, C_i, H_i, W_i)."""
@@ -91,8 +116,19 @@ class Prepared:
         branch = Branch.of(stage, name)
         f = self.feature(branch.stage)
         if branch in self.gates:
-            return self.controls.apply(branch, self.gates[branch]).to(f.dtype)
+            mean = self._mean_gates.get(branch)
+            other = None if self.other is None else self.other.gates[branch]
+            return self.controls.apply(branch, self.gates[branch], mean, other).to(f.dtype)
         return no_gate(branch, f)
+
+    @property
+    def _mean_gates(self) -> Mapping[Branch, Tensor]:
+        return self.model.mean_gates if isinstance(self.model, Trained) else {}
+
+    @property
+    def _gates_key(self) -> Hashable:
+        """What decides the gates."""
+        return self.controls, self.other
 
     def branch_map(self, stage: int | Branch, name: str = "") -> Tensor:
         """Gate times features, (1, C_i, H_i, W_i) (Eq. 7); the branch as for :meth:`gate`."""
@@ -117,7 +153,7 @@ class Prepared:
             LafeError: the model is in training mode by now.
         """
         on = self._known(switches.side(side))
-        return self._maps.get((side, on, self.controls), lambda: self._attribute(side, on))
+        return self._maps.get((side, on, self._gates_key), lambda: self._attribute(side, on))
 
     def fused(self, switches: Switches) -> Fused:
         """``D``, ``C``, ``F_5`` and the logits of a setting; raises as :meth:`attribute`."""
@@ -147,7 +183,7 @@ class Prepared:
         return probabilities(self.model, self.logits(switches), switches, calibrated=calibrated)
 
     def _kept_logits(self, switches: Switches, F5: Callable[[], Tensor]) -> Tensor:
-        key = self._known(switches), self.controls
+        key = self._known(switches), self._gates_key
         return self._logits.get(key, lambda: self._classify(F5()))
 
     def _known(self, switches: Switches) -> Switches:

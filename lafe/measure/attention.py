@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from lafe.branches import KINDS, SIDES, STAGES, Branch, Switches
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset
+from lafe.explain.controls import rescaled, uniform
 from lafe.measure.bootstrap import Mean, interval, mean
 from lafe.measure.calibration import fit_temperatures
 from lafe.measure.likeness import rank_correlation, top_overlap
@@ -129,30 +130,22 @@ def stand_ins(own: Gates, others: Sequence[Gates], means: Gates) -> dict[str, li
         others: other photos' gates, in as many draws.
         means: mean gates, for one photo.
     """
-    scaled = [rescaled(other, own) for other in others]
+    scaled: list[Gates] = [
+        {b: rescaled(other[b], gate) for b, gate in own.items()} for other in others
+    ]
 
     def only(kind: str, gates: Gates) -> Gates:
         return {b: gates[b] if b.kind == kind else gate for b, gate in own.items()}
 
     found: tuple[list[Gates], ...] = (
         [{b: means[b].expand_as(gate) for b, gate in own.items()}],
-        [{b: _level(gate).expand_as(gate) for b, gate in own.items()}],
+        [{b: uniform(gate) for b, gate in own.items()}],
         list(others),
         scaled,
         [only("r", gates) for gates in scaled[:KIND_DRAWS]],
         [only("c", gates) for gates in scaled[:KIND_DRAWS]],
     )
     return dict(zip(STAND_INS, found, strict=True))
-
-
-def rescaled(others: Gates, own: Gates) -> Gates:
-    """Other photos' gates with the means of these; one that is shut becomes uniform."""
-    found = {}
-    for branch, gate in own.items():
-        level, has = _level(gate), _level(others[branch])
-        scaled = others[branch] * (level / has)
-        found[branch] = torch.where(has > 0, scaled, level.expand_as(gate))
-    return found
 
 
 def gate_figures(gates: Tensor) -> GateFigures:
@@ -197,11 +190,6 @@ def verdict(swapped: StandIn, gates: Mapping[str, GateFigures]) -> str:
 
 def _at(rows: slice | Tensor, gates: Gates, device: torch.device) -> Gates:
     return {branch: gate[rows].to(device) for branch, gate in gates.items()}
-
-
-def _level(gate: Tensor) -> Tensor:
-    """Each photo's mean over places or channels, (N, 1, 1, 1)."""
-    return gate.mean((1, 2, 3), keepdim=True)
 
 
 def _sides(model: Trained) -> dict[str, Attribute]:

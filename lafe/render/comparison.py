@@ -84,12 +84,8 @@ class Panel:
 
     @property
     def controlled(self) -> dict[str, Switches]:
-        """The branches that are on with a uniform or shuffled gate in place of the learned one."""
-        controls = self.prepared.controls
-        found = {
-            mode: Switches(getattr(controls, mode).index & self.switches.index)
-            for mode in ("uniform", "shuffled")
-        }
+        """The branches that are on with a stand-in for the learned gate."""
+        found = {mode: b & self.switches for mode, b in self.prepared.controls.modes.items()}
         return {mode: on for mode, on in found.items() if len(on)}
 
     @property

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 import lafe
-from lafe.branches import EVERY_BRANCH, PRESETS, Branch, Switches
+from lafe.branches import EVERY_BRANCH, PRESETS, Switches
 from lafe.checkpoints.store import save
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset, load_benchmark
@@ -262,11 +261,3 @@ def test_another_photo_is_drawn_over_all_of_them() -> None:
         distance = (other - torch.arange(200)).abs().float().mean()
         assert 50 < float(distance) < 85  # 67 on average
     assert len({tuple(other.tolist()) for other in drawn}) == 5
-
-
-def test_a_shut_gate_of_another_photo_becomes_uniform() -> None:
-    branch = Branch(5, "r", "dis")
-    own = MappingProxyType({branch: torch.tensor([[1.0, 3.0], [1.0, 3.0]]).view(2, 1, 1, 2)})
-    other = {branch: torch.tensor([[0.0, 0.0], [0.0, 8.0]]).view(2, 1, 1, 2)}
-    found = measured.rescaled(other, own)[branch]
-    assert torch.equal(found.flatten(1), torch.tensor([[2.0, 2.0], [0.0, 4.0]]))
