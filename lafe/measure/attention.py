@@ -173,8 +173,8 @@ def verdict(swapped: StandIn, gates: Mapping[str, GateFigures]) -> str:
         return f"Which places and channels these branches weight decides {changed}."
     if swapped.changed >= DECIDES:
         return (
-            f"Which places and channels these branches weight changes {changed}, but not how many "
-            "are right: read the maps as the backbone's."
+            f"Which places and channels these branches weight changes {changed}, but the test "
+            "photos do not show that it makes more of them right."
         )
     if swapped.changed >= MATTERS:
         return (
