@@ -37,6 +37,9 @@ def _train(commands: argparse._SubParsersAction) -> None:
     p.add_argument("--epochs", type=count, help="instead of the recipe's")
     p.add_argument("--seed", type=whole, help="instead of the recipe's")
     p.add_argument("--fresh", action="store_true", help="start over instead of resuming")
+    p.add_argument(
+        "--skip-bad", action="store_true", help="go on without photos that cannot be read"
+    )
     p.add_argument("--workers", type=whole, default=0, help="processes that augment photos")
     add_device(p)
     p.add_argument("--devices", type=count, help="how many on each node (default: 1)")
@@ -63,12 +66,13 @@ def _run_train(args: argparse.Namespace) -> int:
         args.data,
         args.out,
         fresh=args.fresh,
+        skip_bad=args.skip_bad,
         workers=args.workers,
         **trainer_devices(args.device, args.devices),
         num_nodes=args.nodes,
         precision=args.precision,
     )
-    print(f"The best epoch is in {folder}: lafe evaluate {folder} --data {args.data}")
+    print(f"The checkpoint is in {folder}: lafe evaluate {folder} --data {args.data}")
     return 0
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+import math
+from dataclasses import asdict, dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import yaml
 
 from lafe.errors import LafeError
@@ -41,6 +43,132 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 class RecipeError(LafeError):
     """A recipe that cannot be used; the message names the field."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+MAX_BYTES = 1024**2
+
+_Kind = tuple[dict[str, Any], str]
+"""A JSON schema, and the same in words."""
+
+_TRUTH: _Kind = {"type": "boolean"}, "true or false"
+_TEXT: _Kind = {"type": "string", "maxLength": 4000}, "a text"
+_TEXT_OR_NULL: _Kind = {"type": ["string", "null"], "maxLength": 4000}, "a text or null"
+_TEXTS: _Kind = {"type": "array", "items": _TEXT[0]}, "a list of texts"
+_COUNT: _Kind = {"type": "integer", "minimum": 1, "maximum": 10**6}, "a whole number from 1"
+_WEIGHT: _Kind = (
+    {"type": "number", "minimum": 0, "maximum": 10**6},
+    "a number from 0 (YAML wants 1.0e-3 for 1e-3)",
+)
+_POSITIVE: _Kind = (
+    {"type": "number", "exclusiveMinimum": 0, "maximum": 10**6},
+    "a number above 0 (YAML wants 1.0e-3 for 1e-3)",
+)
+_SHARE: _Kind = {"type": "number", "minimum": 0, "maximum": 1}, "a number from 0 to 1"
+_BELOW_1: _Kind = (
+    {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+    "a number from 0 to below 1",
+)
+
+
+def _one_of(*names: str) -> _Kind:
+    return {"enum": list(names)}, "one of " + ", ".join(names)
+
+
+_FIELDS: dict[str, _Kind] = {
+    # A run's folder has this name: it cannot leave the folder of the runs.
+    "name": (
+        {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z"},
+        "a name of at most 100 letters, digits, '.', '_' and '-'",
+    ),
+    "data": _one_of("cub", "cars", "aircraft", "folder"),
+    "backbone": _TEXT,
+    "input_size": (
+        {"type": "integer", "minimum": 32, "maximum": 4096, "multipleOf": 32},
+        "a multiple of 32",
+    ),
+    "resize": ({"type": "integer", "minimum": 32, "maximum": 4096}, "a number of px from 32"),
+    "epochs": _COUNT,
+    "lr": _POSITIVE,
+    "weights": _TEXT_OR_NULL,
+    "init": _TEXT_OR_NULL,
+    "init_branches": _TRUTH,
+    "probe": _TRUTH,
+    "probe_decay": _WEIGHT,
+    "branch_gain": _POSITIVE,
+    "region": _TRUTH,
+    "fusion": _TRUTH,
+    "attention": _TRUTH,
+    "region_gate": _one_of("relu", "sigmoid"),
+    "gates": _one_of(*GATES),
+    "gate_gain": _POSITIVE,
+    "objective": _one_of(*OBJECTIVES),
+    "dis_loss": _WEIGHT,
+    "con_loss": _WEIGHT,
+    "alone_loss": _WEIGHT,
+    "counterfactual_loss": _WEIGHT,
+    "overlap_loss": _WEIGHT,
+    "correlation_loss": _WEIGHT,
+    "subtraction_loss": _WEIGHT,
+    "correlation_allowed": _SHARE,
+    "rivals": ({"type": "integer", "minimum": 0, "maximum": 10**6}, "a whole number from 0"),
+    "switch_share": _SHARE,
+    "rotation": ({"type": "number", "minimum": 0, "maximum": 180}, "a number of degrees"),
+    "flip": _TRUTH,
+    "scale": (
+        {
+            "type": ["array", "null"],
+            "items": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+            "minItems": 2,
+            "maxItems": 2,
+        },
+        "two shares such as [0.5, 1.0], or null",
+    ),
+    "jitter": _SHARE,
+    "erase": _SHARE,
+    "smoothing": _BELOW_1,
+    "batch_size": (
+        {"type": "integer", "minimum": 2, "maximum": 10**6, "multipleOf": 2},
+        "an even number: batches are made of pairs",
+    ),
+    "optimizer": _one_of("sgd", "adamw"),
+    "momentum": _BELOW_1,
+    "weight_decay": _WEIGHT,
+    "new_lr": _WEIGHT,
+    "gate_lr": _WEIGHT,
+    "schedule": _one_of("step", "onecycle"),
+    "step_epochs": _COUNT,
+    "warmup": (
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+        "a number between 0 and 1",
+    ),
+    "clip": _WEIGHT,
+    "average": _BELOW_1,
+    "fit_scale": _TRUTH,
+    "freeze": _TEXTS,
+    "head_bf16": _TRUTH,
+    "backbone_bf16": _TRUTH,
+    "val_fraction": _BELOW_1,
+    "seed": ({"type": "integer", "minimum": 0, "maximum": 10**9}, "a whole number from 0"),
+    "title": _TEXT,
+    "data_licence": _TEXT,
+    "limits": _TEXTS,
+    "about": _TEXT,
+    "hours": _TEXT,
+}
+
+EXPECTED = {name: words for name, (_, words) in _FIELDS.items()}
+"""What each field holds, in words."""
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name", "data", "backbone", "input_size", "resize", "epochs", "lr"],
+    "properties": {name: schema for name, (schema, _) in _FIELDS.items()},
+}
 
 
 @dataclass(frozen=True)
@@ -85,7 +213,8 @@ class Recipe:
         freeze: modules of the backbone that stay as they are, with their batch norms.
         head_bf16, backbone_bf16: run the branches and fusions, or the backbone, in bfloat16 (gates
             and losses stay float32).
-        val_fraction: share of each class's training photos held out to choose the epoch.
+        val_fraction: share of each class's training photos held out to choose the epoch; with 0 all
+            are trained on, and the last epoch is kept.
         seed: of everything random.
         title: how people call the checkpoint; data_licence: of its training photos; limits: what a
             user must know.  All three go into the card.
@@ -111,7 +240,7 @@ class Recipe:
     region_gate: str = "relu"
     gates: str = "plain"
     gate_gain: float = 4.0
-    objective: str = "switched"
+    objective: str = "paper"
     dis_loss: float = 1.0
     con_loss: float = 1.0
     alone_loss: float = 0.5
@@ -152,31 +281,21 @@ class Recipe:
     hours: str = ""
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            value = getattr(self, f.name)
-            numbers = {"int": (int,), "float": (int, float)}.get(str(f.type))
-            if numbers and (isinstance(value, bool) or not isinstance(value, numbers)):
-                # YAML reads 1e-3 as text: it wants 1.0e-3.
-                raise RecipeError(f"{f.name} is {value!r}, not a number of type {f.type}.")
-        choices = {
-            "objective": OBJECTIVES,
-            "gates": GATES,
-            "optimizer": ("sgd", "adamw"),
-            "schedule": ("step", "onecycle"),
-        }
-        for name, known in choices.items():
-            if (value := getattr(self, name)) not in known:
-                raise RecipeError(f"{name} is {value!r}, not one of {', '.join(known)}.")
-        if self.input_size % 32 or self.input_size > self.resize:
-            raise RecipeError("input_size must be a multiple of 32 and at most resize.")
-        if min(self.epochs, self.step_epochs, self.batch_size) < 1:
-            raise RecipeError("epochs, step_epochs and batch_size must be at least 1.")
-        if self.batch_size % 2:
-            raise RecipeError(f"batch_size is {self.batch_size}; pairs need an even number.")
+        _check(self.to_dict())
+        if self.input_size > self.resize:
+            raise RecipeError(
+                f"input_size is {self.input_size}, which is more than resize ({self.resize})."
+            )
+        if self.fit_scale and not self.val_fraction:
+            raise RecipeError("fit_scale is true, which needs held-out photos: val_fraction is 0.")
 
     def with_changes(self, **changes: Any) -> Recipe:
         """A copy with other values; RecipeError for a field that does not exist."""
-        _known(changes)
+        unknown = sorted(changes.keys() - EXPECTED.keys())
+        if unknown:
+            raise RecipeError(
+                f"A recipe has no field {unknown[0]!r}; there are {', '.join(EXPECTED)}."
+            )
         return replace(self, **changes)
 
     def variant(self, name: str) -> Recipe:
@@ -193,7 +312,8 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     """Read a recipe by the name of a shipped one or the path of a YAML file.
 
     Raises:
-        RecipeError: no such recipe, or a field that is unknown, missing or impossible.
+        RecipeError: no such recipe, or a field that is unknown, missing or impossible; with the
+            line, and what was expected.
     """
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
@@ -203,21 +323,25 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
             f"There is no recipe {str(name_or_path)!r}: give the path of a YAML file, or one of "
             f"{', '.join(shipped())}."
         )
+    if path.stat().st_size > MAX_BYTES:
+        raise RecipeError(f"{path} is larger than {MAX_BYTES:,} bytes: it is no recipe.")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        lines, values = _parse(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise RecipeError(f"{path} is no YAML file: {' '.join(str(error).split())}.") from error
-    if not isinstance(values, dict):
+    if values is None:
         raise RecipeError(f"{path} holds no fields.")
-    return recipe_from(values)
+    try:
+        return recipe_from(values)
+    except RecipeError as error:
+        line = lines.get(error.field)
+        where = path.name if line is None else f"{path.name}, line {line}"
+        raise RecipeError(f"{where}: {error}", error.field) from error
 
 
 def recipe_from(values: dict[str, Any]) -> Recipe:
     """A recipe from plain values, as a YAML file or a card holds them."""
-    _known(values)
-    missing = [f.name for f in fields(Recipe) if f.default is MISSING and f.name not in values]
-    if missing:
-        raise RecipeError(f"A recipe is incomplete: it has no {', '.join(missing)}.")
+    _check(values)
     tuples = {k: tuple(v) for k, v in values.items() if isinstance(v, list)}
     return Recipe(**(values | tuples))
 
@@ -228,10 +352,73 @@ def shipped() -> list[str]:
     return sorted(p.name.removesuffix(".yaml") for p in folder.iterdir() if ".yaml" in p.name)
 
 
-def _known(values: dict[str, Any]) -> None:
-    unknown = sorted(map(str, values.keys() - {f.name for f in fields(Recipe)}))
+class _Loader(yaml.SafeLoader):
+    """YAML without aliases: a recipe needs none, and a few lines of them can fill all memory."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.composer.ComposerError(
+                None, None, "a recipe has no aliases (*name)", event.start_mark
+            )
+        return super().compose_node(parent, index)
+
+
+def _parse(text: str) -> tuple[dict[str, int], dict[str, Any] | None]:
+    """The line of each field and the values; None for a text that is no mapping."""
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if not isinstance(node, yaml.MappingNode):
+            return {}, None
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            if key.value in lines:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key.value!r} is here a second time", key.start_mark
+                )
+            lines[str(key.value)] = key.start_mark.line + 1
+        return lines, loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _check(values: Any) -> None:
+    """RecipeError for the first field that is unknown, missing or impossible."""
+    errors = _Validator(SCHEMA).iter_errors(values)
+    error = min(errors, key=lambda e: (not e.absolute_path, str(e.absolute_path)), default=None)
+    if error is None:
+        return
+    if error.absolute_path:
+        name = str(error.absolute_path[0])
+        raise RecipeError(f"{name} is {_short(values[name])}, not {EXPECTED[name]}.", name)
+    unknown = sorted(map(str, values.keys() - SCHEMA["properties"].keys()))
     if unknown:
         raise RecipeError(
-            f"A recipe has no field {unknown[0]!r}; there are "
-            f"{', '.join(f.name for f in fields(Recipe))}."
+            f"A recipe has no field {unknown[0]!r}; there are {', '.join(EXPECTED)}.", unknown[0]
         )
+    missing = [name for name in SCHEMA["required"] if name not in values]
+    raise RecipeError(f"A recipe is incomplete: it has no {', '.join(missing)}.")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _is_number(_: Any, value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return _is_integer(_, value) and abs(value) < 2**53  # more is no float any longer
+
+
+def _is_integer(_: Any, value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"number": _is_number, "integer": _is_integer}
+    ),
+)

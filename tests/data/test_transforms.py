@@ -89,3 +89,19 @@ def test_a_decoded_data_set_transforms_when_it_is_read(photo):
     image, label = dataset[1]
     assert label == 5
     torch.testing.assert_close(image, (255 - photo) / 255)
+
+
+def test_jitter_leaves_the_hue(photo):
+    """Hue tells species apart.  It is where the middle channel lies between the other two."""
+    low, high = 90, 150
+    colours = torch.stack([torch.full((20, 20), v) for v in (high, 105, low)]).to(torch.uint8)
+    transform = transforms.train_transform(16, rotation=0, jitter=0.3, **PLAIN)
+    images = torch.stack([transform(colours) for _ in range(40)])
+    red, green, blue = images.unbind(1)
+    assert (red > green).all()
+    assert (green > blue).all()
+    place = (green - blue) / (red - blue)
+    assert torch.allclose(place, torch.full_like(place, 15 / 60), atol=0.05)
+    # All three of brightness, contrast and saturation do change.
+    assert red.amax() - red.amin() > 0.1
+    assert (red - blue).amax() > 1.3 * (red - blue).amin()

@@ -49,7 +49,7 @@ def test_only_the_commands_that_measure_open_the_test_split() -> None:
 def test_nobody_opens_the_test_split_past_that_function() -> None:
     """Who reads splits otherwise names the split, and names another one."""
     readers = users("load_benchmark")
-    assert ("lafe.train.loop", "__init__") in readers
+    assert ("lafe.train.photos", "__init__") in readers
     for place, function in readers.items():
         named = {n.value for n in ast.walk(function) if isinstance(n, ast.Constant)}
         assert ("test" in named) == (place == ("lafe.measure.outputs", "open_test_split")), place

@@ -11,7 +11,7 @@ pytest.importorskip("lightning", reason="Training needs the extra 'train'.")
 
 from lafe.branches import Switches
 from lafe.checkpoints.store import load_card
-from lafe.train import loop
+from lafe.train import loop, module
 from lafe.train.drawn import drawn_settings, settings_field
 from lafe.train.objectives import draw
 from lafe.train.recipe import Recipe
@@ -54,7 +54,7 @@ def test_a_card_names_the_settings_that_its_training_drew(
         told[step] = set(found.settings)
         return found
 
-    monkeypatch.setattr(loop, "draw", listen)
+    monkeypatch.setattr(module, "draw", listen)
     folder = loop.train(recipe(objective, **changes), data, tmp_path / "runs", accelerator="cpu")
     card = load_card(folder)
     steps = max(told) + 1

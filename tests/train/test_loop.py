@@ -4,79 +4,33 @@ from __future__ import annotations
 
 import csv
 import json
-import multiprocessing
 import os
 import shutil
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 pytest.importorskip("lightning", reason="Training needs the extra 'train'.")
 
+from coloured import BATCHES, EACH, HELD, TRAINED, in_processes
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 import lafe
 from lafe.data import DecodedDataset, load_benchmark
-from lafe.train import loop as training
-from lafe.train.loop import AtomicCheckpointIO, TrainingModule, train
+from lafe.train import module as training
+from lafe.train.callbacks import AtomicCheckpointIO
+from lafe.train.loop import train
+from lafe.train.module import TrainingModule
 from lafe.train.recipe import Recipe, RecipeError
 from lafe.train.scale import Scale, apply_scale
 
-COLOURS = {"red_square": (200, 40, 40), "green_square": (40, 200, 40), "blue_square": (40, 40, 200)}
-EACH, HELD = 12, 3  # photos of a class, and how many of them are held out
-TRAINED = len(COLOURS) * (EACH - HELD)
-BATCHES = 4
-
 Event = dict[str, Any]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("squares")
-    rng = np.random.default_rng(0)
-    for split, count in (("train", EACH - HELD), ("val", HELD), ("test", 1)):
-        for name, colour in COLOURS.items():
-            (root / split / name).mkdir(parents=True)
-            for i in range(count):
-                pixels = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
-                pixels[16:48, 16:48] = colour
-                Image.fromarray(pixels).save(root / split / name / f"{i}.png")
-    return root
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import timm
-
-    torch.manual_seed(3)
-    file = tmp_path_factory.mktemp("weights") / "own.pth"
-    torch.save(timm.create_model("test_resnet").state_dict(), file)
-    return file
-
-
-@pytest.fixture(scope="module")
-def recipe(weights: Path) -> Recipe:
-    return Recipe(
-        "squares", "folder", "test_resnet", 64, 72, epochs=3, lr=0.01, weights=str(weights),
-        batch_size=8, jitter=0.2, val_fraction=HELD / EACH, new_lr=2.0, schedule="onecycle",
-        freeze=("conv1", "bn1", "layer1"),
-    )  # fmt: skip
 
 
 class Spy:
@@ -148,21 +102,6 @@ def seen(events: list[Event], epoch: int) -> list[int]:
     return [i for e in events if e["epoch"] == epoch for i in e["photos"]]
 
 
-def in_processes(*jobs: Callable[[], object]) -> list[int | None]:
-    """Run each job in a process of its own; the exit codes."""
-    fork = multiprocessing.get_context("fork")  # everything is imported already
-    processes = [fork.Process(target=job) for job in jobs]
-    for p in processes:
-        p.start()
-    for p in processes:
-        p.join(300)
-    hung = [p for p in processes if p.is_alive()]
-    for p in hung:
-        p.kill()
-    assert not hung
-    return [p.exitcode for p in processes]
-
-
 def csv_rows(folder: Path) -> list[dict[str, str]]:
     files = sorted((folder / "csv").glob("version_*/metrics.csv"))
     return [row for file in files for row in csv.DictReader(file.open())]
@@ -194,7 +133,8 @@ def test_a_run_leaves_its_folder_and_nothing_else(uncut: tuple[Path, list[Event]
     assert {p.name for p in folder.parents[1].iterdir()} == {"runs", "spy.jsonl"}
     assert folder == folder.parents[1] / "runs" / "squares"
     assert {p.name for p in folder.iterdir()} == {
-        "best.ckpt", "last.ckpt", "model.safetensors", "card.json", "csv", "tensorboard",
+        "best.ckpt", "last.ckpt", "run.json", "model.safetensors", "card.json", "csv",
+        "tensorboard",
     }  # fmt: skip
     assert list((folder / "tensorboard").glob("events.*"))
 

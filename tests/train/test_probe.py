@@ -48,7 +48,7 @@ def test_the_classifier_starts_fitted_and_nothing_else_moves() -> None:
 
 
 def test_the_branches_start_small() -> None:
-    training = pytest.importorskip("lafe.train.loop", reason="Training needs the extra 'train'.")
+    training = pytest.importorskip("lafe.train.module", reason="Training needs the extra 'train'.")
     recipe = Recipe(
         "tiny", "folder", "test_resnet", 64, 64, epochs=1, lr=0.01, weights=None, branch_gain=0.3
     )
@@ -60,7 +60,7 @@ def test_the_branches_start_small() -> None:
 
 @pytest.mark.parametrize("probe", [False, True])
 def test_a_probed_classifier_is_no_new_layer(probe: bool) -> None:
-    training = pytest.importorskip("lafe.train.loop", reason="Training needs the extra 'train'.")
+    training = pytest.importorskip("lafe.train.module", reason="Training needs the extra 'train'.")
     recipe = Recipe(
         "tiny", "folder", "test_resnet", 64, 64, epochs=1, lr=0.01, new_lr=5.0, weights=None,
         probe=probe,

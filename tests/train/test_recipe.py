@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
 import yaml
 
-from lafe.train.recipe import VARIANTS, Recipe, RecipeError, load_recipe, recipe_from, shipped
+from lafe.train.recipe import (
+    EXPECTED,
+    SCHEMA,
+    VARIANTS,
+    Recipe,
+    RecipeError,
+    load_recipe,
+    recipe_from,
+    shipped,
+)
 
 LEAST = {"name": "mine", "data": "folder", "backbone": "test_resnet", "input_size": 64,
          "resize": 72, "epochs": 2, "lr": 0.01}  # fmt: skip
@@ -44,6 +54,7 @@ def test_the_papers_recipes_are_the_paper_to_the_letter(data: str, backbone: str
         "jitter": 0, "erase": 0, "smoothing": 0, "momentum": 0.9, "weight_decay": 5e-4,
         "batch_size": 16, "lr": 0.0015, "new_lr": 1, "schedule": "step", "step_epochs": 40,
         "epochs": 200, "objective": "paper", "dis_loss": 1, "con_loss": 1, "region": True,
+        "val_fraction": 0,
         "fusion": True, "attention": True, "region_gate": "relu", "gates": "plain", "freeze": (),
         "optimizer": "sgd", "average": 0, "clip": 0, "gate_lr": 1, "branch_gain": 1,
         "backbone_bf16": False,        "head_bf16": False,
@@ -65,11 +76,11 @@ def test_the_variants_are_the_rows_of_table_4() -> None:
         },
     }  # fmt: skip
     assert set(VARIANTS) == set(changes)
-    for name, fields in changes.items():
+    for name, changed in changes.items():
         varied = recipe.variant(name).to_dict()
         different = {k for k, v in recipe.to_dict().items() if varied[k] != v}
-        assert different == set(fields) | ({"name"} if fields else set())
-        assert {k: varied[k] for k in fields} == fields
+        assert different == set(changed) | ({"name"} if changed else set())
+        assert {k: varied[k] for k in changed} == changed
 
 
 def write(folder: Path, **fields: object) -> Path:
@@ -103,16 +114,37 @@ def test_changes_make_a_copy() -> None:
     [
         ({"epoch": 3}, "no field 'epoch'; there are name, data"),
         ({3: "x"}, "no field '3'"),
-        ({"objective": "papers"}, "objective is 'papers'"),
-        ({"schedule": "cosine"}, "schedule is 'cosine'"),
-        ({"input_size": 65}, "input_size must be a multiple of 32 and at most resize"),
-        ({"input_size": 96}, "input_size must be a multiple of 32 and at most resize"),
-        ({"batch_size": 15}, "batch_size is 15; pairs need an even number"),
-        ({"epochs": 0}, "at least 1"),
-        ({"epochs": 1.5}, "epochs is 1.5, not a number of type int"),
+        ({"objective": "papers"}, "objective is 'papers', not one of paper, switched, attentive"),
+        ({"schedule": "cosine"}, "schedule is 'cosine', not one of step, onecycle"),
+        ({"input_size": 65}, "input_size is 65, not a multiple of 32"),
+        ({"input_size": 96}, r"input_size is 96, which is more than resize \(72\)"),
+        ({"batch_size": 15}, "batch_size is 15, not an even number"),
+        ({"epochs": 0}, "epochs is 0, not a whole number from 1"),
+        ({"epochs": 1.5}, "epochs is 1.5, not a whole number"),
         ({"epochs": True}, "epochs is True"),
-        ({"lr": "1e-3"}, "lr is '1e-3', not a number of type float"),
+        ({"lr": "1e-3"}, r"lr is '1e-3', not a number above 0 \(YAML wants 1.0e-3"),
+        ({"lr": float("nan")}, "lr is nan, not a number"),
+        ({"lr": float("inf")}, "lr is inf, not a number"),
+        ({"lr": -0.1}, "lr is -0.1"),
+        ({"lr": 10**400}, "lr is 1000"),
         ({"input_size": "224"}, "input_size is '224'"),
+        ({"probe": "no"}, "probe is 'no', not true or false"),
+        ({"flip": 1}, "flip is 1, not true or false"),
+        ({"limits": "text"}, "limits is 'text', not a list of texts"),
+        ({"freeze": [1]}, r"freeze is \[1\], not a list of texts"),
+        ({"scale": 0.5}, "scale is 0.5, not two shares"),
+        ({"scale": [0.5, 1.5]}, "not two shares"),
+        ({"title": ["a"]}, r"title is \['a'\], not a text"),
+        ({"seed": -1}, "seed is -1"),
+        ({"smoothing": 1}, "smoothing is 1"),
+        ({"data": "dogs"}, "data is 'dogs', not one of cub, cars, aircraft, folder"),
+        ({"fit_scale": True, "val_fraction": 0}, "needs held-out photos"),
+        ({"name": "../../x"}, "name is '../../x', not a name"),
+        ({"name": "/tmp/x"}, "name is '/tmp/x', not a name"),
+        ({"name": ".."}, "name is '..', not a name"),
+        ({"name": ""}, "name is '', not a name"),
+        ({"name": "a\n"}, "not a name"),
+        ({"name": 3}, "name is 3, not a name"),
     ],
 )
 def test_what_cannot_be_used_is_refused(
@@ -122,6 +154,56 @@ def test_what_cannot_be_used_is_refused(
     with pytest.raises(RecipeError, match=message) as caught:
         load_recipe(tmp_path / "mine.yaml")
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1500
+    with pytest.raises(RecipeError):  # by whatever way it comes
+        recipe_from(LEAST | fields)
+    if set(fields) <= set(EXPECTED):
+        with pytest.raises(RecipeError, match=message):
+            Recipe(**LEAST).with_changes(**fields)
+
+
+def test_the_line_of_a_wrong_field_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump(LEAST, sort_keys=False) + "# a remark\nprobe: maybe\n")
+    with pytest.raises(RecipeError, match=r"mine\.yaml, line 9: probe is 'maybe'"):
+        load_recipe(file)
+    file.write_text(yaml.safe_dump(LEAST, sort_keys=False) + "\nspeed: 3\n")
+    with pytest.raises(RecipeError, match=r"mine\.yaml, line 9: A recipe has no field 'speed'"):
+        load_recipe(file)
+
+
+def test_every_field_has_a_schema_and_every_default_fits_it() -> None:
+    assert list(EXPECTED) == [f.name for f in fields(Recipe)]
+    assert set(SCHEMA["required"]) == {f.name for f in fields(Recipe) if f.default is MISSING}
+    recipe = Recipe(**LEAST)
+    for name in EXPECTED:  # no field takes whatever it is given
+        with pytest.raises(RecipeError, match=f"^{name} is "):
+            recipe.with_changes(**{name: {"an": "object"}})
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}, *{a}, *{a}, *{a}, *{a}, *{a}]\n"
+    for a, b in zip("abcdefghi", "bcdefghij", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BOMB, "a recipe has no aliases .* line 2"),
+        ("name: &n x\ntitle: *n\n", "a recipe has no aliases"),
+        ("name: x\nname: y\n", "'name' is here a second time.* line 2"),
+        ("[" * 5000, "is no YAML file"),
+        ("a: " + "[" * 5000, "is no YAML file"),
+        ("name: !!python/object/apply:os.system [true]\n", "is no YAML file"),
+        ("x" * 2_000_000, "larger than 1,048,576 bytes"),
+    ],
+    ids=["bomb", "alias", "twice", "deep", "deep value", "object", "large"],
+)
+def test_a_hostile_file_is_refused_at_once(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(tmp_path / "mine.yaml")
 
 
 def test_yamls_own_trap() -> None:
