@@ -8,36 +8,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from lafe.branches import KINDS, STAGES, Branch, Switches, branch_name
-from lafe.explain.controls import Controls
+from lafe.render import labels
 from lafe.render.labels import SIDES
 
 from ..state import session
 from ..state.session import MAX_SEED, Panel
 
 MODES = ("learned", "uniform", "shuffled")
-
-
-def controlled(controls: Controls, branches: Switches, mode: str) -> Controls:
-    """The same controls with these branches in another mode."""
-    masks = {
-        each: getattr(controls, each).index & ~branches.index
-        | (branches.index if each == mode else 0)
-        for each in ("uniform", "shuffled")
-    }
-    return Controls(
-        **{each: Switches(mask) for each, mask in masks.items()},
-        seed=controls.seed if masks["shuffled"] else 0,
-    )
-
-
-def in_force(panel: Panel) -> str:
-    """The controls that matter, for people; a branch that is off has no gate to replace."""
-    parts = []
-    for mode in MODES[1:]:
-        on = getattr(panel.controls, mode) & panel.switches
-        if len(on):
-            parts.append(f"{mode} {on}")
-    return ", ".join(parts)
 
 
 def controls_board(place: int, panel: Panel) -> None:
@@ -50,8 +27,9 @@ def controls_board(place: int, panel: Panel) -> None:
             on_change="rerun",
             key=f"controls-{place}",
         )
-        if controls := in_force(panel):
-            st.html(f'<div class="controlled">Not as learned: {controls}</div>')
+        if stand_ins := panel.controls.in_force(panel.switches):
+            words = labels.stand_ins(stand_ins)
+            st.html(f'<div class="controlled">Not as learned: {words}</div>')
     with drawer:
         if drawer.open:
             _board(place, panel)
@@ -116,7 +94,7 @@ def _mode(place: int, panel: Panel, branch: Branch) -> None:
 def _set(place: int, branches: Switches, mode: str) -> None:
     """Callback: these branches of a panel in a mode."""
     visit = session.visit()
-    changed = controlled(visit.panels[place].controls, branches, mode)
+    changed = visit.panels[place].controls.with_mode(branches, mode)
     session.keep(visit.with_panel(place, controls=changed))
 
 

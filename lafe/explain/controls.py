@@ -59,6 +59,22 @@ class Controls:
         """``"learned"``, ``"uniform"``, ``"shuffled"``, ``"mean"`` or ``"other photo"``."""
         return next((mode for mode, branches in self.modes.items() if branches[key]), "learned")
 
+    def with_mode(self, branches: Switches, mode: str) -> Controls:
+        """The same with some branches ``"learned"`` or in one of ``modes``.
+
+        The seed goes with the last shuffle.
+        """
+        masks = {each: had.index & ~branches.index for each, had in self.modes.items()}
+        if mode != "learned":
+            masks[mode] |= branches.index
+        found = {each.replace(" ", "_"): Switches(mask) for each, mask in masks.items()}
+        return Controls(**found, seed=self.seed if masks["shuffled"] else 0)
+
+    def in_force(self, switches: Switches) -> dict[str, Switches]:
+        """The branches of a setting that have a stand-in, by its mode; one that is off has none."""
+        found = {mode: branches & switches for mode, branches in self.modes.items()}
+        return {mode: on for mode, on in found.items() if len(on)}
+
     def apply(
         self, branch: Branch, gate: Tensor, mean: Tensor | None = None, other: Tensor | None = None
     ) -> Tensor:

@@ -78,15 +78,13 @@ class Panel:
     @property
     def setting(self) -> str:
         """The preset's name, or the switches that are on; and the gates that are not learned."""
-        parts = [labels.setting(self.switches)]
-        parts += [f"{mode} {on}" for mode, on in self.controlled.items()]
-        return ", ".join(parts)
+        parts = labels.setting(self.switches), labels.stand_ins(self.controlled)
+        return ", ".join(filter(None, parts))
 
     @property
     def controlled(self) -> dict[str, Switches]:
         """The branches that are on with a stand-in for the learned gate."""
-        found = {mode: b & self.switches for mode, b in self.prepared.controls.modes.items()}
-        return {mode: on for mode, on in found.items() if len(on)}
+        return self.prepared.controls.in_force(self.switches)
 
     @property
     def probabilities(self) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ One name for each, in the app, in figures, and in what people take away.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from lafe.branches import PRESETS, Branch, Switches
@@ -69,6 +70,11 @@ def listed(switches: Switches) -> str:
     """The branches of a setting, in a sentence."""
     names = [branch.title for branch in switches]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def stand_ins(branches: Mapping[str, Switches]) -> str:
+    """Gates that are not as learned, by what stands in for them."""
+    return ", ".join(f"{mode} {on}" for mode, on in branches.items())
 
 
 def setting(switches: Switches) -> str:

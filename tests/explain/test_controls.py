@@ -1,5 +1,6 @@
 """Stand-ins for gates: what each branch gets, against forward passes with gates put in by hooks."""
 
+import random
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -132,3 +133,25 @@ def test_every_branch_is_shuffled_in_an_order_of_its_own() -> None:
             assert torch.equal(shuffled.flatten().sort().values, gate.flatten())
             orders.add(tuple(shuffled.flatten().tolist()))
     assert len(orders) == 2 * len(EVERY_BRANCH)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_modes_change_one_by_one(seed: int) -> None:
+    rng = random.Random(seed)
+    controls, expected = Controls(seed=3), dict.fromkeys(EVERY_BRANCH, "learned")
+    for _ in range(30):
+        some, mode = Switches(rng.randrange(4096)), rng.choice(["learned", *controls.modes])
+        controls = controls.with_mode(some, mode)
+        expected |= dict.fromkeys(some, mode)
+        assert {key: controls[key] for key in EVERY_BRANCH} == expected
+        if "shuffled" not in expected.values():
+            assert controls.seed == 0
+
+
+def test_branches_that_are_off_have_no_stand_in() -> None:
+    r_dis, c_con5 = Switches.only("r_dis"), Switches.only("c_con", stages=(5,))
+    controls = Controls(r_dis, other_photo=c_con5)
+    assert controls.in_force(Switches.all()) == {"uniform": r_dis, "other photo": c_con5}
+    some = Switches.only("r_dis", "c_dis", stages=(3,))
+    assert controls.in_force(some) == {"uniform": Switches.only("r_dis", stages=(3,))}
+    assert controls.in_force(Switches.none()) == {}

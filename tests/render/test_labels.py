@@ -25,3 +25,9 @@ def test_branches_are_listed_in_a_sentence() -> None:
     assert labels.listed(Switches.parse("r_dis3.c_dis5.c_con5")) == (
         "r_dis at stage 3, c_dis at stage 5 and c_con at stage 5"
     )
+
+
+def test_stand_ins_are_named_with_their_branches() -> None:
+    found = {"uniform": Switches.only("r_dis"), "shuffled": Switches.only("c_con", stages=(5,))}
+    assert labels.stand_ins(found) == "uniform r_dis345, shuffled c_con5"
+    assert labels.stand_ins({}) == ""
