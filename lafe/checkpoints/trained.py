@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
@@ -60,6 +62,23 @@ class Trained(LAFE):
         self.register_buffer("temperatures", temperatures, persistent=False)
         for branch, gate in (mean_gates or {}).items():
             self.register_buffer(f"mean_{branch}", gate, persistent=False)
+
+    @property
+    def pretrained_cfg(self) -> dict[str, Any]:
+        """How it reads a photo, in timm's words: ``timm.data.resolve_model_data_config(model)``."""
+        p = self.preprocess
+        share = p.input_size / p.resize
+        while math.floor(p.input_size / share) < p.resize:  # timm divides, and rounds down
+            share = math.nextafter(share, 0)
+        return {
+            "input_size": (3, p.input_size, p.input_size),
+            "interpolation": "bilinear",
+            "mean": p.mean,
+            "std": p.std,
+            "crop_pct": share,
+            "crop_mode": "squash",
+            "num_classes": len(self.card.classes),
+        }
 
     @property
     def mean_gates(self) -> dict[Branch, Tensor]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
+from timm.data import create_transform, resolve_model_data_config
 from tiny import CLASSES, SIZE, tiny_model
 
 import lafe
@@ -50,3 +52,12 @@ def test_a_photo_under_an_untrained_model_has_no_card() -> None:
     photo = lafe.prepare(tiny_model(), torch.zeros(1, 3, SIZE, SIZE))
     with pytest.raises(lafe.LafeError, match="has no card"):
         _ = photo.card
+
+
+@pytest.mark.parametrize("resize", [SIZE, SIZE + 7, SIZE + 52])
+def test_timm_reads_photos_as_it_does(tmp_path: Path, resize: int) -> None:
+    model = lafe.load(save(tiny_model(), tmp_path / "tiny", NAMES, resize=resize))
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 131, 3), dtype=np.uint8)
+    photo = Image.fromarray(pixels)
+    theirs = create_transform(**resolve_model_data_config(model), is_training=False)
+    torch.testing.assert_close(theirs(photo)[None], model.preprocess(photo))
