@@ -161,31 +161,46 @@ def gate_figures(gates: Tensor) -> GateFigures:
     )
 
 
-def verdict(swapped: StandIn, gates: Mapping[str, GateFigures]) -> str:
+def verdict(stand_ins: Mapping[str, StandIn], gates: Mapping[str, GateFigures]) -> str:
     """One sentence on whether the maps of the branches are about the photo.
 
+    Where one kind of gate alone moves predictions, it alone is named.
+
     Args:
-        swapped: what another photo's rescaled gates do.
+        stand_ins: what other photos' rescaled gates do, all twelve and each kind alone.
         gates: by branch.
     """
-    changed = f"{100 * swapped.changed:.0f} % of predictions"
+    swapped = stand_ins["other photo, rescaled"]
+    changed = f"{_percent(swapped.changed)} of predictions"
+    alone = {
+        "places": stand_ins["other region gates"].changed,
+        "channels": stand_ins["other channel gates"].changed,
+    }
+    moving = [what for what, share in alone.items() if share >= MATTERS] or list(alone)
+    idle = [what for what in alone if what not in moving]
+    what = " and ".join(moving)
+    rest = "".join(f"; which {each}, {_percent(alone[each])}" for each in idle)
     if swapped.changed >= DECIDES and swapped.cost.low > 0:
-        return f"Which places and channels these branches weight decides {changed}."
+        return f"Which {what} these branches weight decides {changed}{rest}."
     if swapped.changed >= DECIDES:
         return (
-            f"Which places and channels these branches weight changes {changed}, but the test "
-            "photos do not show that it makes more of them right."
+            f"Which {what} these branches weight changes {changed}{rest}; but the test photos do "
+            "not show that it makes more of them right."
         )
     if swapped.changed >= MATTERS:
         return (
-            f"Which places and channels these branches weight decides only {changed}: read the "
-            "maps as mostly the backbone's."
+            f"Which {what} these branches weight decides only {changed}{rest}: read the maps as "
+            "mostly the backbone's."
         )
     if median(gate.deviation for gate in gates.values()) < CONSTANT:
         return "These gates are constants: read the maps as the backbone's."
     return (
         f"These gates follow the photo, but decide only {changed}: read the maps as the backbone's."
     )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _at(rows: slice | Tensor, gates: Gates, device: torch.device) -> Gates:
@@ -304,7 +319,7 @@ def _figures(
         margins=Margins(D=interval(added["D"]), C=interval(-added["C"])),
         off=without,
         likelihood=likelihood_gain(test, held_out),
-        verdict=verdict(stand_ins["other photo, rescaled"], gates),
+        verdict=verdict(stand_ins, gates),
     )
 
 

@@ -218,20 +218,34 @@ def test_dead_gates_and_live_ones_get_their_verdicts(
 
     found, _ = measure(live, by_its_own_predictions(live, photos))
     changed = 100 * found.stand_ins["other photo, rescaled"].changed
-    assert found.verdict == (
-        f"Which places and channels these branches weight decides {changed:.0f} % of predictions."
-    )
+    assert f" weight decides {changed:.0f} % of predictions" in found.verdict
 
 
 def test_a_verdict_follows_the_numbers() -> None:
     moving = {"r_dis5": GateFigures(mean=0.5, deviation=0.6, photo_share=0.7)}
     still = {"r_dis5": GateFigures(mean=0.5, deviation=0.01, photo_share=0.1)}
 
-    def said(changed: float, low: float, gates: Mapping[str, GateFigures]) -> str:
-        swapped = StandIn(0.5, changed, Interval(low + 0.02, low, low + 0.04), draws=5)
-        return measured.verdict(swapped, gates)
+    def said(
+        changed: float,
+        low: float,
+        gates: Mapping[str, GateFigures],
+        region: float = 0.5,
+        channel: float = 0.5,
+    ) -> str:
+        cost = Interval(low + 0.02, low, low + 0.04)
+        swaps = {"other photo, rescaled": changed}
+        swaps |= {"other region gates": region, "other channel gates": channel}
+        return measured.verdict(
+            {name: StandIn(0.5, c, cost, 5) for name, c in swaps.items()}, gates
+        )
 
-    assert said(0.384, 0.01, moving).endswith("decides 38 % of predictions.")
+    assert said(0.384, 0.01, moving) == (
+        "Which places and channels these branches weight decides 38 % of predictions."
+    )
+    assert said(0.16, 0.01, moving, region=0.003) == (
+        "Which channels these branches weight decides 16 % of predictions; which places, 0 %."
+    )
+    assert said(0.16, 0.01, moving, channel=0.01).startswith("Which places these branches weight")
     assert "do not show that it makes more of them right" in said(0.384, -0.01, moving)
     assert "decides only 5 % of predictions" in said(0.05, 0.01, moving)
     assert said(0.004, 0.0, still).startswith("These gates are constants")
