@@ -275,7 +275,14 @@ def test_a_training_that_is_stopped_says_so_and_goes_on(
         sys.executable, "-m", "lafe.cli.main", "train", str(tmp_path / "squares.yaml"), "--data",
         str(data), "--out", str(tmp_path), "--device", "cpu",
     ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell's background job ignores Ctrl-C, and so would what it starts.
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     last = tmp_path / "squares" / "last.ckpt"
     for _ in range(6000):
         if last.is_file() or process.poll() is not None:

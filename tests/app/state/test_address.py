@@ -35,7 +35,9 @@ def random_visit(rng: random.Random) -> Visit:
                 [
                     Controls(),
                     Controls(
-                        Switches(uniform & ~shuffled), Switches(shuffled), rng.randint(0, MAX_SEED)
+                        Switches(uniform & ~shuffled),
+                        Switches(shuffled),
+                        seed=rng.randint(0, MAX_SEED),
                     ),
                 ]
             ),
