@@ -84,6 +84,11 @@ def test_ci_script_is_sound_and_executable() -> None:
     subprocess.run(["bash", "-n", script], check=True)
 
 
+@pytest.mark.parametrize("document", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+def test_no_document_holds_what_a_merge_left(document: Path) -> None:
+    assert not re.findall(r"^(?:<{7}|>{7}) .*", document.read_text(), re.M)
+
+
 @pytest.mark.parametrize("document", sorted({*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")}))
 def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
