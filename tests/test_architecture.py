@@ -101,6 +101,7 @@ FORBIDDEN = [
     ("lafe", "streamlit"), ("lafe", "app"), ("lafe.data", "lafe.explain"),
     ("lafe.checkpoints", "lafe.explain"), ("lafe.explain", "lafe.render"),
     ("lafe.explain", "lafe.measure"), ("lafe.render", "lafe.measure"), ("app", "lafe.train"),
+    ("app", "numpy"), ("app", "torch"),  # no arithmetic
 ]  # fmt: skip
 
 

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
-from torch import Tensor
 
 from lafe.branches import BRANCHES, EVERY_BRANCH, KINDS, STAGES, branch_name
 from lafe.render.labels import SIDES, TERMS, short
 from lafe.render.palette import BACKBONE, CHOSEN, COLOURS, CON, DIS, INK, PAPER, SECOND
 from lafe.render.text import percent
+from lafe.render.units import UNITS
 
 from .style import SIGNED, ZERO, styled
-from .worth import written
 
 
-def shapley_grid(values: Tensor, unit: str) -> go.Figure:
-    """Shapley values (3, 4) as a signed picture, stage by branch."""
-    rows = values.tolist()
-    limit = max(float(values.abs().max()), 1e-9)
+def shapley_grid(values: Sequence[Sequence[float]], output: str) -> go.Figure:
+    """Shapley values (3, 4) of an output as a signed picture, stage by branch."""
+    unit = UNITS[output]
+    limit = max(1e-9, *(abs(unit.of(v)) for row in values for v in row))
     figure = go.Figure(
         go.Heatmap(
-            z=rows,
+            z=[[unit.of(v) for v in row] for row in values],
             x=list(BRANCHES),
             y=[f"Stage {stage}" for stage in STAGES],
             zmin=-limit,
             zmax=limit,
             colorscale=SIGNED,
-            text=[[written(v, unit) for v in row] for row in rows],
+            text=[[unit.text(v) for v in row] for row in values],
             texttemplate="%{text}",
             hoverinfo="skip",
             showscale=False,
@@ -48,25 +48,26 @@ def shapley_grid(values: Tensor, unit: str) -> go.Figure:
     return styled(figure, 230)
 
 
-def shapley_bars(values: Tensor, unit: str) -> go.Figure:
+def shapley_bars(values: Sequence[Sequence[float]], output: str) -> go.Figure:
     """The same values as bars, largest first."""
-    flat = values.flatten().tolist()
+    unit = UNITS[output]
+    flat = [v for row in values for v in row]
     order = sorted(range(len(flat)), key=lambda i: -abs(flat[i]))
     names = [short(EVERY_BRANCH[i]) for i in order]
     figure = go.Figure(
         go.Bar(
-            x=[flat[i] for i in order],
+            x=[unit.of(flat[i]) for i in order],
             y=names,
             orientation="h",
             marker_color=[COLOURS[EVERY_BRANCH[i].side] for i in order],
-            text=[written(flat[i], unit) for i in order],
+            text=[unit.text(flat[i]) for i in order],
             textposition="outside",
             cliponaxis=False,
             hoverinfo="skip",
         )
     )
-    reach = max(map(abs, flat), default=0) * 1.35 or 1
-    figure.update_xaxes(ZERO, range=[-reach, reach], title=unit)
+    reach = unit.of(max(map(abs, flat), default=0)) * 1.35 or 1
+    figure.update_xaxes(ZERO, range=[-reach, reach], title=unit.name)
     figure.update_yaxes(autorange="reversed")
     return styled(figure, 360)
 
@@ -79,14 +80,14 @@ def waterfall(steps: dict[str, float], total: str = "Logit") -> go.Figure:
     for key, value in steps.items():
         figure.add_bar(
             x=[value], y=[TERMS[key]], base=[start], orientation="h", marker_color=colours[key],
-            text=[written(value, "logit")], textposition="auto", hoverinfo="skip",
+            text=[UNITS["logit"].text(value)], textposition="auto", hoverinfo="skip",
         )  # fmt: skip
         start += value
         ends.append(start)
     room = 0.12 * (max(ends) - min(ends)) or 1  # for numbers beside short bars
     figure.add_bar(
         x=[start], y=[f"<b>{total}</b>"], orientation="h", marker_color=INK,
-        text=[written(start, "logit")], hoverinfo="skip",
+        text=[UNITS["logit"].text(start)], hoverinfo="skip",
     )  # fmt: skip
     low = min(ends) - room if min(ends) < 0 else 0
     figure.update_xaxes(ZERO, range=[low, max(ends) + room])

@@ -136,7 +136,7 @@ def _evidence(photo: Photo, checkpoint: str, panel: Panel, key: str, question: Q
     ready = models.under(photo, panel, models.model(checkpoint))
     found = evidence(ready, target=target, switches=panel.switches, versus=versus)
     parts = {"backbone": found.backbone, "dis": found.dis, "con": found.con}
-    heat = parts[part] if part else found.backbone + found.dis + found.con
+    heat = parts[part] if part else found.total
     note = _sums(found, float(heat.sum()), "lead" if versus != "mean" else "centred logit")
     return Layer(name(key), heat.numpy(), note, signed=True)
 

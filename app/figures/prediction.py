@@ -7,10 +7,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from lafe.explain.outcome import Outcome
 from lafe.render.palette import ACCENT, GRID, INK, RIGHT, SECOND
 from lafe.render.text import percent
 
-from ..state.outcome import Outcome
 from .style import LAYOUT
 
 _ROW = 43  # px

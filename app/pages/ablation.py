@@ -9,14 +9,15 @@ import streamlit as st
 from streamlit.elements.lib.grid_container import GridContainer
 
 from lafe.branches import KINDS, STAGES, Branch, Switches
+from lafe.explain.ablation import Table
 from lafe.explain.controls import Controls
 from lafe.explain.evidence import evidence
 from lafe.render import labels
 from lafe.render.text import percent
+from lafe.render.units import UNITS, flip_text
 
 from .. import navigation
 from ..figures import ablation as figures
-from ..figures import worth
 from ..state import models, session
 from ..state.session import Photo
 from ..widgets.kept import kept
@@ -53,8 +54,8 @@ def _of(photo: Photo, checkpoint: str) -> None:
         output = kept(
             st.segmented_control,
             "Measured in",
-            list(worth.UNITS),
-            format_func=lambda name: worth.UNITS[name][0],
+            list(UNITS),
+            format_func=lambda name: UNITS[name].output,
             usual="probability",
             required=True,
             key="ablation-output",
@@ -80,26 +81,26 @@ def _halves() -> GridContainer:
     return st.grid(2, min_column_width=360, gap="large")
 
 
-def _shapley(table: worth.Table, target: int, output: str, name: str) -> None:
-    values = worth.scaled(table.shapley(target, output), output)
-    unit = worth.UNITS[output][1]
-    total = worth.written(worth.total(table, target, output), unit)
+def _shapley(table: Table, target: int, output: str, name: str) -> None:
+    values = table.shapley(target, output).tolist()
+    unit = UNITS[output]
+    total = unit.text(table.total(target, output))
     st.subheader("Shapley values of the twelve branches", anchor=False)
     grid = _halves()
     with grid.cell():
         chart(
-            figures.shapley_grid(values, unit),
+            figures.shapley_grid(values, output),
             f"Shapley values of the twelve branches for {name}, stage by branch",
             "shapley-grid",
         )
         st.caption(
             f"Green branches speak for {plain(name)}, purple ones against it. The twelve add up to "
-            f"{total} {unit}: full minus plain backbone. They do not say what happens when one "
-            "branch goes alone: that depends on the others."
+            f"{total} {unit.name}: full minus plain backbone. They do not say what happens when "
+            "one branch goes alone: that depends on the others."
         )
     with grid.cell():
         chart(
-            figures.shapley_bars(values, unit),
+            figures.shapley_bars(values, output),
             "The same Shapley values as bars, the largest first",
             "shapley-bars",
         )
@@ -119,30 +120,30 @@ def _waterfall(photo: Photo, checkpoint: str, target: int, name: str) -> None:
     )
 
 
-def _flips(table: worth.Table, classes: list[str]) -> None:
+def _flips(table: Table, classes: list[str]) -> None:
     st.subheader("Smallest changes that flip the prediction", anchor=False)
     flips = table.flips()
     if not flips:
         st.markdown("No setting changes this prediction.")
     for flip in flips[:4]:
-        st.markdown(f"- {plain(worth.flip_text(flip, classes))}")
+        st.markdown(f"- {plain(flip_text(flip, classes))}")
     if len(flips) > 4:
         st.caption(f"{len(flips) - 4} more sets of {len(flips[0].off)} do it, too.")
 
 
-def _pairs(table: worth.Table, target: int, output: str) -> None:
+def _pairs(table: Table, target: int, output: str) -> None:
     st.subheader("Strongest interactions", anchor=False)
-    unit = worth.UNITS[output][1]
+    unit = UNITS[output]
     rows = [
         f"<li>{escape(p.first.title)} with {escape(p.second.title)}: "
-        f"<b>{worth.written(p.value, unit)}</b> {unit}</li>"
-        for p in worth.strongest_pairs(table, target, output)
+        f"<b>{unit.text(p.value)}</b> {unit.name}</li>"
+        for p in table.strongest_pairs(target, output)
     ]
     st.html(f"<ul>{''.join(rows)}</ul>" if rows else "No two branches interact.")
     st.caption("Above zero, two branches are worth more together than apart; below, they overlap.")
 
 
-def _map(table: worth.Table, checkpoint: str, classes: Sequence[str], target: int) -> None:
+def _map(table: Table, checkpoint: str, classes: Sequence[str], target: int) -> None:
     name = classes[target]
     st.subheader("All 4,096 settings", anchor=False)
     frame = table.to_frame(target)
@@ -161,13 +162,13 @@ def _map(table: worth.Table, checkpoint: str, classes: Sequence[str], target: in
         with st.container(horizontal=True):
             st.download_button(
                 "Download as CSV",
-                lambda: worth.csv(frame),
+                lambda: frame.to_csv().encode(),
                 f"{checkpoint}-settings.csv",
                 "text/csv",
             )
             st.download_button(
                 "Download as Parquet",
-                lambda: worth.parquet(frame),
+                frame.to_parquet,
                 f"{checkpoint}-settings.parquet",
                 "application/vnd.apache.parquet",
             )

@@ -11,6 +11,7 @@ from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
 from lafe.branches import PRESETS, Switches
+from lafe.explain.outcome import Change, Outcome, change, outcome
 from lafe.render.labels import LETTERS
 from lafe.render.pictures import jpeg_url
 from lafe.render.text import number, percent
@@ -21,7 +22,6 @@ from ..figures.prediction import top_five
 from ..figures.tiles import legend
 from ..state import address, models, session
 from ..state.models import ModelError, cards, title
-from ..state.outcome import Change, Outcome, change, outcome
 from ..state.session import MAX_PANELS, Display, Panel, Photo
 from ..widgets.card import doubts
 from ..widgets.components import live_diagram

@@ -66,7 +66,7 @@ def _of(photo: Photo, checkpoint: str) -> None:
 
 
 def _why(photo: Photo, checkpoint: str, found: Evidence, a: str, b: str) -> None:
-    heat = (found.backbone + found.dis + found.con).cpu().numpy()
+    heat = found.total.cpu().numpy()
     note = "logit of the one minus that of the other, by place"
     total = maps.Layer("Evidence", heat, note, signed=True)
     scale = maps.scale([total])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
-import torch
 
 from lafe.branches import Branch
 from lafe.measure import sweep
@@ -143,7 +142,7 @@ def _worth(shapley: Worth, name: str, classes: Sequence[str]) -> None:
     )
     means = shapley.mean if chosen is None else shapley.by_class[chosen]
     chart(
-        ablation_figures.shapley_grid(100 * torch.tensor(means), "points"),
+        ablation_figures.shapley_grid(means, "probability"),
         "Mean Shapley values of the twelve branches, stage by branch",
         "mean-shapley",
     )

@@ -7,12 +7,12 @@ from typing import Any
 
 import streamlit as st
 
+from lafe.explain.outcome import Outcome
 from lafe.render.labels import SHORT_TERMS
 
 from ..figures import maps
 from ..figures.maps import Question
 from ..state import session
-from ..state.outcome import Outcome
 from ..state.session import (
     AVERAGE,
     BRANCH_LAYERS,

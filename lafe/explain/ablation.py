@@ -48,6 +48,15 @@ class Flip:
     probability: float
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Two branches, and how much more they are worth together than apart."""
+
+    first: Branch
+    second: Branch
+    value: float
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """The logits of every setting of one photo under one :class:`Controls`.
@@ -127,7 +136,7 @@ class Table:
     def shapley(self, target: int, output: str = "probability") -> Tensor:
         """Exact Shapley values of the branches, (3, 4) in the order of STAGES and BRANCHES.
 
-        They add up to the class's output with all branches minus that with none.
+        They add up to :meth:`total`.
         """
         return shapley(self.values(target, output)).view(len(STAGES), len(BRANCHES))
 
@@ -137,6 +146,24 @@ class Table:
         Positive: the two are worth more together than apart.
         """
         return interactions(self.values(target, output))
+
+    def total(self, target: int, output: str = "probability") -> float:
+        """A class's output with all branches minus that with none."""
+        values = self.values(target, output)
+        return float(values[Switches.all().index] - values[Switches.none().index])
+
+    def strongest_pairs(
+        self, target: int, output: str = "probability", count: int = 5
+    ) -> list[Pair]:
+        """The pairs of branches that interact most, strongest first; none below 1e-6."""
+        values = self.interactions(target, output)
+        rows, columns = torch.triu_indices(len(values), len(values), offset=1)
+        pairs = [
+            Pair(EVERY_BRANCH[i], EVERY_BRANCH[j], float(values[i, j]))
+            for i, j in zip(rows.tolist(), columns.tolist(), strict=True)
+        ]
+        pairs = [pair for pair in pairs if abs(pair.value) > 1e-6]
+        return sorted(pairs, key=lambda pair: -abs(pair.value))[:count]
 
     def flips(self) -> list[Flip]:
         """The smallest sets of branches without which the prediction changes.

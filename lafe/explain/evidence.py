@@ -35,6 +35,11 @@ class Evidence:
     logit: float
 
     @property
+    def total(self) -> Tensor:
+        """All but ``bias``: each position's share of the logit, (H_5, W_5)."""
+        return self.backbone + self.dis + self.con
+
+    @property
     def steps(self) -> dict[str, float]:
         """The four terms of the logit in the order of the formula: a waterfall's steps."""
         maps = {"backbone": self.backbone, "dis": self.dis, "con": self.con}

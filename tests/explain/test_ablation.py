@@ -178,6 +178,23 @@ def test_on_logits_dis_and_con_do_not_interact(table: Table) -> None:
     assert table.interactions(1)[dis][:, con].abs().max() > 1e-4
 
 
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_shapley_values_add_up_to_all_branches_minus_none(table: Table, output: str) -> None:
+    full, none = (table.values(2, output)[s.index] for s in (Switches.all(), Switches.none()))
+    assert table.total(2, output) == pytest.approx(float(full - none))
+    assert float(table.shapley(2, output).sum()) == pytest.approx(table.total(2, output), abs=1e-6)
+
+
+def test_strongest_pairs_are_the_largest_of_the_matrix(table: Table) -> None:
+    matrix = table.interactions(1, "centred").abs().nan_to_num().numpy()
+    pairs = table.strongest_pairs(1, "centred", count=3)
+    expected = sorted(np.triu(matrix).flatten(), reverse=True)[:3]
+    assert [abs(pair.value) for pair in pairs] == pytest.approx(expected)
+    sides = {(p.first.side, p.second.side) for p in table.strongest_pairs(1, "logit", count=66)}
+    assert ("dis", "con") not in sides  # on logits they do not interact
+    assert ("con", "dis") not in sides
+
+
 def test_any_game_by_all_orders() -> None:
     """Four players with random values: the mean marginal value over the 24 orders."""
     values = torch.randn(16, generator=torch.Generator().manual_seed(0)).double()

@@ -18,7 +18,7 @@ def _evidence(q: Question) -> Evidence:
 @method("evidence", "Evidence, all parts", "evidence", signed=True)
 def _all(q: Question) -> Result:
     e = _evidence(q)
-    return e.backbone + e.dis + e.con, e.logit - e.bias
+    return e.total, e.logit - e.bias
 
 
 @method("evidence-backbone", "Evidence of the backbone", "evidence", signed=True)

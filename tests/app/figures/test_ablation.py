@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 import lafe
 from app.figures import ablation as figures
-from app.figures import worth
 from lafe.branches import BRANCHES, STAGES, Switches
-from lafe.explain.ablation import Table, factorial
+from lafe.explain.ablation import OUTPUTS, Table, factorial
 from lafe.explain.prepare import prepare
 from lafe.render.text import percent
 
@@ -34,26 +32,16 @@ def table(model: lafe.LAFE) -> Table:
     )
 
 
-@pytest.mark.parametrize("output", list(worth.UNITS))
-def test_shown_shapley_values_add_up_to_the_shown_total(table: Table, output: str) -> None:
-    values = worth.scaled(table.shapley(2, output), output)
-    assert float(values.sum()) == pytest.approx(worth.total(table, 2, output), abs=1e-4)
-
-
-def test_probabilities_are_shown_as_points(table: Table) -> None:
-    values = table.shapley(2, "probability")
-    assert torch.equal(worth.scaled(values, "probability"), 100 * values)
-    assert torch.equal(worth.scaled(values, "logit"), values)
-
-
-def test_strongest_pairs_are_the_largest_of_the_matrix(table: Table) -> None:
-    matrix = table.interactions(1, "centred").abs().nan_to_num().numpy()
-    pairs = worth.strongest_pairs(table, 1, "centred", count=3)
-    expected = sorted(np.triu(matrix).flatten(), reverse=True)[:3]
-    assert [abs(p.value) for p in pairs] == pytest.approx(expected)
-    sides = {(p.first.side, p.second.side) for p in worth.strongest_pairs(table, 1, "logit")}
-    assert ("dis", "con") not in sides  # on logits they do not interact
-    assert ("con", "dis") not in sides
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_bars_and_squares_show_the_same_values_in_the_unit(table: Table, output: str) -> None:
+    values = table.shapley(2, output).tolist()
+    grid = figures.shapley_grid(values, output).data[0]
+    bars = figures.shapley_bars(values, output).data[0]
+    factor = 100 if output == "probability" else 1  # percentage points
+    assert grid.z[1][2] == pytest.approx(factor * values[1][2])
+    assert sum(bars.x) == pytest.approx(factor * table.total(2, output), abs=1e-4)
+    assert sorted(bars.x, key=abs, reverse=True) == list(bars.x)
+    assert {*bars.text} == {text for row in grid.text for text in row}
 
 
 def test_the_picture_places_every_setting_once(table: Table) -> None:
@@ -69,14 +57,6 @@ def test_the_picture_places_every_setting_once(table: Table) -> None:
     assert (chosen.x[0], chosen.y[0]) == (frame["dis"][7], frame["con"][7])
 
 
-@pytest.mark.parametrize(
-    ("value", "unit", "text"),
-    [(20.06, "points", "+20.1"), (-0.948, "points", "−0.9"), (-1.236, "logit", "−1.24")],  # noqa: RUF001
-)
-def test_values_of_a_unit_have_the_same_decimals(value: float, unit: str, text: str) -> None:
-    assert worth.written(value, unit) == text
-
-
 def test_the_waterfall_ends_at_the_sum_of_its_steps() -> None:
     steps = {"bias": 0.5, "backbone": -1.0, "dis": 4.0, "con": 0.25}
     bars = figures.waterfall(steps).data
@@ -86,24 +66,17 @@ def test_the_waterfall_ends_at_the_sum_of_its_steps() -> None:
 
 
 def test_the_grid_shows_stages_by_branches() -> None:
-    values = torch.arange(12.0).view(3, 4)
-    heat = figures.shapley_grid(values, "points").data[0]
+    values = torch.arange(12.0).view(3, 4).tolist()
+    heat = figures.shapley_grid(values, "logit").data[0]
     assert list(heat.x) == list(BRANCHES)
     assert list(heat.y) == [f"Stage {s}" for s in STAGES]
     assert heat.z[1][2] == 6.0
     assert heat.zmin == -heat.zmax
 
 
-def test_a_flip_is_a_sentence(table: Table) -> None:
-    off = Switches.only("c_con", stages=(5,))
-    flip = lafe.Flip(off=off, switches=Switches.all(), prediction=1, probability=0.42)
-    said = worth.flip_text(flip, ["Blue Jay", "Cardinal"])
-    assert said == "Without c_con at stage 5 this becomes Cardinal (42.0%)."
-
-
 def test_downloads_hold_the_whole_table(table: Table, tmp_path: Path) -> None:
     frame = table.to_frame(0)
-    (tmp_path / "t.parquet").write_bytes(worth.parquet(frame))
-    (tmp_path / "t.csv").write_bytes(worth.csv(frame))
+    (tmp_path / "t.parquet").write_bytes(frame.to_parquet())
+    (tmp_path / "t.csv").write_bytes(frame.to_csv().encode())
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "t.parquet"), frame)
     assert len(pd.read_csv(tmp_path / "t.csv")) == 4096

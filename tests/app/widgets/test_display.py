@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from app.figures.maps import Question
-from app.state.outcome import Outcome, outcome
 from app.state.session import (
     AVERAGE,
     LIKELIEST,
     Display,
 )
 from app.widgets.display import question
+from lafe.explain.outcome import Outcome, outcome
 
 NAMES = ["a", "b", "c", "d"]
 

@@ -1,11 +1,11 @@
-"""What a setting says of a photo, and what changed against another one."""
+"""The prediction of a setting for a photo, and the change against another setting."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from app.state.outcome import Outcome, change, outcome
+from lafe.explain.outcome import Outcome, change, outcome
 
 NAMES = ["a", "b", "c", "d"]
 

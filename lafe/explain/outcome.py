@@ -1,4 +1,4 @@
-"""What a setting gives and says of a photo, and what changed against another setting."""
+"""The prediction of a setting for a photo, and the change against another setting."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Change:
-    """What B says of the class that A predicts.
+    """The class that A predicts, in B.
 
     Attributes:
         identical: the same model under the same setting gave the same bits.
@@ -78,7 +78,7 @@ def outcome(classes: list[str], logits: Tensor, probabilities: Tensor) -> Outcom
 
 
 def change(a: Outcome, b: Outcome) -> Change:
-    """What changed from A to B."""
+    """The change from A to B."""
     name, probability = a.top(1)[0]
     return Change(
         identical=a.classes == b.classes and np.array_equal(a.logits, b.logits),
