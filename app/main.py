@@ -1,4 +1,4 @@
-"""What all pages have in common: the menu, the inputs at the side, the address."""
+"""The frame of all pages: the menu, the inputs at the side, the address."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ PAGES = {
     "report": Entry("Report", ":material/monitoring:"),
     "about": Entry("About", ":material/info:"),
 }
-"""By their module in ``pages``, which is their path in the address, too; the first one is where
+"""Pages by their module in ``pages``, which is their path in the address, too; the first is where
 visitors arrive."""
 
 

@@ -1,4 +1,4 @@
-"""What comes with the package and lies beside it: the app and the checkpoints."""
+"""Folders that come with the package and lie beside it: the app and the checkpoints."""
 
 from pathlib import Path
 

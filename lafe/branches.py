@@ -12,10 +12,10 @@ STAGES = (3, 4, 5)
 """Stages of the backbone that carry branches: strides 8, 16 and 32."""
 
 KINDS = {"r": "region", "c": "channel"}
-"""What a branch's gate weights (Sec. 3.2)."""
+"""The kinds of branches, by what their gates weight (Sec. 3.2)."""
 
 SIDES = {"dis": "discriminative", "con": "confusable"}
-"""What a branch looks for (Sec. 3.1): ``D`` adds up one side's branches, ``C`` the other's."""
+"""The sides (Sec. 3.1): ``D`` adds up the branches of one, ``C`` those of the other."""
 
 
 def branch_name(kind: str, side: str) -> str:
@@ -72,17 +72,17 @@ class Branch:
 
     @property
     def name(self) -> str:
-        """Without the stage: ``"r_dis"``."""
+        """The name without the stage: ``"r_dis"``."""
         return branch_name(self.kind, self.side)
 
     @property
     def title(self) -> str:
-        """For people: ``"r_dis at stage 5"``."""
+        """The branch in words: ``"r_dis at stage 5"``."""
         return f"{self.name} at stage {self.stage}"
 
     @functools.cached_property
     def bit(self) -> int:
-        """Its place in ``Switches.index``, 0 to 11."""
+        """The branch's bit in ``Switches.index``, 0 to 11."""
         return len(BRANCHES) * STAGES.index(self.stage) + BRANCHES.index(self.name)
 
     def __lt__(self, other: Branch) -> bool:
@@ -117,7 +117,7 @@ def _mask(branches: Iterable[str | Branch], stages: Iterable[int] = STAGES) -> i
 
 
 Key = Branch | tuple[int, str]
-"""How a branch may be named: itself, or its stage and name."""
+"""A branch: itself, or its stage and name."""
 
 
 def _at(key: Key) -> Branch:
@@ -126,7 +126,7 @@ def _at(key: Key) -> Branch:
 
 @dataclass(frozen=True, order=True)
 class Switches:
-    """Which of the 12 branches are on.  Immutable and hashable.
+    """A setting: the branches that are on, of the twelve.  Immutable and hashable.
 
     ``index`` is a mask from 0 to 4095: bit ``4 * (stage - 3) + place in BRANCHES``, set = on.
     Where branches are asked for, a name such as ``"r_dis"`` is those at the given stages, and a
@@ -159,7 +159,7 @@ class Switches:
 
     @classmethod
     def only(cls, *branches: str | Branch, stages: Iterable[int] = STAGES) -> Switches:
-        """These branches on, all else off; ValueError for an unknown name or stage."""
+        """The setting with these branches alone; ValueError for an unknown name or stage."""
         return cls(_mask(branches, stages))
 
     def without(self, *branches: str | Branch, stages: Iterable[int] = STAGES) -> Switches:
@@ -175,11 +175,11 @@ class Switches:
         return self & Switches.only(*(branch for branch in EVERY_BRANCH if branch.side == side))
 
     def __and__(self, other: Switches) -> Switches:
-        """What is on in both."""
+        """The branches that are on in both."""
         return Switches(self.index & other.index)
 
     def __getitem__(self, key: Key) -> bool:
-        """Whether a branch, ``switches[5, "r_dis"]`` or ``switches[branch]``, is on."""
+        """True if a branch, ``switches[5, "r_dis"]`` or ``switches[branch]``, is on."""
         return bool(self.index >> _at(key).bit & 1)
 
     def __iter__(self) -> Iterator[Branch]:
@@ -187,7 +187,7 @@ class Switches:
         return (branch for branch in EVERY_BRANCH if self[branch])
 
     def __len__(self) -> int:
-        """How many branches are on."""
+        """The number of branches that are on."""
         return self.index.bit_count()
 
     def __bool__(self) -> bool:

@@ -2,4 +2,4 @@
 
 
 class LafeError(ValueError):
-    """What a user gave cannot be used; the message is one sentence and says what to do."""
+    """An input that cannot be used; the message is one sentence and says what to do."""

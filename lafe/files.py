@@ -54,7 +54,7 @@ def write_json(file: str | Path, values: Any) -> None:
 
 
 def _mode(file: Path) -> int:
-    """That of the file that is replaced, else what the user's mask leaves of 0666."""
+    """The mode of the file that is replaced, else what the user's mask leaves of 0666."""
     if file.exists():
         return file.stat().st_mode & 0o777
     mask = os.umask(0)

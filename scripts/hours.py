@@ -1,4 +1,4 @@
-"""How long the paper's recipes take here: a few steps are timed, and the rest is arithmetic.
+"""Hours that the paper's recipes take here: a few steps are timed, and the rest is arithmetic.
 
     python scripts/hours.py cub-resnet50 cub-resnet101
 
@@ -18,7 +18,7 @@ from lafe.train.recipe import load_recipe
 
 STEPS = 3
 TRAINING_PHOTOS = {"cub": (5_994, 200), "cars": (8_144, 196), "aircraft": (6_667, 100)}
-"""Of the full benchmarks, with their classes."""
+"""Training photos and classes of the full benchmarks."""
 
 
 def main(names: list[str]) -> None:

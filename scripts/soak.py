@@ -56,7 +56,7 @@ CLICK = """([branch, stage, wanted, patience]) => new Promise((done) => {
 
 @dataclass
 class Tally:
-    """What all visitors saw."""
+    """Counts over all visitors."""
 
     checked: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Tally:
 
 
 def sentences(photo: Prepared, switches: Switches) -> set[str]:
-    """What panel A may say."""
+    """Sentences that panel A may show."""
     p = photo.probabilities(switches)
     name, likeliest = photo.card.classes[int(p.argmax())], float(p.max())
     shares = {percent(likeliest + off) for off in (-ROUNDING, 0, ROUNDING)}
@@ -120,7 +120,7 @@ class Visitor:
 
 
 async def visits(browser: Browser, address: str, photos: list[Prepared], seconds: float) -> Tally:
-    """All come, a few at a time; when all are there, all click at once."""
+    """Let all visitors come, a few at a time; when all are there, let them click at once."""
     tally = Tally()
     visitors: list[Visitor] = []
     for seed, photo in enumerate(photos):
@@ -169,7 +169,7 @@ async def memory_of(
 
 
 def say(text: str) -> None:
-    """How far it is."""
+    """Print progress."""
     print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""How the model is built, as SVG: drawn from a setting of the switches."""
+"""The model's plan as SVG, drawn from a setting of the switches."""
 
 from __future__ import annotations
 

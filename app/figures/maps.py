@@ -46,7 +46,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Question:
-    """What evidence is for: a class rather than another, or than ``AVERAGE``."""
+    """A question that evidence answers: why a class rather than another, or than ``AVERAGE``."""
 
     target: str
     versus: str
@@ -122,7 +122,7 @@ def _any_on(switches: Switches, side: str) -> bool:
 
 
 def _evidence(photo: Photo, checkpoint: str, panel: Panel, key: str, question: Question) -> Layer:
-    """What every place adds to a class's centred logit, or to its lead over another class."""
+    """The share of every place in a class's centred logit, or in its lead over another class."""
     classes, part = models.model(checkpoint).card.classes, key.partition("-")[2]
     for asked in (question.target, question.versus):
         if asked != AVERAGE and asked not in classes:

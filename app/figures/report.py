@@ -43,7 +43,7 @@ def reliability(bins: Sequence[Bin]) -> go.Figure:
 
 
 def without_each(top1: dict[str, float], full: float) -> go.Figure:
-    """What top-1 loses without each branch, in points, by name (``r_dis3``)."""
+    """The change of top-1 without each branch, in points, by name (``r_dis3``)."""
     points = [100 * (value - full) for value in top1.values()]
     branches = [Branch.parse(name) for name in top1]
     figure = go.Figure(

@@ -1,4 +1,4 @@
-"""What all Plotly figures have in common."""
+"""The style that all Plotly figures share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LAYOUT: dict[str, Any] = {
     "font": {"family": '"Source Sans", sans-serif', "color": INK, "size": 13},
 }
 SIGNED = [[(1 + at) / 2, f"rgb{colour}"] for at, colour in DIVERGING.items()]
-"""For and against a class, as in a map."""
+"""Colours for and against a class, as in a map."""
 
 ZERO = {"zeroline": True, "zerolinecolor": INK, "showgrid": True, "gridcolor": GRID}
 """An axis along which bars go both ways."""

@@ -48,7 +48,7 @@ def _method() -> None:
 
 
 def _reading() -> None:
-    """What the pictures say, and what they do not."""
+    """Instructions for reading the pictures: their meaning, and its limits."""
     st.subheader("How to read it", anchor=False)
     st.markdown(
         "- A branch that is off gives zero. All twelve off is the plain backbone with the same "

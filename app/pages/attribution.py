@@ -89,7 +89,7 @@ def _explanations(photo: Photo) -> None:
 
 
 def _question(photo: Photo, visit: Visit) -> dict[int, Asked]:
-    """What is asked of every panel whose model knows the class."""
+    """The question to every panel whose model knows the class."""
     first = visit.checkpoint_of(visit.panels[0])
     classes = list(models.cards()[first].classes)
     panel = visit.panels[0]

@@ -41,7 +41,7 @@ def page() -> None:
 
 
 def _first_screen() -> None:
-    """What this is, what to do, and how the model is built."""
+    """An introduction, the place for a photo, and the model's plan."""
     st.title("What did the model look at, and what if it hadn\N{RIGHT SINGLE QUOTATION MARK}t?")
     st.markdown(
         "LAFE names a bird, a car or an aircraft from what sets it apart, minus what it shares "
@@ -80,7 +80,7 @@ _TICK = '<span class="tick" title="Where A stands">┃ A</span>'
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What a panel says of a photo."""
+    """A panel's answer for a photo."""
 
     panel: Panel
     checkpoint: str
@@ -90,7 +90,7 @@ class Look:
 
 
 def _look(photo: Photo, panel: Panel, checkpoint: str) -> Look | ModelError:
-    """A model that cannot be used spoils its own panel only."""
+    """A panel's answer, or the error of a model that cannot be used: it spoils no other panel."""
     try:
         model = models.model(checkpoint)
         ready = models.under(photo, panel, model)

@@ -58,7 +58,7 @@ def page() -> None:
 
 
 def _source(name: str, source: Provenance) -> None:
-    """Where the figures above come from."""
+    """The origin of the figures above."""
     st.caption(
         f"From `checkpoints/{name}/{REPORT}`, written by `{source.command}` on {source.date}."
     )

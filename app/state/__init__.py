@@ -1,1 +1,1 @@
-"""What a visitor chose, and what was computed for it."""
+"""The choices of a visitor, and the results for them."""

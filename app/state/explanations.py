@@ -24,7 +24,7 @@ MAX_KEPT = 200  # results of one visitor; a map has at most a few hundred kB
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked of one panel: why the class ``target``, or why rather than ``versus``?"""
+    """A question to one panel: why the class ``target``, or why rather than ``versus``?"""
 
     checkpoint: str
     panel: Panel
@@ -56,7 +56,7 @@ def layer(photo: Photo, asked: Asked, method: str) -> Layer:
 
 
 def reason_of(asked: Asked, method: str) -> str | None:
-    """Why a method is left out here, or None."""
+    """The reason why a method is left out here, or None."""
     model = models.model(asked.checkpoint)
     return available(model, asked.panel.switches, asked.panel.controls)[method]
 
@@ -77,7 +77,7 @@ def measured(photo: Photo, asked: Asked, method: str, against: str) -> Curves | 
 def jobs(
     photo: Photo, every: Sequence[Asked], methods: Sequence[str], against: str | None
 ) -> list[Job]:
-    """What is missing: the maps of slow methods, then the curves if ``against`` is a baseline."""
+    """Missing results: maps of slow methods, then the curves if ``against`` is a baseline."""
     found = []
     for asked in every:
         shown = [method for method in methods if reason_of(asked, method) is None]

@@ -70,7 +70,7 @@ def model(name: str) -> Trained:
 
 
 def report(name: str) -> Report | None:
-    """What was measured of a checkpoint's weights; None if nothing was, or it cannot be read."""
+    """The report on a checkpoint's weights; None if there is none, or it cannot be read."""
     folder = _source(name).path
     file = folder / measured.REPORT
     if not file.is_file():
@@ -84,7 +84,7 @@ def sweeps() -> dict[str, list[sweep.Result]]:
 
 
 def title(name: str, card: Card) -> str:
-    """How a checkpoint is called in the app."""
+    """The name of a checkpoint in the app."""
     return card.title or name.replace("_", " ").capitalize()
 
 
@@ -116,7 +116,7 @@ def prepared(photo: Photo, model: Trained) -> Prepared:
 
 @_kept(MAX_VERDICTS)
 def is_unknown(photo: Photo, model: Trained) -> bool:
-    """Whether a photo looks like nothing that a model knows."""
+    """True if a photo looks like nothing that a model knows."""
     return looks_unknown(prepared(photo, model))
 
 

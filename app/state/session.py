@@ -1,4 +1,4 @@
-"""What a visitor chose: immutable values in the session, beside the widgets, so they outlive them.
+"""A visitor's choices: immutable values in the session, beside the widgets, so they outlive them.
 
 Streamlit forgets a widget that is not on the page.  So widgets are set from a `Visit` before they
 are drawn, and their callbacks replace it.
@@ -30,8 +30,7 @@ LAYERS = FUSED_LAYERS + BRANCH_LAYERS + EVIDENCE_LAYERS
 what all of F_5, or one of its three parts, says for a class."""
 
 LIKELIEST, AVERAGE = "*", "~"
-"""In place of a class: panel A's likeliest, of those that are not asked for already; all of them.
-"""
+"""Stand-ins for a class: panel A's likeliest that is not asked for already; the mean over all."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Display:
-    """Which map the panels lay over the photo, and how.
+    """The map that the panels lay over the photo, and its looks.
 
     Evidence is that for the class ``target`` rather than ``versus``.
     """
@@ -139,7 +138,7 @@ class Visit:
 
 
 def visit() -> Visit:
-    """What this session's visitor chose."""
+    """The visit of this session."""
     if "visit" not in st.session_state:
         st.session_state["visit"] = Visit()
     return st.session_state["visit"]

@@ -14,7 +14,7 @@ from .parts import plain
 
 
 def model_card(name: str, card: Card) -> None:
-    """What a checkpoint says of itself."""
+    """A checkpoint's card: data, measured accuracy, limits."""
     st.subheader(f"The model “{plain(title(name, card))}”", anchor=False)
     st.markdown("\n".join(f"- **{key}**: {plain(value)}" for key, value in _facts(card).items()))
     if card.limits:
@@ -23,13 +23,13 @@ def model_card(name: str, card: Card) -> None:
 
 
 def verdict(card: Card) -> None:
-    """Whether the maps of the branches are about the photo, as ``lafe evaluate`` found."""
+    """The verdict of ``lafe evaluate``: are the maps of the branches about the photo?"""
     if card.verdict:
         st.markdown(f"**{plain(card.verdict)}**")
 
 
 def doubts(model: Trained, switches: Switches) -> str:
-    """What to keep in mind about a setting's answer; empty if nothing."""
+    """Doubts about a setting's answer; empty if there are none."""
     found = []
     if model.card.drew(switches.index) is False:
         found.append("Training never drew this setting: nothing taught the model to answer in it.")

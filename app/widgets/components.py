@@ -20,7 +20,7 @@ _ASSETS = Path(__file__).parents[1] / "assets"
 
 
 def _component(name: str) -> ComponentRenderer:
-    """Registered in every run: Streamlit's registry belongs to its runtime, not to the module."""
+    """Register the components in every run: Streamlit's registry belongs to its runtime."""
     html, css, js = (_text(f"{name}.{kind}") for kind in ("html", "css", "js"))
     return st.components.v2.component(f"lafe_{name}", html=html, css=css, js=js)
 

@@ -18,7 +18,7 @@ MODES = ("learned", "uniform", "shuffled")
 
 
 def controls_board(place: int, panel: Panel) -> None:
-    """What is in force; and a drawer with one choice for all branches that are on, and twelve."""
+    """The controls in force, and a drawer: one choice for all branches that are on, and twelve."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         drawer = st.popover(
             "Controls",

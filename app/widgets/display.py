@@ -1,4 +1,4 @@
-"""Which map the panels lay over the photo, and how: the row of choices above them."""
+"""The choices above the panels: the map over the photo, and its looks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PARTS = {layer: SHORT_TERMS.get(layer.partition("-")[2], "All") for layer in EV
 
 
 def question(display: Display, first: Outcome) -> Question:
-    """What evidence is for, the same in all panels: named by what panel A says."""
+    """The question that evidence answers, the same in all panels: named by panel A's answer."""
     target = display.target if display.target in first.classes else first.best
     versus = display.versus
     if versus != AVERAGE and (versus == target or versus not in first.classes):

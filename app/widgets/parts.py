@@ -48,13 +48,13 @@ def plain(text: str) -> str:
 
 
 def show_notices() -> None:
-    """What went wrong with the last thing that the visitor did."""
+    """The error of the last thing that the visitor did."""
     for text in session.take_notices():
         st.warning(text)
 
 
 def upload_first(words: str) -> None:
-    """What a page is for, and where to begin: it needs a photo."""
+    """The purpose of a page, and the way to begin: it needs a photo."""
     st.markdown(words)
     st.page_link(navigation.to("compare"), label="Upload a photo first", icon=":material/upload:")
 

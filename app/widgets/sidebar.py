@@ -1,4 +1,4 @@
-"""What goes in: the photo, its crop, the model, the true class.  The same on every page."""
+"""The inputs: the photo, its crop, the model, the true class.  The same on every page."""
 
 from __future__ import annotations
 

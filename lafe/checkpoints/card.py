@@ -1,4 +1,4 @@
-"""What a checkpoint says of itself, checked against a schema before it is used."""
+"""The card of a checkpoint, checked against a schema before it is used."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class Card:
         return self.model["backbone"]
 
     def drew(self, index: int) -> bool | None:
-        """Whether training ever drew a setting, by :attr:`lafe.Switches.index`; None: not said."""
+        """True if training ever drew the setting of this ``Switches.index``; None if not known."""
         mask = self.training.get("settings")
         return None if mask is None else bool(int(mask, 16) >> index & 1)
 
@@ -186,7 +186,7 @@ def parse(text: str) -> Card:
 
 
 def load_strictly(text: str) -> Any:
-    """Values from JSON that anything may be done with: finite numbers, text that can be written.
+    """The values of a JSON text, safe to use: finite numbers, text that can be written.
 
     Raises:
         CardError: no JSON; NaN, infinity or more digits than a float holds; half a character; a

@@ -18,12 +18,12 @@ TOLERANCE = 1e-3  # of logits, relative to their spread; float32 sums in another
 
 
 class ExportError(LafeError):
-    """The file would not give the model's numbers."""
+    """An export whose file would not give the model's numbers."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """What was written.
+    """An ONNX file that was written and checked.
 
     Attributes:
         file: the ONNX file; its metadata hold classes, normalisation, switches and the

@@ -80,7 +80,7 @@ def _file(folder: Path) -> Path:
 
 
 def _metadata(file: Path, stream: IO[bytes]) -> dict[str, str] | None:
-    """What the header says beside its tensors; ``None`` for a file of version 0.1: nothing."""
+    """The header's metadata, beside its tensors; None for a file of version 0.1, which has none."""
     start = stream.read(8)
     length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
     if not 0 < length <= MAX_HEADER_BYTES:

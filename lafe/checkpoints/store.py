@@ -31,7 +31,7 @@ from lafe.model.lafe import LAFE
 
 
 def folders() -> list[Path]:
-    """Where names are looked for: ``$LAFE_CHECKPOINTS``, the working folder, our own."""
+    """The folders in which names are sought: ``$LAFE_CHECKPOINTS``, the working folder, our own."""
     named = [Path(p) for p in os.environ.get("LAFE_CHECKPOINTS", "").split(os.pathsep) if p]
     return list(dict.fromkeys([*named, Path.cwd() / "checkpoints", beside("checkpoints")]))
 
@@ -124,7 +124,7 @@ def _trained(stored: Stored) -> Trained:
 
 
 def _compare(file: Path, own: dict[str, Tensor], given: Mapping[str, Tensor]) -> None:
-    """Same keys, same shapes, numbers of the same kind; CheckpointError says what differs."""
+    """Compare keys, shapes and kinds of numbers; CheckpointError says what differs."""
     for problem, names in (
         ("misses", own.keys() - given.keys()),
         ("has a tensor too many:", given.keys() - own.keys()),

@@ -1,4 +1,4 @@
-"""What a checkpoint holds, as it lies on disk: one ``model.safetensors`` with a card in its header.
+"""A checkpoint as it lies on disk: one ``model.safetensors`` with a card in its header.
 
 Everything that must agree is in this one file, which is replaced in one step.  ``card.json`` beside
 it is a copy for people: it is written anew with the file, and never read.

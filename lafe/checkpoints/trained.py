@@ -65,7 +65,7 @@ class Trained(LAFE):
 
     @property
     def pretrained_cfg(self) -> dict[str, Any]:
-        """How it reads a photo, in timm's words: ``timm.data.resolve_model_data_config(model)``."""
+        """The preprocessing in timm's words, for ``timm.data.resolve_model_data_config(model)``."""
         p = self.preprocess
         share = p.input_size / p.resize
         while math.floor(p.input_size / share) < p.resize:  # timm divides, and rounds down

@@ -42,7 +42,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def script() -> Path:
-    """What Streamlit runs; its configuration lies beside it, in ``.streamlit``."""
+    """The script that Streamlit runs; its configuration lies beside it, in ``.streamlit``."""
     app = beside("app")
     return app / "installed.py" if app.name == "lafe_app" else app.parent / "streamlit_app.py"
 

@@ -68,7 +68,7 @@ def _label(photo: Path, tops: Set[Path], labels: dict[str, int]) -> int | None:
 
 
 def _absolute(path: Path) -> Path:
-    """With its folders' names, ``.`` and ``..`` too; links keep the names that they have here."""
+    """An absolute path, without ``.`` and ``..``; links keep the names that they have here."""
     return Path(os.path.abspath(path))
 
 
@@ -124,7 +124,7 @@ class Tally:
             self.only["A" if a == label else "B"] += 1
 
     def lines(self, versus: bool) -> list[str]:
-        """What there is to say, for people."""
+        """The counts as sentences."""
         said = []
         if self.labelled and (without := self.photos - self.labelled):
             said.append(f"The folders of {without} photos name no class of this model.")

@@ -1,4 +1,4 @@
-"""Where a command ends: errors that people can mend become a sentence, everything an exit status.
+"""The end of a command: errors that people can mend become a sentence, everything an exit status.
 
 0: done.  1: some photos could not be read.  2: something given cannot be used.  128 + the signal's
 number: stopped (130 by Ctrl-C, 143 by SIGTERM, 141 since nobody reads the output any more).
@@ -48,7 +48,7 @@ def status(command: Callable[[], int]) -> int:
 
 
 def _of_the_machine(error: Exception) -> str | None:
-    """What the system refused, in a sentence; None for an error of the program.
+    """A sentence about what the system refused; None for an error of the program.
 
     Any line of code may meet a full disk or a limit of the shell (``ulimit``), so that these cannot
     be told where they arise.

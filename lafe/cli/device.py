@@ -13,7 +13,7 @@ class DeviceError(LafeError):
 
 
 def device(text: str) -> str:
-    """What PyTorch calls a device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+    """PyTorch's name of a device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
 
     Args:
         text: one of these; ``gpu`` is a word for ``cuda``, and ``auto`` takes it where there is

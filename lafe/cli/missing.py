@@ -9,7 +9,7 @@ _OF_AN_EXTRA = re.compile(r"([\w.-]+)([^;[]*); extra == ['\"](\w+)['\"]")
 
 
 def advice(error: ImportError) -> str | None:
-    """What to install, in a sentence; None if no extra brings what was not found."""
+    """A sentence that says what to install; None if no extra brings what was not found."""
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
         return None
     wanted = _plain(error.name.partition(".")[0])

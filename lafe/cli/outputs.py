@@ -1,4 +1,4 @@
-"""What commands write: tried before the work, and never over something without ``--force``."""
+"""Files that commands write: tried before the work, and never replaced without ``--force``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 
 class OutputError(LafeError):
-    """Nothing can or should be written there; the message says why."""
+    """A path that nothing can or should be written to; the message says why."""
 
 
 def add_force(command: argparse.ArgumentParser) -> None:
@@ -80,7 +80,7 @@ def _require_writable(folder: Path) -> None:
 def rows_to(
     args: argparse.Namespace, line: Callable[[Row], str]
 ) -> Iterator[Callable[[Row], None]]:
-    """Where rows go: JSON lines or CSV, in a file or to stdout, or sentences for people.
+    """Write rows: JSON lines or CSV, in a file or to stdout, or sentences for people.
 
     Each row is flushed: a cut keeps what was done.  What ``--force`` replaces stays until there is
     a row.  JSON and CSV are UTF-8; bytes of a file's name that are none become ``\\udcNN``, as

@@ -25,7 +25,7 @@ def _photos(commands: argparse._SubParsersAction, name: str, about: str) -> argp
 
 
 def _rows_to(command: argparse.ArgumentParser, *kinds: str) -> None:
-    """Where rows go, unless people read them."""
+    """Options for the place where rows go, unless people read them."""
     group = command.add_mutually_exclusive_group()
     about = {"json": "JSON lines, to stdout or a file", "csv": "CSV, to stdout or a file"}
     for kind in kinds:

@@ -1,4 +1,4 @@
-"""What `lafe predict` and `lafe ablate` do: photos in, a row each out."""
+"""The commands `lafe predict` and `lafe ablate`: photos in, a row each out."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _each(
     row: Callable[[Prepared, batch.Job], Row],
     line: Callable[[Row], str],
 ) -> int:
-    """Do every photo, write each row at once; 1 if any photo could not be read."""
+    """Look at every photo, write each row at once; 1 if any photo could not be read."""
     name = args.json or getattr(args, "csv", None)
     if name not in (None, "-"):
         require_file(Path(name), args.force)

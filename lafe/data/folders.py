@@ -38,7 +38,7 @@ _LAYOUT = "it should hold CLASS/*.jpg, or train/CLASS/*.jpg and test/CLASS/*.jpg
 
 
 def share(purpose: str, class_name: str, file_name: str) -> float:
-    """Where in [0, 1) a photo lies, by its name alone; other purposes give other places.
+    """A photo's place in [0, 1), by its name alone; other purposes give other places.
 
     SHA-256 of purpose, class and file name, parted by NUL: the first 8 bytes over 2^64.
     """
@@ -127,7 +127,7 @@ def _require_some(split: str, rows: list[Row], home: Path, folders: list[str]) -
 
 
 def _left_out(home: Path, parts: Mapping[str, Path], tree: _Tree) -> Iterator[str]:
-    """What lies in the folder but in no split, a sentence each."""
+    """Notes on what lies in the folder but in no split, a sentence each."""
     if tree.found.said:
         yield f"{home}: {tree.found.said}"
     loose = [p for folder in {home, *parts.values()} for p in tree.own.get(folder, ())]

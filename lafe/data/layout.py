@@ -1,4 +1,4 @@
-"""Where in a folder a data set lies."""
+"""The place of a data set in a folder."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def find(home: Path, name: str) -> Path:
 
 
 def _places(given: Path, folder: str) -> Iterator[Path]:
-    """Where to look: here, below, and one folder deeper, where a mirror's archive unpacks to."""
+    """The folders to look in: here, below, and one deeper, where a mirror's archive unpacks to."""
     yield given
     if (given / folder).is_dir():
         yield given / folder

@@ -79,7 +79,7 @@ logging.getLogger("PIL").setLevel(logging.INFO)
 
 
 class PhotoError(LafeError):
-    """This is no photo that can be used; the message says to a visitor why, and what to do."""
+    """A file that is no usable photo; the message says to a visitor why, and what to do."""
 
 
 def open_photo(
@@ -218,7 +218,7 @@ def format_of(head: bytes) -> str | None:
 
 
 def _brands(data: bytes) -> set[bytes]:
-    """What a file in HEIF's container says it holds; empty for any other file."""
+    """The brands that a file in HEIF's container names; empty for any other file."""
     if data[4:8] != b"ftyp":
         return set()
     end = min(int.from_bytes(data[:4], "big"), HEAD)
@@ -256,7 +256,7 @@ def _reduced(image: Image.Image) -> Image.Image:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Upright, on white, RGB; a new image of the pixels alone, so no metadata comes along."""
+    """The photo upright, on white, RGB: a new image of the pixels alone, without metadata."""
     with suppress(Exception):  # unreadable EXIF does not spoil the pixels
         # In place, the pixels are turned first; then the tags are written anew, which can fail.
         ImageOps.exif_transpose(image, in_place=True)

@@ -15,7 +15,7 @@ FEWEST = 10
 
 
 def slices(dataset: PhotoDataset) -> dict[str, Tensor]:
-    """Which photos are in each subset, (N,) bool; only subsets of ten photos or more.
+    """Members of each subset, (N,) bool; only subsets of ten photos or more.
 
     Greyscale: no pixel of a thumbnail whose channels differ by more than 8 of 255.  With boxes and
     parts (CUB): the box covers less than a fifth of the photo; five or more of the 15 parts hidden.

@@ -17,7 +17,7 @@ from pathlib import Path
 from lafe.data.photo import HEAD, HEIC, format_of
 
 ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"})
-"""A file that has one of these but other bytes is a broken photo, which somebody should hear of."""
+"""Endings of photos: a file with other bytes is a broken photo, which somebody should hear of."""
 
 _JUNK = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
 _LONGEST = 12  # characters of an ending; what is longer is a part of the name
@@ -26,7 +26,7 @@ _Identity = tuple[int, int]
 
 @dataclass(frozen=True)
 class Found:
-    """What a walk met.
+    """The result of a walk.
 
     Attributes:
         photos: in the order of the roots, below each by path.
@@ -53,7 +53,7 @@ class Found:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is none of the user's."""
+    """True if a file or folder of this name is none of the user's."""
     return name.startswith(".") or name in _JUNK
 
 

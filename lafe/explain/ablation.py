@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OUTPUTS = ("probability", "logit", "centred")
-"""What a branch is worth may be asked in: probability, logit, or logit minus the mean over classes.
-"""
+"""Outputs in which a branch's worth is given; centred: the logit minus the mean over classes."""
 
 _SETTINGS = 1 << len(EVERY_BRANCH)
 

@@ -14,7 +14,7 @@ from lafe.errors import LafeError
 
 @dataclass(frozen=True)
 class Controls:
-    """Which branches keep their gates and which get a stand-in.  Immutable and hashable.
+    """Stand-ins for the gates of some branches; the others keep theirs.  Immutable and hashable.
 
     Controls say what a branch is; :class:`lafe.Switches` say whether it is on.
 

@@ -20,7 +20,7 @@ from lafe.explain.prepare import Prepared, refuse_training
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What each position adds to a logit; ``backbone + dis + con``, summed, plus ``bias`` is it.
+    """Each position's share of a logit; ``backbone + dis + con``, summed, plus ``bias`` is it.
 
     Attributes:
         backbone, dis, con: (H_5, W_5) float32, signed as they enter: ``con`` is that of ``-C``.
@@ -48,7 +48,7 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class BranchEvidence:
-    """What each branch adds to a logit, attributed: ``change = sum of maps + constant + gap``.
+    """Each branch's share of a logit, attributed: ``change = sum of maps + constant + gap``.
 
     Attributes:
         maps: (H_i, W_i) float32 of every branch that is on, signed as it enters (see
@@ -117,7 +117,7 @@ def branch_evidence(
     versus: int | str | None = None,
     steps: int = 32,
 ) -> BranchEvidence:
-    """What single branches add to a logit: integrated gradients over the maps of all that are on.
+    """Single branches' shares of a logit: integrated gradients over the maps of all that are on.
 
     The path leads from zero maps to the branches' own (Gauss-Legendre, ``steps`` points); a map's
     attribution is summed over its channels.  At zero the fusions still add their batch norms'

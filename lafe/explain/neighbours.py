@@ -78,7 +78,7 @@ def nearest(photo: Prepared, among: Gallery, count: int = 4) -> list[Neighbour]:
 
 
 def copies(a: Image.Image, b: Image.Image) -> bool:
-    """Whether two pictures are one, maybe in another size or saved anew."""
+    """True if two pictures are one, maybe in another size or saved anew."""
     return float(np.abs(_coarse(a) - _coarse(b)).mean()) < COPY
 
 

@@ -32,7 +32,7 @@ class Outcome:
         return self.top(1)[0][0]
 
     def probability(self, name: str) -> float | None:
-        """Of a class; None if the model does not know it."""
+        """The probability of a class; None if the model does not know it."""
         return float(self.probabilities[self.classes.index(name)]) if name in self.classes else None
 
     def rank(self, name: str) -> int | None:

@@ -21,9 +21,9 @@ from lafe.model.lafe import LAFE
 from lafe.model.record import no_gate
 
 MAPS = 8
-"""How many maps ``D`` and ``C`` a photo keeps: two sides of four settings, 0.5 to 1.6 MB each."""
+"""Maps ``D`` and ``C`` that a photo keeps: two sides of four settings, 0.5 to 1.6 MB each."""
 LOGITS = 512
-"""Of how many settings it keeps the logits, 1 kB each."""
+"""Settings whose logits a photo keeps, 1 kB each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,7 @@ class Prepared:
 
     @property
     def _gates_key(self) -> Hashable:
-        """What decides the gates."""
+        """The key of a set of gates: all that decides them."""
         return self.controls, self.other
 
     def branch_map(self, stage: int | Branch, name: str = "") -> Tensor:
@@ -168,7 +168,7 @@ class Prepared:
 
     @property
     def calibrated(self) -> bool:
-        """Whether the model has temperatures, so that probabilities say how often it is right."""
+        """True if the model has temperatures, so that probabilities say how often it is right."""
         return temperatures(self.model) is not None
 
     def probabilities(self, switches: Switches, *, calibrated: bool = True) -> Tensor:
@@ -249,6 +249,6 @@ def _read(model: LAFE, picture: Image.Image) -> Tensor:
 
 
 def refuse_training(model: LAFE) -> None:
-    """Batch norms in training mode would answer with the photo's own statistics, and keep them."""
+    """Refuse training mode: batch norms would take the photo's own statistics, and keep them."""
     if any(module.training for module in model.modules()):
         raise LafeError("The model is in training mode: call model.eval() first.")

@@ -1,4 +1,4 @@
-"""From logits to the probabilities that people are shown."""
+"""Probabilities that people are shown, from logits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lafe.model.lafe import LAFE
 
 
 def temperatures(model: LAFE) -> Tensor | None:
-    """Of every setting, (4096,), by ``Switches.index``; None where a model was not calibrated."""
+    """The temperature of every setting, (4096,), by ``Switches.index``; None if not calibrated."""
     return model.temperatures if isinstance(model, Trained) else None
 
 

@@ -1,4 +1,4 @@
-"""Does a photo look like anything that the model knows?  A score with a threshold in the card."""
+"""Photos of things that a model does not know: a score with a threshold in the card."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ACCEPTED = 0.95
 
 
 def score(kind: str, logits: Tensor, pooled: Tensor, means: Tensor | None) -> Tensor:
-    """How familiar photos look under the full setting; higher is more familiar.
+    """A score of how familiar photos look under the full setting; higher is more familiar.
 
     ``max_probability`` (Hendrycks and Gimpel, 2017); ``energy`` (Liu et al., 2020, temperature 1,
     sign turned); ``class_means``: the largest cosine of ``GAP(F_5)`` with a class's mean over
@@ -60,6 +60,6 @@ def familiarity(photo: Prepared) -> float | None:
 
 
 def looks_unknown(photo: Prepared) -> bool:
-    """Whether a photo falls below the card's threshold; no threshold, no verdict."""
+    """True if a photo falls below the card's threshold; False where there is no threshold."""
     found = familiarity(photo)
     return found is not None and found < photo.card.unknown["threshold"]

@@ -1,1 +1,1 @@
-"""What a checkpoint and its maps are worth, and how fast it all is."""
+"""Measures of a checkpoint, of its maps, and of speed; ``report`` alone reads and writes them."""

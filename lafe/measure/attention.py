@@ -1,4 +1,4 @@
-"""Whether attention attends: what is left of a model whose gates are not those of the photo.
+"""A test of attention: what is left of a model whose gates are not those of the photo.
 
 What stands in for a photo's gates:
 
@@ -51,13 +51,13 @@ STAND_INS = (
     "other channel gates",
 )
 DRAWS, KIND_DRAWS = 5, 2
-"""How often another photo is drawn for each photo, for all gates and for those of one kind."""
+"""Draws of another photo for each photo, for all gates and for those of one kind."""
 
 DECIDES, MATTERS = 0.1, 0.02
 """Shares of predictions.  If another photo's rescaled gates change as many as the first, the
 branches decide these; if they change fewer than the second, they do not matter."""
 CONSTANT = 0.1
-"""A gate is called a constant if its deviation over photos is a smaller part of its mean."""
+"""The deviation over photos, as a part of the mean, below which a gate is called a constant."""
 
 
 Key = tuple[str, str]
@@ -111,7 +111,7 @@ def mean_gates(train: Outputs) -> Gates:
 
 
 def other_photos(count: int, seed: int, draws: int = DRAWS) -> list[Tensor]:
-    """For each of ``count`` photos another one, drawn over all of them: (count,) a draw."""
+    """Another photo for each of ``count`` photos, drawn over all of them: (count,) a draw."""
     random = torch.Generator().manual_seed(seed)
     found = []
     for _ in range(draws):
@@ -123,7 +123,7 @@ def other_photos(count: int, seed: int, draws: int = DRAWS) -> list[Tensor]:
 
 
 def stand_ins(own: Gates, others: Sequence[Gates], means: Gates) -> dict[str, list[Gates]]:
-    """What replaces the gates of some photos, by name; one for each draw.
+    """Replacements for the gates of some photos, by name; one for each draw.
 
     Args:
         own: the photos' gates.
@@ -149,7 +149,7 @@ def stand_ins(own: Gates, others: Sequence[Gates], means: Gates) -> dict[str, li
 
 
 def gate_figures(gates: Tensor) -> GateFigures:
-    """Whether a gate follows the photo, from that of N photos, (N, 1, H, W) or (N, C, 1, 1)."""
+    """The verdict on one gate, from those of N photos, (N, 1, H, W) or (N, C, 1, 1)."""
     g = gates.flatten(1).double()
     level = float(g.mean())
     over_photos = g.var(0, correction=0)
@@ -235,7 +235,7 @@ def _terms(
     learned: Mapping[str, Tensor],
     replaced: Mapping[str, Sequence[Gates]],
 ) -> dict[Key, Tensor]:
-    """What ``D`` and ``C`` add to the logits, (B, draws, K) each.
+    """The terms of ``D`` and ``C`` in the logits, (B, draws, K) each.
 
     By side, and by ``learned``, what stands in or ``without`` a branch.
     """

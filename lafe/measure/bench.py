@@ -38,11 +38,11 @@ from lafe.train.objectives import draw, loss_parts
 from lafe.train.recipe import Recipe
 
 CLASSES = 200
-"""Of the model with random weights: CUB's."""
+"""Classes of the model with random weights: CUB's."""
 SAMPLES = 25
 """Captum's default number of orders."""
 BATCH, TRAIN_SIZE = 16, 224
-"""Of a training step; models for smaller photos keep their own size."""
+"""Photos in a training step, and their side in px; models for smaller photos keep their own."""
 MEMORY_AT_MOST = 2.5
 
 Side = Callable[[], object]
@@ -71,7 +71,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of a pair: ratio of medians, ratio of multiplications, medians in s."""
+    """The timing of a pair: ratio of medians, ratio of multiplications, medians in s."""
 
     work: str
     against: str
@@ -148,7 +148,7 @@ def measure(pair: Pair) -> Row:
 
 
 def multiplications(side: Side) -> int:
-    """Those of convolutions and matrix products, there and back."""
+    """Multiplications of convolutions and matrix products, in the forward and the backward pass."""
     with FlopCounterMode(display=False, custom_mapping=_COUNTED) as counter:
         side()
     return counter.get_total_flops() // 2

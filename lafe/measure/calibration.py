@@ -14,10 +14,10 @@ from lafe.explain.ablation import Table, factorials
 from lafe.measure.outputs import batches
 
 COLDEST, HOTTEST = 1 / 32, 32.0
-"""Outside of these no temperature is sought: if all photos are right, none is cold enough."""
+"""The bounds of temperatures: if all photos are right, none is cold enough."""
 
 NUMBERS = 4_000_000
-"""So many logits are fitted at once; it takes some seven times the memory."""
+"""Logits that are fitted at once; it takes some seven times their memory."""
 
 _STEPS = 40
 _CLOSE = 1e-4

@@ -39,11 +39,11 @@ from lafe.measure.switching import switching
 from lafe.train.drawn import settings_field
 
 FOREIGN_PHOTOS = 300
-"""At most so many of each foreign data set, evenly spread."""
+"""The most photos of each foreign data set, evenly spread."""
 
 
 class EvaluationError(ClassesError):
-    """What cannot be compared; the message says why."""
+    """Two models that cannot be compared; the message says why."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""How alike two maps of a photo are, whatever their scale: by ranks, and by their top fifth."""
+"""The likeness of two maps of a photo, whatever their scale: by ranks, and by their top fifth."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def confused(
 
 
 def branch_figures(train: Outputs, test: Outputs, weight: Tensor, bias: Tensor) -> BranchFigures:
-    """Whether the branches matter on test photos, of which the probes saw none.
+    """Measures of whether the branches matter on test photos, of which the probes saw none.
 
     Shape: weight (K, C_5) and bias (K,) of the classifier.
     """
@@ -124,7 +124,7 @@ def _changes(a: Tensor, b: Tensor) -> float:
 
 
 def margin(rivals: Tensor, part: Tensor, labels: Tensor) -> Tensor:
-    """What a part adds to the true class over its strongest rival, (N, 1).
+    """A part's lead of the true class over its strongest rival, (N, 1).
 
     Args:
         rivals: logits that say which wrong class is the strongest, (N, K).

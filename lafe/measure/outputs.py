@@ -27,7 +27,7 @@ Gates = Mapping[Branch, Tensor]
 """The gates of photos, by branch."""
 
 LISTED = 8
-"""So many classes of a list are named in a message, at its beginning and at its end."""
+"""Classes that a message names at the beginning and at the end of a list."""
 
 
 class ClassesError(LafeError):
@@ -36,7 +36,7 @@ class ClassesError(LafeError):
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """What a model gives for the N photos of a split.
+    """The outputs of a model for the N photos of a split.
 
     Attributes:
         labels: (N,).
@@ -113,7 +113,7 @@ def labelled_as(card: Card, photos: PhotoDataset) -> PhotoDataset:
 
 
 def listed(classes: Sequence[str]) -> str:
-    """How many classes, and which; the middle of a long list is left out."""
+    """The number of classes and their names; the middle of a long list is left out."""
     names = [repr(name) for name in classes]
     if len(names) > 2 * LISTED:
         names[LISTED:-LISTED] = ["..."]

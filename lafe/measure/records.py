@@ -79,7 +79,7 @@ def _structure(values: Any, kind: type[R], where: str) -> R:
 
 
 def _said(error: BaseException, kind: type | None) -> str:
-    """What is wrong; cattrs adds where."""
+    """The fault in words; cattrs adds where it is."""
     match error:
         case KeyError():
             return "a field is missing"

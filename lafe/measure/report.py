@@ -33,7 +33,7 @@ class StaleReportError(ReportError):
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a section comes from: the command, the day, the versions and the machine."""
+    """The origin of a section: the command, the day, the versions and the machine."""
 
     command: str
     date: str
@@ -42,14 +42,14 @@ class Provenance:
 
     @classmethod
     def now(cls, command: str) -> Provenance:
-        """Of what a command measures here, today."""
+        """The provenance of what a command measures here, today."""
         versions = {"lafe": __version__, "torch": str(torch.__version__)}
         return cls(command, datetime.now(UTC).date().isoformat(), versions, platform.machine())
 
 
 @dataclass(frozen=True)
 class Training:
-    """What a card says of a run: photos trained on and held out, the epoch kept, hours.
+    """The training run of a card: photos trained on and held out, the epoch kept, hours.
 
     The hours include those of the runs that it started from.
     """
@@ -61,7 +61,7 @@ class Training:
 
     @classmethod
     def of(cls, training: Mapping[str, Any]) -> Training | None:
-        """From the field ``training`` of a card; None where a card does not say it."""
+        """The training in a card's field of that name; None where the card does not say it."""
         if not {"photos", "held_out", "best_epoch", "hours"} <= training.keys():
             return None
         return cls(
@@ -143,7 +143,7 @@ class Changes(Sides):
 
 @dataclass(frozen=True)
 class BranchFigures:
-    """Whether the branches matter.  Logits are centred over the classes; C's are those of -C.
+    """Measures of whether the branches matter.  Logits are centred over the classes; C's are of -C.
 
     Attributes:
         share: mean of ``|full - none| / (|full - none| + |none|)`` of the predicted class's logit.
@@ -253,7 +253,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What ``lafe evaluate`` measured on the test split.
+    """The figures of ``lafe evaluate`` on the test split.
 
     Attributes:
         presets: by name of the setting, at inference; calibration errors and ``reliability`` are
@@ -279,13 +279,13 @@ class Evaluation:
 
     @property
     def shown_error(self) -> dict[str, float]:
-        """By preset, the calibration error of the probabilities that people are shown."""
+        """The calibration error of the probabilities that people are shown, by preset."""
         shown = self.calibration.presets if self.calibration else self.presets
         return {name: preset.ece for name, preset in shown.items()}
 
     @property
     def shown_reliability(self) -> tuple[Bin, ...]:
-        """Of the same probabilities, under the full setting."""
+        """The reliability of the same probabilities, under the full setting."""
         return self.calibration.reliability if self.calibration else self.reliability
 
 
@@ -308,7 +308,7 @@ class StandIn:
 
 @dataclass(frozen=True)
 class GateFigures:
-    """Whether a gate follows the photo.
+    """Measures of whether a gate follows the photo.
 
     Attributes:
         mean: over photos and its places or channels.
@@ -323,7 +323,7 @@ class GateFigures:
 
 @dataclass(frozen=True)
 class Likeness:
-    """How alike two maps are, on average over photos; None where no photo has both.
+    """The likeness of two maps, on average over photos; None where no photo has both.
 
     Attributes:
         spearman: rank correlation over places of their means over channels.
@@ -336,7 +336,7 @@ class Likeness:
 
 @dataclass(frozen=True)
 class Margins:
-    """What ``D`` and ``-C`` add to the true class over the plain rival, the wrong class that has
+    """Leads of the true class that ``D`` and ``-C`` add, over the plain rival: the wrong class with
     the highest logit when all branches are off."""
 
     D: Interval
@@ -357,7 +357,7 @@ class LikelihoodGain:
 
 @dataclass(frozen=True)
 class Attention:
-    """Whether the branches attend to the photo, over the test split.
+    """Measures of whether the branches attend to the photo, over the test split.
 
     Attributes:
         top1: with the learned gates.
@@ -384,7 +384,7 @@ class Attention:
 
 @dataclass(frozen=True)
 class FaithfulnessSettings:
-    """What is measured of each photo.  Figures of other settings are never mixed.
+    """The protocol for each photo.  Figures of other protocols are never mixed.
 
     Attributes:
         sha256: of the checkpoint's weights.
@@ -406,7 +406,7 @@ class FaithfulnessSettings:
 
 @dataclass(frozen=True)
 class MapFigures:
-    """What one kind of map is worth, as means over photos.
+    """The figures of one kind of map, as means over photos.
 
     Attributes:
         measures: by name, see :data:`lafe.measure.faithfulness.summary.MEASURES`; those that were
@@ -427,7 +427,7 @@ class MapFigures:
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """What ``lafe faithfulness`` measured of maps on test photos.
+    """The figures of ``lafe faithfulness``: maps on test photos.
 
     Attributes:
         steps_of_methods: of the slow methods.

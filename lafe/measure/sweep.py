@@ -140,7 +140,7 @@ def sweep(
 
 
 def _training(recipe: Recipe) -> Recipe:
-    """What changes a run: not the words for people, such as the hours that it took."""
+    """The recipe without words for people, such as the hours that it took: they change no run."""
     return replace(recipe, title="", about="", hours="")
 
 

@@ -22,7 +22,7 @@ WITHOUT = [FULL.without(branch).index for branch in EVERY_BRANCH]
 
 
 def switching(model: Trained, dataset: PhotoDataset, most: int = 10) -> Switching:
-    """What the branches do on a split, from the table of all settings of each photo.
+    """The worth of the branches on a split, from the table of all settings of each photo.
 
     Shapley values are those for the true class's probability.
     """

@@ -251,7 +251,7 @@ def _ratios(rows: Iterable[bench.Row]) -> str:
 
 
 def _browser(files: Sequence[Path]) -> str:
-    """What visitors in a browser had, a row a run."""
+    """The waiting times of visitors in a browser, a row a run."""
     rows = []
     for file in files:
         run = records.read(file, Visits)
@@ -390,7 +390,7 @@ def _attention(a: Attention) -> str:
 
 
 def _drawn(card: Card) -> str:
-    """How many settings training drew; empty where the card does not say it."""
+    """The number of settings that training drew; empty where the card does not say it."""
     drawn = [card.drew(index) for index in range(4096)]
     if None in drawn:
         return ""
@@ -406,7 +406,7 @@ def _presets(presets: Mapping[str, Accuracy]) -> str:
 
 
 def _how(against: AgainstPlain) -> str:
-    """Whether the plain backbone's card holds the same recipe."""
+    """The differences of the plain backbone's recipe, in words."""
     if not against.recipe_differences:
         return "by the same recipe, as both cards say"
     listed = "; ".join(

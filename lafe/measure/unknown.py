@@ -1,4 +1,4 @@
-"""Which score tells photos of unknown things best: compared on photos that did not set it."""
+"""Scores that tell photos of unknown things, compared on photos that did not set them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lafe.measure.outputs import Outputs
 from lafe.measure.report import UnknownScore
 
 Scores = Mapping[str, Tensor]
-"""By kind, how familiar each photo looks, (N,)."""
+"""The familiarity of each photo, (N,), by kind of score."""
 
 
 def scores(outputs: Outputs, means: Tensor) -> Scores:

@@ -1,4 +1,4 @@
-"""What visitors of the app had, as ``scripts/soak.py`` measures it in a browser."""
+"""Waiting times of the app's visitors, as ``scripts/soak.py`` measures them in a browser."""
 
 from __future__ import annotations
 

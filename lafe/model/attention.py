@@ -51,7 +51,7 @@ class _Gate(nn.Module):
         return self.spread(s, f)
 
     def standardise(self, gain: float = 4.0) -> None:
-        """For training: give the first FC a squeezed vector of mean 0 and deviation 1 over photos.
+        """Give the first FC a squeezed vector of mean 0 and deviation 1 over photos, in training.
 
         What is squeezed varies over photos by a hundredth of its mean: a new gate is a constant.
         A batch norm without affine (per region, per channel) takes the mean off; outer weights that
@@ -143,7 +143,7 @@ def _at_least_float32(f: Tensor) -> torch.dtype:
 
 
 def _as_is(f: Tensor) -> torch.autocast | nullcontext[None]:
-    """No autocast inside; nothing at all, which exporters like best, where there is none."""
+    """A context without autocast; an empty one, which exporters like best, where there is none."""
     kind = f.device.type
     running = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
     return torch.autocast(kind, enabled=False) if running else nullcontext()

@@ -22,10 +22,10 @@ Maps = tuple[Tensor, ...]
 """Maps of one shape that are to be added up; none of them is off."""
 
 Linear = Callable[[nn.Module, Maps], Tensor]
-"""How a linear layer is given a sum of maps."""
+"""A way to give a linear layer a sum of maps."""
 
 Lifted = dict[tuple[str, int], Maps]
-"""By side and stage, what the stages below give to its fusion."""
+"""The maps that the stages below give to a fusion, by side and stage."""
 
 Settings = Switches | Tensor
 """A setting for all photos, or one for each: (B,) int64, its ``Switches.index``."""
@@ -266,13 +266,13 @@ def _fused(
 
 
 def _subsets(maps: Sequence[Tensor]) -> list[Maps]:
-    """All of them, map i in those whose number has bit i."""
+    """Every subset of the maps: map i is in those whose number has bit i."""
     numbers = range(1 << len(maps))
     return [tuple(m for i, m in enumerate(maps) if number >> i & 1) for number in numbers]
 
 
 def _any_on(switches: Tensor, branches: Iterable[Branch]) -> Tensor:
-    """For which photos any of these branches is on: (B,) bool."""
+    """Photos for which any of these branches is on: (B,) bool."""
     return switches & Switches.only(*branches).index != 0
 
 

@@ -108,7 +108,7 @@ class LAFE(nn.Module):
 
     @property
     def sides(self) -> dict[str, Attribute]:
-        """What gives ``D`` (``"dis"``) and ``C`` (``"con"``); neither in a plain backbone."""
+        """Modules that give ``D`` (``"dis"``) and ``C`` (``"con"``); none in a plain backbone."""
         own = dict(self.named_children())
         return {side: own[name] for side, name in SIDES.items() if name in own}  # type: ignore[misc]
 

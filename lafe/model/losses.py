@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 def pair_mask(labels: Tensor) -> Tensor:
-    """Which neighbours (2k, 2k+1) of a batch share a label: (B // 2,) bool."""
+    """Neighbours (2k, 2k+1) of a batch that share a label: (B // 2,) bool."""
     even = len(labels) // 2 * 2
     return labels[0:even:2] == labels[1:even:2]
 

@@ -42,7 +42,7 @@ class StageRecord:
 
 @dataclass(eq=False, repr=False)
 class Record:
-    """What the last whole pass ``model(x, switches)`` left; gradients are kept.
+    """The maps and gates of the last whole pass ``model(x, switches)``; gradients are kept.
 
     ``r[5, "r_dis"].map`` and ``.gate``; ``r[5].dis`` and ``.con``; ``r.features`` (f_3, f_4, f_5);
     ``r.D``, ``r.C`` and ``r.F5``, each (B, C_5, H_5, W_5).  What was off is zeros.

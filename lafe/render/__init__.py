@@ -1,1 +1,1 @@
-"""What people see and take away: words, overlays, figures, bundles."""
+"""Words, overlays, figures and bundles, for people to see and take away."""

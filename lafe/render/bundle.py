@@ -29,7 +29,7 @@ NUMBERS, ARRAYS, PHOTO, PAGE, README = (
     "README.txt",
 )
 FILES = (*FIGURES, PAGE, NUMBERS, ARRAYS, PHOTO, README)
-"""Their names; in a folder of a visitor's, no other file is touched."""
+"""Names of the files; in a folder of a visitor's, no other file is touched."""
 
 _VERSIONS = ("torch", "torchvision", "timm", "numpy", "pillow", "opencv-python-headless")
 _BEGINNING = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can hold
@@ -98,7 +98,7 @@ def archive(comparison: Comparison, opacity: float = OPACITY) -> bytes:
 
 
 def versions() -> dict[str, str]:
-    """Of what computed the numbers."""
+    """Versions of the packages that computed the numbers."""
     found = {"lafe": __version__, "python": platform.python_version()}
     return found | {name: version(name) for name in _VERSIONS}
 

@@ -1,4 +1,4 @@
-"""What things are called: sides, kinds, maps, terms of a logit, branches, settings.
+"""Words for things: sides, kinds, maps, terms of a logit, branches, settings.
 
 One name for each, in the app, in figures, and in what people take away.
 """
@@ -12,11 +12,11 @@ from lafe.branches import PRESETS, Branch, Switches
 
 MINUS = "\N{MINUS SIGN}"
 LETTERS = "ABCDEFGH"
-"""Of panels, in their order."""
+"""Letters of panels, in their order."""
 
 
 class Side(NamedTuple):
-    """What a side is called.
+    """The words for a side.
 
     Attributes:
         name: as a heading.
@@ -34,12 +34,12 @@ class Side(NamedTuple):
 
     @property
     def term(self) -> str:
-        """Its part of F_5."""
+        """The side's part of F_5."""
         return f"{self.sign}{self.letter}"
 
     @property
     def sentence(self) -> str:
-        """What it is, in two sentences."""
+        """The side in two sentences."""
         return f"What {self.meaning}. Its features {self.letter} are {self.verb}."
 
 
@@ -56,7 +56,7 @@ MAPS = {"final": "Final F₅"} | {key: f"{s.name} {s.letter}" for key, s in SIDE
 TERMS = {"bias": "Bias", "backbone": f"Backbone {BACKBONE}"} | {
     key: f"{side.name} {side.term}" for key, side in SIDES.items()
 }
-"""What a logit is the sum of."""
+"""The terms of a logit."""
 
 SHORT_TERMS = {"bias": "bias", "backbone": BACKBONE} | {key: s.term for key, s in SIDES.items()}
 

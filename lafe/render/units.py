@@ -39,7 +39,7 @@ UNITS = {
     "centred": Unit("Centred logit", "logit", 1, "+.2f"),
     "logit": Unit("Raw logit", "logit", 1, "+.2f"),
 }
-"""By output of a table (``lafe.explain.ablation.OUTPUTS``)."""
+"""Units by output of a table (``lafe.explain.ablation.OUTPUTS``)."""
 
 
 def flip_text(flip: Flip, classes: Sequence[str]) -> str:

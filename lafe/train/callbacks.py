@@ -1,4 +1,4 @@
-"""What happens around the steps: hours, the best epoch, averages of weights, files."""
+"""Callbacks around the steps: hours, the best epoch, averages of weights, files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which settings of the switches a training drew: of the others a model was never told anything."""
+"""Settings of the switches that a training drew: of the others a model was told nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lafe.train.recipe import Recipe, recipe_from
 def settings_field(
     recipe: Mapping[str, Any], training: Mapping[str, Any], ranks: int = 1
 ) -> dict[str, str]:
-    """What ``training`` of a card says of the settings, for ``Card.drew``; empty: not known.
+    """The field of a card's ``training`` that ``Card.drew`` reads; empty if not known.
 
     The runs that a run started from count if it took their branches along.
 

@@ -84,7 +84,7 @@ def train(
 
 
 def _last(folder: Path, fresh: bool) -> Path | None:
-    """Where to go on, if this run was begun before."""
+    """The file to go on from, if this run was begun before."""
     last = folder / LAST
     if fresh:
         last.unlink(missing_ok=True)  # else a kill in the first epoch would bring the old run back
@@ -186,7 +186,7 @@ def _write(
 
 
 def _top1(state: dict[str, Any]) -> float | None:
-    """Of the kept epoch on held-out photos, from the state of the callback that kept it."""
+    """Top-1 of the kept epoch on held-out photos, from the state of the callback that kept it."""
     found = [
         c["best_model_score"]
         for c in state["callbacks"].values()
@@ -196,7 +196,7 @@ def _top1(state: dict[str, Any]) -> float | None:
 
 
 def _card(recipe: Recipe) -> dict[str, Any]:
-    """What a recipe says for the card of its checkpoint."""
+    """The fields of a checkpoint's card that a recipe fills."""
     return {
         "title": recipe.title,
         "resize": recipe.resize,

@@ -1,4 +1,4 @@
-"""What a step passes to the model in place of one setting, its own gates and its statistics.
+"""Batches of mixed settings, with other photos' gates and statistics of their own.
 
 Every photo has a setting of its own.  Batch norm sees other statistics under other settings: with
 one setting a step, its running statistics follow the last few draws; with many settings in a batch

@@ -37,7 +37,7 @@ class Draw:
 
 
 def draw(recipe: Recipe, step: int, pairs: int) -> Draw:
-    """What a step of an objective draws."""
+    """Draw what a step of an objective needs."""
     g = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
     # Before the settings: ranks may have batches of other sizes.
     shift = torch.rand(1, generator=g).item()
@@ -198,7 +198,7 @@ def counterfactual_loss(
 
 
 def overlap_loss(gates: Gates) -> Tensor:
-    """How much the two sides weight the same places and channels, averaged over the stages.
+    """The overlap of the places and channels that the two sides weight, averaged over the stages.
 
     Regions: the mean over places of ``g_dis g_con``, each divided by its own mean (1 where one of
     the two is uniform).  Channels: four times the mean product (1 at a half).
@@ -278,7 +278,7 @@ def _settings(drawn: Draw, x: Tensor) -> Tensor:
 
 
 def _other_pair(photos: int, shift: float) -> Tensor:
-    """For each photo of a batch, one of another pair: the batch turned by some pairs."""
+    """A photo of another pair for each of a batch: the batch turned by some pairs."""
     pairs = photos // 2
     turn = 2 * (1 + int(shift * (pairs - 1))) if pairs > 1 else photos // 2
     return torch.arange(photos).roll(turn)
@@ -300,7 +300,7 @@ def _pooled(m: Tensor) -> Tensor:
 
 
 def _on(m: Tensor) -> Tensor:
-    """Which photos have a map at all: (B,) bool."""
+    """Photos that have a map at all: (B,) bool."""
     return m.detach().flatten(1).any(1)
 
 

@@ -161,7 +161,7 @@ _FIELDS: dict[str, _Kind] = {
 }
 
 EXPECTED = {name: words for name, (_, words) in _FIELDS.items()}
-"""What each field holds, in words."""
+"""The fields in words."""
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -173,7 +173,7 @@ SCHEMA: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to train, on what, and how.
+    """A training run: model, data, objective and schedule.
 
     Attributes:
         name: of the run and its folder.

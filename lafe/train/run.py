@@ -1,4 +1,4 @@
-"""What a run is of: noted when it begins, and compared before it goes on.
+"""The identity of a run: noted when it begins, and compared before it goes on.
 
 A run that goes on under another recipe, or with other photos, would give a checkpoint whose card
 states what was not trained.
@@ -31,7 +31,7 @@ class RunError(LafeError):
 
 @dataclass(frozen=True)
 class Run:
-    """What decides a run.
+    """The identity of a run: all that decides it.
 
     Attributes:
         recipe: all of it.
@@ -102,7 +102,7 @@ def check(folder: Path, run: Run) -> None:
 
 
 def _noted(folder: Path) -> dict[str, Any]:
-    """What the run noted; of a run of version 0.1, what the card of its checkpoint says."""
+    """The notes of a run; of one of version 0.1, what the card of its checkpoint says."""
     file = folder / RECORD
     try:
         if file.is_file():

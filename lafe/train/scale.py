@@ -24,7 +24,7 @@ from lafe.train.mixed import Gates, rescaled
 
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.5)
 LEAST_COST = 0.06
-"""What another photo's gates must cost at least, in top-1."""
+"""The least cost of another photo's gates, in top-1."""
 TEMPERATURES = (0.5, 0.7, 1.0, 1.4, 2.0)
 DRAWS = 3
 
@@ -51,7 +51,7 @@ class Scale:
     other_gates_cost: float
 
     def to_dict(self) -> dict[str, Any]:
-        """As the card holds it."""
+        """The scale as a card holds it."""
         return {k: round(v, 4) for k, v in asdict(self).items()}
 
 
@@ -173,5 +173,5 @@ def _top1(logits: Tensor, labels: Tensor) -> float:
 
 
 def _nll(logits: Tensor, labels: Tensor) -> float:
-    """At the best of five temperatures: what people see is calibrated."""
+    """The loss at the best of five temperatures: what people see is calibrated."""
     return min(float(F.cross_entropy(logits / t, labels)) for t in TEMPERATURES)

@@ -1,4 +1,4 @@
-"""What lies behind the bird: leaves, water or sky.
+"""The backdrop of the bird: leaves, water or sky.
 
 It is painted small and enlarged: out of focus, as behind a bird in a photo, and the same at every
 size.

@@ -195,7 +195,7 @@ def roundness(outlines: Sequence[Outline], at: Frame, size: int, light: np.ndarr
 
 
 def _slope(shares: np.ndarray, blur: float, reach: float, light: np.ndarray) -> np.ndarray:
-    """How much more there is away from the light than here, after a blur."""
+    """The excess of shares away from the light over those here, after a blur."""
     edge = cv2.BORDER_REPLICATE
     soft = cv2.GaussianBlur(shares, (0, 0), blur + 0.3, borderType=edge)
     dx, dy = (reach * light).tolist()

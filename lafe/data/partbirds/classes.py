@@ -36,7 +36,7 @@ class BirdClass:
 
 @dataclass(frozen=True)
 class Change:
-    """What sets two species of a genus apart from the other two."""
+    """The difference of two species of a genus from the other two."""
 
     adjective: str
     part: str

@@ -142,6 +142,6 @@ def _raised(shape: str) -> list[Outline]:
 
 
 def throat(look: Look) -> Drawing:
-    """Below the beak; the body's outline cuts it off."""
+    """A throat below the beak; the body's outline cuts it off."""
     marks = pattern(look, (-1.4, 1.6, 0, 1.8), 0.4)
     return Drawing([spline(THROATS[look.shape])], look.rgb, marks, relief=0.4)

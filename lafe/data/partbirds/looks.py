@@ -1,4 +1,4 @@
-"""What a part can look like: a shape, a colour, a pattern and the pattern's colour."""
+"""The looks of a part: a shape, a colour, a pattern and the pattern's colour."""
 
 from dataclasses import dataclass
 
@@ -52,7 +52,7 @@ PATTERNS = {
 
 @dataclass(frozen=True)
 class Look:
-    """How one part of a bird looks.
+    """The look of one part of a bird.
 
     Args:
         shape: one of `SHAPES` of the part.

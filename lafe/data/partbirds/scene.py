@@ -33,7 +33,7 @@ HEAD_REACH = ((2.1, 0.5), (1.3, -1.6), (0.7, -1.95), (-1.6, -1.5))
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    """Where the parts of a bird are.
+    """The places of the parts of a bird.
 
     Args:
         body: frame on the picture.
@@ -71,7 +71,7 @@ class Pose:
 
 @dataclass(frozen=True, eq=False)
 class Light:
-    """How a scene is lit.
+    """The light of a scene.
 
     Args:
         towards: (2,) the direction towards the light, x to the right and y down.

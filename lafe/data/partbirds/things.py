@@ -1,4 +1,4 @@
-"""What can be taken out of a scene: the perch, and twigs, leaves and reeds in front of the bird."""
+"""Things that can be taken out of a scene: the perch; twigs, leaves and reeds before the bird."""
 
 from dataclasses import dataclass
 

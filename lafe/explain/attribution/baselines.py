@@ -1,4 +1,4 @@
-"""What a photo looks like once it says nothing: where explanations start and deletions end."""
+"""Photos that say nothing: explanations start there, and deletions end there."""
 
 from __future__ import annotations
 

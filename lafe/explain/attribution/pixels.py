@@ -95,7 +95,7 @@ _ACTIVATION = re.compile("relu|elu|silu|swish|mish|hardtanh|softplus|tanh", re.I
 
 
 def _unguided(model: LAFE) -> str | None:
-    """Captum guides ``nn.ReLU`` modules and passes over every other activation without a word."""
+    """The reason why a model cannot be guided: Captum passes over all but ``nn.ReLU`` silently."""
     body = model.backbone.body
     used = {type(m).__name__ for m in body.modules()}
     used |= {
@@ -111,7 +111,7 @@ def _unguided(model: LAFE) -> str | None:
 
 @on_pixels("guided-grad-cam", "Guided Grad-CAM", misfit=_unguided)
 def _guided_grad_cam(q: Question) -> Result:
-    """At F_5.  Captum's hooks are put on a copy of the model."""
+    """Guided Grad-CAM at F_5, on a copy of the model: Captum puts hooks."""
     from captum.attr import GuidedGradCam
 
     own = deepcopy(q.score)
@@ -129,7 +129,7 @@ def _photo(q: Question) -> Tensor:
 
 
 def _map(found: Tensor) -> Tensor:
-    """What pixels (1, 3, S, S) add, over their colours."""
+    """The sum of attributions (1, 3, S, S) over colours, (S, S)."""
     return found.detach()[0].sum(0)
 
 
@@ -160,7 +160,7 @@ _DRAWING = threading.Lock()
 
 @contextmanager
 def _seeded(seed: tuple[int, int]) -> Iterator[None]:
-    """Captum draws from NumPy's and PyTorch's global generators: seed them, then put them back."""
+    """Seed NumPy's and PyTorch's global generators, from which Captum draws; then put them back."""
     with _DRAWING, torch.random.fork_rng():
         before = np.random.get_state()
         np.random.seed(seed)

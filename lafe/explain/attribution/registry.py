@@ -1,4 +1,4 @@
-"""What a method of attribution is; each is registered where it is defined."""
+"""Methods of attribution, each registered where it is defined."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lafe.explain.prepare import Prepared
 from lafe.model.lafe import LAFE
 
 Progress = Callable[[float], None]
-"""Called with the share that is done, 0 to 1.  What it raises stops the work."""
+"""A function that is told the share that is done, 0 to 1; what it raises stops the work."""
 
 Result = tuple[Tensor, float | None]
 """A map (h, w), and what it should add up to, where its method promises a sum."""
@@ -44,7 +44,7 @@ class Score(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What a method is asked: the arguments of :func:`lafe.attribute`."""
+    """A question to a method: the arguments of :func:`lafe.attribute`."""
 
     photo: Prepared
     target: int | None
@@ -95,7 +95,7 @@ class Method:
         return self.family == "pixels"
 
     def reason(self, model: LAFE, switches: Switches, stand_ins: bool) -> str | None:
-        """Why it is left out, in a sentence; None where it is right."""
+        """The reason why a method is left out, as a sentence; None where it is right."""
         if stand_ins and self.learned:
             return "it runs the whole model, whose gates are the learned ones, not their stand-ins."
         if len(self.needs):
@@ -134,7 +134,7 @@ class Attribution:
 Explain = Callable[[Question], Result]
 
 REGISTERED: dict[str, Method] = {}
-"""Filled by the modules of the families, in the order of their definitions."""
+"""The methods by name, in the order in which the modules of the families define them."""
 
 
 def method(

@@ -1,4 +1,4 @@
-"""What an explanation is worth, next to chance.
+"""Measures of an explanation, next to chance.
 
 Curves: does the score fall when what the map names is taken away, and rise when it comes back?
 Places: does the map lie on the object and its parts?  Stability: does it depend on the weights, as

@@ -227,7 +227,7 @@ class Bench:
         return inside
 
     def _stability(self, x: Tensor, target: int) -> dict[str, dict[str, Any]]:
-        """By method, what :class:`MapRow` says of randomisation and noise."""
+        """The part of :class:`MapRow` about randomisation and noise, by method."""
         found = {}
         for name in self.settings.methods:
 
@@ -262,7 +262,7 @@ def _masks(view: View, photo: PhotoDataset) -> dict[str, Mask]:
 
 
 def _places(heat: Map, masks: dict[str, Mask]) -> dict[str, Any]:
-    """What :class:`MapRow` says of where a map lies."""
+    """The part of :class:`MapRow` about where a map lies."""
     raised = without_floor(heat)
     return {
         "gini": gini(heat),

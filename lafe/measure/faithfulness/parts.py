@@ -23,7 +23,7 @@ from lafe.errors import LafeError
 
 Parts = frozenset[str]
 Looks = Mapping[str, Hashable]
-"""How each part of a class looks."""
+"""The look of each part of a class."""
 
 THRESHOLDS = np.linspace(0.01, 0.5, 80)
 SLIGHT = 0.05  # of a score: a change by less says that what was taken away did not matter
@@ -37,7 +37,7 @@ class NothingMeasuredError(LafeError):
 def part_importance(
     heat: np.ndarray, masks: Mapping[str, np.ndarray], reach: int = REACH
 ) -> dict[str, float]:
-    """What a map says of each part: its sum over the part's mask, grown by `reach` pixels.
+    """A map's importance of each part: its sum over the part's mask, grown by `reach` pixels.
 
     Shape: heat (S, S), of any sign; masks (S, S) bool.
     """
@@ -116,7 +116,7 @@ def deletion(important: Sequence[Parts], predict: Callable[[Parts], int]) -> np.
 
 
 def irrelevant(score: float, without: Mapping[str, float]) -> Parts:
-    """What may go: the score falls by less than 5 %, or rises.
+    """Parts that may go: without them the score falls by less than 5 %, or rises.
 
     Args:
         score: the class's score for the whole picture.
@@ -204,7 +204,7 @@ def rivals(classes: Sequence[Looks], label: int, distance: int) -> Rivals | None
 def expects_contrast(
     without_of_first: tuple[float, float], without_of_second: tuple[float, float]
 ) -> bool:
-    """Whether the model itself takes each rival's parts for its own.
+    """True if the model itself takes each rival's parts for its own.
 
     Each rival should lose more without the parts that are its own than without the other's; else
     the picture says nothing of target sensitivity.
@@ -235,7 +235,7 @@ def target_sensitivity(
 
 @dataclass(frozen=True, eq=False)
 class PictureScores:
-    """What one picture says of a map; None where it says nothing.
+    """The scores of a map on one picture; None where it says nothing.
 
     Attributes:
         right: whether the true class is predicted.
@@ -280,23 +280,23 @@ class PartScores:
 
     @property
     def completeness(self) -> float:
-        """Whether the map names all that matters, and nothing else."""
+        """A score: the map names all that matters, and nothing else."""
         checks = (self.csdc + self.preservation + self.deletion) / 3
         return (checks + self.distractibility) / 2
 
     @property
     def correctness(self) -> float:
-        """Whether it ranks the parts as the model does."""
+        """A score: the map ranks the parts as the model does."""
         return self.single_deletion
 
     @property
     def contrastivity(self) -> float:
-        """Whether it is about the class that was asked for."""
+        """A score: the map is about the class that was asked for."""
         return self.target_sensitivity
 
     @property
     def mean(self) -> float:
-        """Of completeness, correctness and contrastivity."""
+        """The mean of completeness, correctness and contrastivity."""
         return fmean((self.completeness, self.correctness, self.contrastivity))
 
 

@@ -1,4 +1,4 @@
-"""Where a map lies: on the object's box, on its parts, on how few places."""
+"""The places of a map: on the object's box, on its parts, on how few places."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PARTS = (
 """CUB-200-2011's 15 parts, in the order of its files."""
 
 TOLERANCE = 15 / 500
-"""Of the pointing game, as a share of the photo's longer side (Zhang et al., IJCV 2018)."""
+"""Tolerance of the pointing game, as a share of the longer side (Zhang et al., IJCV 2018)."""
 
 _BLOB = 0.25
 

@@ -1,4 +1,4 @@
-"""Does a map follow the model's weights, as it must, and not a little noise, as it must not?"""
+"""Stability of maps: they must follow the model's weights, and not a little noise."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lafe.explain.maps import Map
 from lafe.model.lafe import LAFE
 
 UNCHANGED = 0.9
-"""A map that stays this similar although every weight is random does not explain the model."""
+"""The similarity from which a map, made with random weights, explains no model."""
 
 _NOISE = 5 / 255
 
@@ -34,7 +34,7 @@ def similarity(a: Map, b: Map) -> float:
 
 @dataclass(frozen=True)
 class Sanity:
-    """How similar a map stays while the model's weights become random, from the top down.
+    """The similarity of maps while the model's weights become random, from the top down.
 
     Attributes:
         similarity: to the first map, after each group of layers (see :func:`randomised`).
@@ -44,7 +44,7 @@ class Sanity:
 
     @property
     def defect(self) -> str | None:
-        """What is wrong, in a sentence; None where the map follows the weights."""
+        """The defect of a map, as a sentence; None where the map follows the weights."""
         last = list(self.similarity.values())[-1]
         if last < UNCHANGED:
             return None

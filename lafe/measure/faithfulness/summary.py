@@ -1,4 +1,4 @@
-"""From the figures of each photo to means with intervals."""
+"""Means with intervals, from the figures of each photo."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAIRS = (
     *(("evidence-dis", "evidence-con"), ("evidence-dis", "grad-cam-f5")),
     *(("evidence", "grad-cam-f5"), ("evidence", "evidence-dis")),
 )
-"""Which maps are compared with each other; each is compared with ``centre`` and ``random``, too."""
+"""Pairs of maps that are compared; each is compared with ``centre`` and ``random``, too."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def of(
 
 
 def _seconds(rows: Sequence[PhotoRow]) -> float:
-    """What photos took, each as long as the median one: the machine may have slept meanwhile."""
+    """Seconds for all photos, each as long as the median one: the machine may have slept."""
     return len(rows) * median(row.seconds for row in rows) if rows else 0.0
 
 

@@ -1,4 +1,4 @@
-"""What ``lafe faithfulness`` measured as a table and as answers, for the docs and the app."""
+"""The figures of ``lafe faithfulness`` as a table and as answers, for the docs and the app."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def randomisation(found: Faithfulness) -> dict[str, list[str]]:
 
 
 def _defect(name: str, one: MapFigures) -> str:
-    """What a map does not follow; features of branches must follow those, not f_5 alone."""
+    """The defect of a map in words; features of branches must follow those, not f_5 alone."""
     if one.defect:
         return "the weights do not matter"
     branches = one.sanity.get("branches")
