@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lafe.explain.controls import Controls
     from lafe.explain.evidence import BranchEvidence, Evidence, branch_evidence, evidence
     from lafe.explain.prepare import Fused, Prepared, prepare
+    from lafe.explain.sufficient import Sufficient, sufficient
+    from lafe.explain.swap import Pasted, Swap, SwapError, paste, swap
     from lafe.model.lafe import LAFE
     from lafe.model.record import record
 
@@ -32,6 +34,8 @@ _HOMES = {
     "lafe.explain.controls": ("Controls",),
     "lafe.explain.evidence": ("BranchEvidence", "Evidence", "branch_evidence", "evidence"),
     "lafe.explain.prepare": ("Fused", "Prepared", "prepare"),
+    "lafe.explain.sufficient": ("Sufficient", "sufficient"),
+    "lafe.explain.swap": ("Pasted", "Swap", "SwapError", "paste", "swap"),
     "lafe.model.lafe": ("LAFE",),
     "lafe.model.record": ("record",),
 }

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from lafe.cli import app, models, photos, tools
+from lafe.cli import app, models, photos, questions, tools
 from lafe.cli.boundary import status
 from lafe.cli.device import device
 from lafe.version import __version__
@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     )
     lafe.add_argument("--version", action="version", version=__version__)
     commands = lafe.add_subparsers(required=True, metavar="COMMAND")
-    for family in (app, photos, models, tools):
+    for family in (app, photos, questions, models, tools):
         family.add(commands)
     return lafe
 

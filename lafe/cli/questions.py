@@ -1,0 +1,150 @@
+"""Commands that ask one question of a photo: ``lafe swap``, ``sufficient``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lafe.branches import Switches
+from lafe.cli.arguments import CHECKPOINT, add_device, switches
+from lafe.cli.outputs import Row, add_force, printable, require_file
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from lafe.checkpoints.trained import Trained
+    from lafe.explain.swap import Swap
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """The commands of this file."""
+    for command in (_swap, _sufficient):
+        command(commands)
+
+
+def _question(
+    commands: argparse._SubParsersAction, name: str, about: str, *photos: str
+) -> argparse.ArgumentParser:
+    p = commands.add_parser(name, help=about)
+    for photo in photos:
+        p.add_argument(photo, help="a JPEG, PNG or WebP")
+    p.add_argument("--checkpoint", required=True, help=CHECKPOINT)
+    p.add_argument(
+        "--switches", type=switches, default=Switches.all(), metavar="TEXT", help="as in predict"
+    )
+    p.add_argument("--json", action="store_true", help="one JSON object to stdout, for programs")
+    add_device(p)
+    return p
+
+
+def _say(args: argparse.Namespace, row: Row, *lines: str) -> int:
+    """The answer, for programs or for people."""
+    if args.json:
+        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+    else:
+        for line in lines:
+            print(printable(line))
+    return 0
+
+
+def _swap(commands: argparse._SubParsersAction) -> None:
+    about = "the fewest places of photo B that turn photo A into another class"
+    p = _question(commands, "swap", about, "a", "b")
+    p.add_argument("--target", help="the class (default: what photo B is taken for)")
+    p.add_argument("--of", choices=("F5", "D", "C"), default="F5", help="the map (default: F5)")
+    p.add_argument(
+        "--similar",
+        type=float,
+        metavar="SHARE",
+        help="swap only the pairs of places that are most alike, such as 0.1 of all",
+    )
+    p.add_argument("--picture", type=Path, metavar="FILE.png", help="both photos, places numbered")
+    add_force(p)
+    p.set_defaults(run=_run_swap)
+
+
+def _run_swap(args: argparse.Namespace) -> int:
+    import lafe
+    from lafe.explain.places import reach
+
+    if args.picture is not None:
+        require_file(args.picture, args.force)
+    pictures = [lafe.open_photo(path) for path in (args.a, args.b)]
+    model = lafe.load(args.checkpoint, args.device)
+    photo, other = (lafe.prepare(model, picture) for picture in pictures)
+    names, on = model.card.classes, args.switches
+    target = args.target or names[int(other.logits(on).argmax())]
+    found = lafe.swap(photo, other, target=target, of=args.of, similar=args.similar, switches=on)
+    pasted = lafe.paste(photo, other, found, on)
+    if args.picture is not None:
+        _picture(model, pictures, found).save(args.picture, "PNG")
+    grid = photo.features[-1].shape[-1] ** 2
+    row: Row = {
+        "a": names[found.source],
+        "target": names[found.target],
+        "of": found.of,
+        "edits": [[list(p), list(q)] for p, q in found.edits],
+        "winner": names[found.winner],
+        "one_fewer": found.one_fewer,
+        "in_pixels": {"survives": pasted.survives, "winner": names[pasted.winner]},
+    }
+    lines = [
+        f"{args.a}: {names[found.source]}.  With {len(found.edits)} of {grid} places of {found.of} "
+        f"from {args.b}, {names[found.target]} is above it; with one fewer, whichever, it is not.",
+        "Place (row, column) of A <- of B: "
+        + ", ".join(f"{p} <- {q}" for p, q in found.edits)
+        + f".  Over all classes {names[found.winner]} wins.",
+    ]
+    if found.edits:
+        seen = reach(photo, on, found.edits[0][0])
+        lines.append(
+            f"In pixels it {'survives' if pasted.survives else 'does not survive'}: with these "
+            f"patches pasted, the model says {names[pasted.winner]}.  A place sees far more than "
+            f"its patch: {100 * seen:.0f} % of what the first one hangs on lies outside."
+        )
+    return _say(args, row, *lines)
+
+
+def _picture(model: Trained, pictures: list[Image.Image], found: Swap) -> Image.Image:
+    from lafe.render.edits import beside, numbered
+    from lafe.render.pictures import view
+
+    grid = model.input_size // 32
+    sides = [view(picture, model.preprocess) for picture in pictures]
+    a, b = ([edit[i] for edit in found.edits] for i in (0, 1))
+    return beside(numbered(sides[0], a, grid), numbered(sides[1], b, grid))
+
+
+def _sufficient(commands: argparse._SubParsersAction) -> None:
+    about = "the smallest set of places whose evidence alone keeps the class"
+    p = _question(commands, "sufficient", about, "photo")
+    p.add_argument("--target", help="the class (default: the predicted one)")
+    p.add_argument("--versus", help="the class to stay above (default: the strongest other one)")
+    p.set_defaults(run=_run_sufficient)
+
+
+def _run_sufficient(args: argparse.Namespace) -> int:
+    import lafe
+
+    picture = lafe.open_photo(args.photo)
+    photo = lafe.prepare(lafe.load(args.checkpoint, args.device), picture)
+    names = photo.card.classes
+    found = lafe.sufficient(photo, target=args.target, versus=args.versus, switches=args.switches)
+    row: Row = {
+        "target": names[found.target],
+        "versus": names[found.versus],
+        "places": [list(p) for p in found.places],
+        "winner": names[found.winner],
+        "one_fewer": found.one_fewer,
+    }
+    where = ", ".join(map(str, found.places)) or "none: the bias does it"
+    return _say(
+        args,
+        row,
+        f"{args.photo}: {len(found.places)} of {photo.features[-1][0, 0].numel()} places alone "
+        f"keep {names[found.target]} above {names[found.versus]}; no smaller set does.",
+        f"Places (row, column): {where}.  From these alone, {names[found.winner]} wins over all.",
+    )

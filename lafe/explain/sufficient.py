@@ -1,0 +1,89 @@
+"""How to still be this: the smallest set of places whose evidence alone keeps a class ahead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lafe.branches import FULL, Switches
+from lafe.errors import LafeError
+from lafe.explain.classes import index_of, name_of
+from lafe.explain.places import Place, bias, place, shares
+from lafe.explain.prepare import Prepared
+
+
+@dataclass(frozen=True, eq=False)
+class Sufficient:
+    """The fewest places of F_5 whose evidence, with the bias, keeps a class above another.
+
+    Attributes:
+        places: in order, the strongest first; none where the bias alone does it.
+        logits: from the first places alone, after each of them, (k, K) float64.
+        bias: from no place at all, (K,) float64.
+        target, versus: the class that stays above, and the one below.
+        one_fewer: the largest lead that one place fewer can give, whichever places these are: at
+            most 0.  None where no place is needed.
+    """
+
+    places: tuple[Place, ...]
+    logits: Tensor
+    bias: Tensor
+    target: int
+    versus: int
+    one_fewer: float | None
+
+    @property
+    def winner(self) -> int:
+        """The class that wins over all from these places; it need not be the target."""
+        return int((self.logits[-1] if self.places else self.bias).argmax())
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
+def sufficient(
+    photo: Prepared,
+    *,
+    target: int | str | None = None,
+    versus: int | str | None = None,
+    switches: Switches = FULL,
+) -> Sufficient:
+    """The smallest set of places whose evidence alone keeps the target above one other class.
+
+    All other places of F_5 are taken as zero.  Exact for the pair: no smaller set does it.  Against
+    all classes at once it would be a search; :attr:`Sufficient.winner` says which class wins.
+
+    Args:
+        photo: as :func:`lafe.prepare` gives it.
+        target: index or name of a class; the predicted one by default.
+        versus: the class to stay above; the strongest other one by default.
+        switches: the setting.
+
+    Raises:
+        lafe.LafeError: no such class, or the target is not above the other.
+
+    Source: the idea is the pertinent positives of Dhurandhar et al., NeurIPS 2018.
+    """
+    each, none = shares(photo, "F5", switches), bias(photo)
+    whole = none + each.sum(0)
+    goal = int(whole.argmax()) if target is None else index_of(photo.model, target)
+    rest = whole.clone()
+    rest[goal] = -torch.inf
+    rival = int(rest.argmax()) if versus is None else index_of(photo.model, versus)
+    if not whole[goal] > whole[rival]:
+        names = [name_of(photo.model, i) for i in (goal, rival)]
+        raise LafeError(f"This photo is not {names[0]} rather than {names[1]}: ask the reverse.")
+    says = each[:, goal] - each[:, rival]
+    order = says.argsort(descending=True, stable=True)
+    start = none[goal] - none[rival]
+    leads = start + torch.cat([says.new_zeros(1), says[order].cumsum(0)])
+    k = int(torch.nonzero(leads > 0)[0])
+    return Sufficient(
+        places=tuple(place(photo, i) for i in order[:k].tolist()),
+        logits=none + each[order[:k]].cumsum(0),
+        bias=none,
+        target=goal,
+        versus=rival,
+        one_fewer=float(leads[k - 1]) if k else None,
+    )

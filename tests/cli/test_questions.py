@@ -1,0 +1,96 @@
+"""Questions of one photo, as a user types them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from tiny import SIZE, tiny_model
+
+import lafe
+from lafe.checkpoints.store import save
+from lafe.cli.main import main
+
+CLASSES = ["Blue Jay", "Cardinal", "Ovenbird", "Fish Crow", "Gadwall"]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
+    model = tiny_model()
+    with torch.no_grad():
+        model.classifier.bias.zero_()
+    return str(save(model, tmp_path_factory.mktemp("model") / "tiny", CLASSES))
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory, checkpoint: str) -> tuple[str, str, str, str]:
+    """Two photos that are taken for two classes, and these."""
+    folder, model = tmp_path_factory.mktemp("photos"), lafe.load(checkpoint)
+    seen: dict[str, str] = {}
+    rng = torch.Generator().manual_seed(0)
+    for i in range(20):
+        level = torch.randint(0, 256, (6, 6, 3), generator=rng, dtype=torch.uint8)
+        picture = Image.fromarray(level.numpy()).resize((SIZE, SIZE), Image.Resampling.NEAREST)
+        picture.save(folder / f"{i}.png")
+        name = model.card.classes[int(model(model.preprocess(picture)).argmax())]
+        seen.setdefault(name, str(folder / f"{i}.png"))
+        if len(seen) == 2:
+            (a, first), (b, second) = seen.items()
+            return first, second, a, b
+    raise AssertionError("All photos are of one class.")
+
+
+def test_a_swap_is_the_one_that_python_gives(
+    checkpoint: str, pair: tuple[str, str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b, source, target = pair
+    assert main(["swap", a, b, "--checkpoint", checkpoint, "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    model = lafe.load(checkpoint)
+    photo, other = (lafe.prepare(model, lafe.open_photo(path)) for path in (a, b))
+    found = lafe.swap(photo, other, target=target)
+    assert (row["a"], row["target"], row["winner"]) == (source, target, CLASSES[found.winner])
+    assert [(tuple(p), tuple(q)) for p, q in row["edits"]] == list(found.edits)
+    pasted = lafe.paste(photo, other, found)
+    assert row["in_pixels"] == {"survives": pasted.survives, "winner": CLASSES[pasted.winner]}
+
+
+def test_a_swap_is_told_and_drawn(
+    checkpoint: str,
+    pair: tuple[str, str, str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    a, b, source, target = pair
+    picture = tmp_path / "swap.png"
+    args = ["--checkpoint", checkpoint, "--picture", str(picture)]
+    assert main(["swap", a, b, *args]) == 0
+    said = capsys.readouterr().out
+    assert source in said
+    assert f"{target} is above it; with one fewer, whichever, it is not" in said
+    assert "A place sees far more than its patch" in said
+    with Image.open(picture) as drawn:
+        assert drawn.size == (2 * 480 + 8, 480)
+    assert main(["swap", a, b, *args]) == 2  # not over what is there
+    assert "--force" in capsys.readouterr().err
+
+
+def test_an_unknown_class_is_named_with_what_comes_near(
+    checkpoint: str, pair: tuple[str, str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ["--checkpoint", checkpoint, "--target", "Fish Crown"]
+    assert main(["swap", *pair[:2], *args]) == 2
+    assert "did you mean 'Fish Crow'" in capsys.readouterr().err
+
+
+def test_places_that_suffice_are_those_that_python_gives(
+    checkpoint: str, pair: tuple[str, str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sufficient", pair[0], "--checkpoint", checkpoint, "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    found = lafe.sufficient(lafe.prepare(lafe.load(checkpoint), lafe.open_photo(pair[0])))
+    assert [tuple(p) for p in row["places"]] == list(found.places)
+    assert (row["target"], row["versus"]) == (pair[2], CLASSES[found.versus])
+    assert main(["sufficient", pair[0], "--checkpoint", checkpoint]) == 0
+    assert f"keep {pair[2]} above {CLASSES[found.versus]}" in capsys.readouterr().out
