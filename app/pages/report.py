@@ -8,8 +8,17 @@ import streamlit as st
 
 from lafe.branches import Branch
 from lafe.measure import sweep
+from lafe.measure import words as measured
 from lafe.measure.faithfulness import words
-from lafe.measure.report import REPORT, Evaluation, Faithfulness, Provenance, Slice, Worth
+from lafe.measure.report import (
+    REPORT,
+    Attention,
+    Evaluation,
+    Faithfulness,
+    Provenance,
+    Slice,
+    Worth,
+)
 from lafe.render import labels
 from lafe.render.text import percent
 
@@ -48,9 +57,12 @@ def page() -> None:
             _accuracy(evaluation)
         else:
             st.info("Nothing was measured of this model yet: run `lafe evaluate` on it.")
+    if report and report.attention:
+        _attention(report.attention)
     if evaluation:
         _branches(evaluation, name, known[name].classes)
         _mistakes(evaluation)
+        _unknown(evaluation, known[name].unknown.get("score", ""))
         _source(name, evaluation.source)
     if report and report.faithfulness:
         _faithfulness(name, report.faithfulness)
@@ -94,6 +106,30 @@ def _accuracy(evaluation: Evaluation) -> None:
         "reliability",
     )
     st.caption("On the dotted line the model is as often right as it is sure; below, too sure.")
+
+
+def _attention(found: Attention) -> None:
+    """Whether the gates follow the photo, and whether that matters."""
+    st.subheader("With other gates than the photo's", anchor=False)
+    sides = two_columns()
+    with sides.cell():
+        st.table(measured.stand_ins(found))
+        st.caption(measured.STAND_INS)
+        st.markdown(plain(measured.margins(found)))
+    with sides.cell():
+        st.table(measured.maps(found))
+        st.caption(measured.MAPS)
+    with st.expander("The twelve gates"):
+        st.table(measured.gates(found))
+
+
+def _unknown(evaluation: Evaluation, chosen: str) -> None:
+    """What is called unknown, of its own kind and of others."""
+    if not (evaluation.unknown and chosen):
+        return
+    st.subheader("Photos of what it does not know", anchor=False)
+    st.table(measured.unknown(evaluation.unknown, chosen))
+    st.caption(measured.about_unknown(evaluation.unknown))
 
 
 def _branches(evaluation: Evaluation, name: str, classes: Sequence[str]) -> None:

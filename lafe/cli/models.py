@@ -18,7 +18,7 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-t
 
 def add(commands: argparse._SubParsersAction) -> None:
     """The commands of this file."""
-    for command in (_train, _evaluate, _faithfulness, _sweep, _recipes, _results):
+    for command in (_train, _evaluate, _predictions, _faithfulness, _sweep, _recipes, _results):
         command(commands)
 
 
@@ -148,6 +148,34 @@ def _say_evaluation(found: Evaluation, attends: Attention | None) -> None:
             lost = stand_in.cost.percent(sign=True)
             print(f"{name:26} {stand_in.top1:7.3f} {100 * stand_in.changed:6.1f} %   {lost}")
         print(attends.verdict)
+
+
+def _predictions(commands: argparse._SubParsersAction) -> None:
+    p = commands.add_parser(
+        "predictions", help="accuracies and differences from stored predictions, without weights"
+    )
+    p.add_argument("file", type=Path, help="such as checkpoints/results/predictions/birds.csv")
+    p.add_argument(
+        "--against", type=Path, metavar="FILE", help="of another run, on the same photos"
+    )
+    p.set_defaults(run=_run_predictions)
+
+
+def _run_predictions(args: argparse.Namespace) -> int:
+    from lafe.measure import predictions
+
+    found = predictions.read(args.file)
+    other = None if args.against is None else predictions.read(args.against)
+    difference = None if other is None else predictions.difference(found, other)
+    print(
+        f"{'':28} {'top-1':>7} {'changed':>9}   full minus it, points ({len(found.photos)} photos)"
+    )
+    for name in found.given:
+        top1, cost = found.right(name).mean(), found.cost(name).percent(sign=True)
+        print(f"{name:28} {top1:7.3f} {100 * found.changed(name):7.1f} %   {cost}")
+    if difference is not None:
+        print(f"full minus that of {args.against.name}: {difference.percent(sign=True)} points")
+    return 0
 
 
 def _sweep(commands: argparse._SubParsersAction) -> None:

@@ -68,18 +68,21 @@ def attention(
     model: Trained,
     photos: PhotoDataset,
     test: Outputs,
-    held_out: Outputs,
+    held_out: Outputs | None,
     means: Gates,
     source: Provenance,
     seed: int = 0,
-) -> Attention:
+) -> tuple[Attention, Mapping[str, Tensor]]:
     """Measure a split: one pass of the backbone, and some 25 of the branches and fusions.
+
+    Returns what was found, and the class that each photo is given under every stand-in, (N, draws).
 
     Args:
         model: with attention branches.
         photos: of the test split, two or more.
         test: the model's outputs on them, under every preset.
-        held_out: those on photos held out from training, for the temperatures.
+        held_out: those on photos held out from training, for the temperatures; None where there
+            are none.
         means: the mean gates over training photos.
         source: for the report.
         seed: of the other photos and of the random weights.
@@ -276,9 +279,9 @@ def _figures(
     model: Trained,
     found: Mapping[Key, Tensor],
     test: Outputs,
-    held_out: Outputs,
+    held_out: Outputs | None,
     source: Provenance,
-) -> Attention:
+) -> tuple[Attention, Mapping[str, Tensor]]:
     y, plain = test.labels[:, None], test.logits["plain backbone"]
 
     def predicted(D: str = "learned", C: str = "learned") -> Tensor:
@@ -288,8 +291,9 @@ def _figures(
     full = predicted()
     right = (full == y).float().mean(1)
 
-    def stand_in(name: str) -> StandIn:
-        given = predicted(name, name)
+    given = {name: predicted(name, name) for name in STAND_INS}
+
+    def stand_in(given: Tensor) -> StandIn:
         theirs = (given == y).float().mean(1)
         changed = float((given != full).float().mean())
         return StandIn(float(theirs.mean()), changed, interval(right - theirs), given.shape[1])
@@ -305,10 +309,10 @@ def _figures(
     }
     presets = {name: z.argmax(1)[:, None] for name, z in test.logits.items()}
     without |= {name: off(p, presets["full"]) for name, p in presets.items() if name != "full"}
-    stand_ins = {name: stand_in(name) for name in STAND_INS}
+    stand_ins = {name: stand_in(classes) for name, classes in given.items()}
     gates = {str(branch): gate_figures(g) for branch, g in test.gates.items()}
     added = {side: margin(plain, found[side, "learned"][:, 0], y[:, 0])[:, 0] for side in "DC"}
-    return Attention(
+    attends = Attention(
         source=source,
         photos=len(y),
         top1=float(right.mean()),
@@ -318,9 +322,10 @@ def _figures(
         randomised={side: _alike(found, side, f"random {side}") for side in "DC"},
         margins=Margins(D=interval(added["D"]), C=interval(-added["C"])),
         off=without,
-        likelihood=likelihood_gain(test, held_out),
+        likelihood=None if held_out is None else likelihood_gain(test, held_out),
         verdict=verdict(stand_ins, gates),
     )
+    return attends, given
 
 
 def likelihood_gain(test: Outputs, held_out: Outputs) -> LikelihoodGain:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from lafe.branches import PRESETS
@@ -19,7 +20,7 @@ from lafe.data import PhotoDataset
 from lafe.data.dataset import summary
 from lafe.data.slices import slices
 from lafe.explain.unknown import ACCEPTED, class_means
-from lafe.measure import report, unknown
+from lafe.measure import predictions, report, unknown
 from lafe.measure.attention import attention, mean_gates
 from lafe.measure.bootstrap import interval
 from lafe.measure.calibration import calibrate
@@ -28,6 +29,7 @@ from lafe.measure.outputs import (
     ClassesError,
     Outputs,
     data_of,
+    holds_out,
     labelled_as,
     listed,
     open_test_split,
@@ -42,19 +44,28 @@ FOREIGN_PHOTOS = 300
 """The most photos of each foreign data set, evenly spread."""
 
 
+NOTHING_HELD_OUT = (
+    "No photo was held out from training (val_fraction 0): probabilities stay as they are, and no "
+    "photo is called unknown, since temperatures and thresholds are set by held-out photos."
+)
+
+
 class EvaluationError(ClassesError):
     """Two models that cannot be compared; the message says why."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Splits:
-    """The photos and the outputs of the three splits, under the checkpoint's class list."""
+    """The photos and the outputs of the splits, under the checkpoint's class list.
+
+    No held-out photos, hence no temperatures, where a recipe trains on all.
+    """
 
     photos: PhotoDataset
     test: Outputs
-    held_out: Outputs
+    held_out: Outputs | None
     train: Outputs
-    temperatures: Tensor
+    temperatures: Tensor | None
 
 
 def evaluate(
@@ -70,9 +81,10 @@ def evaluate(
 ) -> Report:
     """Measure a checkpoint on the test split; writes ``report.json`` and the card's figures.
 
-    Returns the report.  Its sections that other commands wrote about the same weights stay.  A
-    training photo takes a forward pass, and a test photo one of the backbone and some 30 of the
-    branches and fusions, most of them for :mod:`lafe.measure.attention`.
+    Returns the report.  Its sections that other commands wrote about the same weights stay.  The
+    predictions go to ``results/predictions`` beside the checkpoint's folder.  A training photo
+    takes a forward pass, and a test photo one of the backbone and some 30 of the branches and
+    fusions, most of them for :mod:`lafe.measure.attention`.
 
     Args:
         checkpoint: name or folder.
@@ -101,6 +113,9 @@ def evaluate(
     plain = None if against is None else _plain(against, card, device)
     others = {name: _foreign(name, card, data) for name in foreign}
     splits = _run(model, data)
+    if splits.held_out is None:
+        print(NOTHING_HELD_OUT, flush=True)
+    compared, theirs = (None, {}) if plain is None else _against(plain, card, splits)
     means = class_means(splits.train.final, splits.train.labels, len(card.classes))
     model.temperatures = splits.temperatures  # our own copy: what follows is calibrated
     source = Provenance.now(_command(card, against, branches, foreign))
@@ -116,14 +131,18 @@ def evaluate(
         slices=_slices(splits),
         branches=_branches(model, splits),
         switching=switching(model, splits.photos) if branches else None,
-        against_plain=None if plain is None else _against(plain, card, splits),
+        against_plain=compared,
         unknown=_unknown(model, splits, means, others),
         calibration=_calibration(splits),
     )
-    attends = _attention(model, splits, source)
+    attends, given = _attention(model, splits, source)
     tell(evaluation, attends)
     verdict = attends.verdict if attends else ""
     sha256 = _write_checkpoint(folder, target, card, splits, evaluation, means, verdict)
+    given = predictions.predicted(splits.test.logits) | predictions.of_gates(given) | theirs
+    at = target.absolute()
+    file = at.parent / predictions.FOLDER / f"{at.name}.csv"
+    predictions.write(file, splits.photos, given, source, sha256)
     return report.update(target, card.name, sha256, evaluation=evaluation, attention=attends)
 
 
@@ -141,21 +160,24 @@ def _run(model: Trained, data: str | Path) -> _Splits:
     card = model.card
     photos = labelled_as(card, open_test_split(data_of(card.recipe), data))
     print(summary({"test": photos}), flush=True)
-    held_out, train = (
-        labelled_as(card, open_training_split(card.recipe, data, split))
-        for split in ("val", "train")
-    )
+
+    def training(split: str) -> PhotoDataset:
+        return labelled_as(card, open_training_split(card.recipe, data, split))
+
+    held_out = training("val") if holds_out(card.recipe) else None
     two = {name: PRESETS[name] for name in ("full", "plain backbone")}
     return _Splits(
         photos,
         run(model, photos, PRESETS),
-        run(model, held_out, two),
-        run(model, train),
-        calibrate(model, held_out),
+        None if held_out is None else run(model, held_out, two),
+        run(model, training("train")),
+        None if held_out is None else calibrate(model, held_out),
     )
 
 
-def _calibration(splits: _Splits) -> report.Calibration:
+def _calibration(splits: _Splits) -> report.Calibration | None:
+    if splits.held_out is None or splits.temperatures is None:
+        return None
     y, z = splits.test.labels, splits.test.logits
     fitted = {name: float(splits.temperatures[on.index]) for name, on in PRESETS.items()}
     return report.Calibration(
@@ -184,9 +206,11 @@ def _branches(model: Trained, splits: _Splits) -> report.BranchFigures | None:
     return branch_figures(splits.train, splits.test, weight, bias)
 
 
-def _attention(model: Trained, splits: _Splits, source: Provenance) -> report.Attention | None:
+def _attention(
+    model: Trained, splits: _Splits, source: Provenance
+) -> tuple[report.Attention | None, Mapping[str, Tensor]]:
     if not model.sides or len(splits.photos) < 2:
-        return None
+        return None, {}
     means = mean_gates(splits.train)
     return attention(model, splits.photos, splits.test, splits.held_out, means, source)
 
@@ -207,11 +231,13 @@ def _plain(checkpoint: str | Path, card: Card, device: str) -> Trained:
     return plain
 
 
-def _against(plain: Trained, card: Card, splits: _Splits) -> AgainstPlain:
-    """The full model against the plain one, photo by photo."""
-    theirs = run(plain, labelled_as(plain.card, splits.photos)).right()
-    ours = splits.test.right()
-    return AgainstPlain(
+def _against(plain: Trained, card: Card, splits: _Splits) -> tuple[AgainstPlain, dict[str, Tensor]]:
+    """The full model against the plain one, photo by photo; and the classes that this one gives."""
+    outputs = run(plain, labelled_as(plain.card, splits.photos))
+    as_ours = torch.tensor([card.classes.index(name) for name in plain.card.classes])
+    given = {predictions.PLAIN: as_ours[outputs.logits["full"].argmax(1)]}
+    ours, theirs = splits.test.right(), outputs.right()
+    found = AgainstPlain(
         plain_top1=float(theirs.mean()),
         plain_sha256=plain.card.sha256,
         plain_training=Training.of(plain.card.training),
@@ -220,6 +246,7 @@ def _against(plain: Trained, card: Card, splits: _Splits) -> AgainstPlain:
         only_full_right=int((ours > theirs).sum()),
         only_plain_right=int((theirs > ours).sum()),
     )
+    return found, given
 
 
 def recipe_differences(
@@ -243,12 +270,12 @@ def _foreign(kind: str, card: Card, data: str | Path) -> PhotoDataset:
 def _unknown(
     model: Trained, splits: _Splits, means: Tensor, others: Mapping[str, PhotoDataset]
 ) -> dict[str, report.UnknownScore]:
-    """Every score of the unknown; none where a class has no training photo, hence no mean."""
-    if not splits.train.labels.bincount(minlength=len(means)).all():
+    """Every score of the unknown; none where no photo is held out to set a threshold, or a class
+    has no training photo, hence no mean."""
+    if splits.held_out is None or not splits.train.labels.bincount(minlength=len(means)).all():
         return {}
-    foreign = {name: unknown.scores(run(model, photos), means) for name, photos in others.items()}
-    own, test = (unknown.scores(outputs, means) for outputs in (splits.held_out, splits.test))
-    return unknown.compare(own, test, foreign)
+    foreign = {name: run(model, photos) for name, photos in others.items()}
+    return unknown.compare(splits.held_out, splits.test, foreign, means)
 
 
 def _write_checkpoint(
@@ -268,24 +295,24 @@ def _write_checkpoint(
     if stored.card.sha256 != card.sha256:
         raise CheckpointError(f"{folder} was replaced while it was measured: measure it again.")
     full, held_out = evaluation.presets["full"], splits.held_out
-    assert evaluation.calibration is not None
     figures = {
         "test": {
             "photos": evaluation.photos,
             "top1": round(full.top1, 4),
             "top5": round(full.top5, 4),
-            "ece": round(evaluation.calibration.presets["full"].ece, 4),
-        },
-        "held_out": {
+            "ece": round(evaluation.shown_error["full"], 4),
+        }
+    }
+    if held_out is not None:
+        figures["held_out"] = {
             "photos": len(held_out.labels),
             "top1": round(float(held_out.right().mean()), 4),
-        },
-    }
+        }
     # A run that was trained before trainings said so themselves.
     training = settings_field(card.recipe, card.training) | card.training
     card = replace(stored.card, figures=figures, verdict=verdict, training=training)
     stored = replace(stored, temperatures=splits.temperatures, mean_gates=mean_gates(splits.train))
-    if evaluation.unknown:
+    if evaluation.unknown and held_out is not None:
         kind = unknown.best(evaluation.unknown)
         chosen = evaluation.unknown[kind]
         field = {

@@ -69,6 +69,11 @@ def open_test_split(kind: str, root: str | Path) -> PhotoDataset:
     return load_benchmark(kind, root, "test")
 
 
+def holds_out(recipe: Mapping[str, Any]) -> bool:
+    """Whether a card's recipe trains without some photos of the training split."""
+    return recipe.get("val_fraction", 0.1) > 0
+
+
 def open_training_split(recipe: Mapping[str, Any], root: str | Path, split: str) -> PhotoDataset:
     """The photos that a recipe trains on (``"train"``), or holds out (``"val"``).
 
@@ -78,11 +83,13 @@ def open_training_split(recipe: Mapping[str, Any], root: str | Path, split: str)
 
     Raises:
         lafe.data.DataError: the data set is missing or broken.
-        ValueError: another split.
+        ValueError: another split, or photos held out by a recipe that holds none out.
     """
-    if split not in ("train", "val"):
+    if split not in ("train", "val") or (split == "val" and not holds_out(recipe)):
         raise ValueError(f"{split!r} is no split of the training photos.")
     fraction, seed = recipe.get("val_fraction", 0.1), recipe.get("seed", 0)
+    if not holds_out(recipe):
+        split, fraction = "trainval", 0.1  # which is the same for every fraction
     return load_benchmark(data_of(recipe), root, split, val_fraction=fraction, seed=seed)
 
 

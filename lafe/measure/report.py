@@ -221,11 +221,17 @@ class UnknownScore:
         threshold: accepts 95 % of held-out photos of the model's own kind.
         own_test_refused: share of its test photos below the threshold.
         caught: share of the photos of other data sets below it.
+        left_out: share of the model's own test photos below it once the score knows nothing of
+            their class: neither its mean nor its logit.
+        choosing: the mean of such shares over other photos, by which a score is chosen: half of
+            each other data set, and held-out photos whose class is left out.
     """
 
     threshold: float
     own_test_refused: float
     caught: Mapping[str, float]
+    left_out: float | None = None
+    choosing: float | None = None
 
 
 @dataclass(frozen=True)
@@ -366,6 +372,7 @@ class Attention:
         maps: by the pair that is compared.
         randomised: by side, its map against that of branches and fusions with random weights.
         off: by branch or preset that is off.
+        likelihood: None where no photo was held out.
         verdict: one sentence, written from these numbers.
     """
 
@@ -378,7 +385,7 @@ class Attention:
     randomised: Mapping[str, Likeness]
     margins: Margins
     off: Mapping[str, BranchOff]
-    likelihood: LikelihoodGain
+    likelihood: LikelihoodGain | None
     verdict: str
 
 

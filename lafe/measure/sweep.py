@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lafe.branches import PRESETS
 from lafe.checkpoints.store import load
-from lafe.measure import records
+from lafe.measure import predictions, records
 from lafe.measure.metrics import accuracy
 from lafe.measure.outputs import FULL_ONLY, labelled_as, open_test_split, run
 from lafe.measure.report import Accuracy, Provenance, Training
@@ -134,7 +134,9 @@ def sweep(
     for (variant, each), file in zip(todo, files, strict=True):
         if not file.is_file():
             folder = train(each, data, out, **accelerator(device))
-            records.write(file, _measure(folder, each, variant, recipe.name, data, device))
+            kept = file.with_name(predictions.FOLDER.name) / f"{each.name}.csv"
+            found = _measure(folder, each, variant, recipe.name, data, device, kept)
+            records.write(file, found)  # last: this file says that the run is done
         print(f"{each.name}: top-1 {read(file).top1:.3f}", flush=True)
     return files
 
@@ -145,26 +147,30 @@ def _training(recipe: Recipe) -> Recipe:
 
 
 def _measure(
-    folder: Path, recipe: Recipe, variant: str, base: str, data: str | Path, device: str
+    folder: Path, recipe: Recipe, variant: str, base: str, data: str | Path, device: str, kept: Path
 ) -> Result:
-    """A run on the test split."""
+    """A run on the test split; its predictions go to the file ``kept``."""
     model = load(folder, device)
     test = labelled_as(model.card, open_test_split(recipe.data, data))
     presets = PRESETS if recipe.attention else FULL_ONLY
     training = Training.of(model.card.training)
     assert training is not None, "a run of our own says it"
+    source = Provenance.now(
+        f"lafe sweep {base} --variants {variant} --seeds {recipe.seed} --data DIR"
+    )
+    outputs = run(model, test, presets)
+    given = predictions.predicted({"full": outputs.logits["full"]})
+    predictions.write(kept, test, given, source, model.card.sha256)
     return Result(
         sweep=base,
         variant=variant,
         seed=recipe.seed,
-        source=Provenance.now(
-            f"lafe sweep {base} --variants {variant} --seeds {recipe.seed} --data DIR"
-        ),
+        source=source,
         recipe=recipe,
         training=training,
         photos=len(test),
         classes=len(test.classes),
-        presets=accuracy(run(model, test, presets)),
+        presets=accuracy(outputs),
     )
 
 

@@ -14,10 +14,10 @@ from lafe.checkpoints.card import Card
 from lafe.checkpoints.store import load_card
 from lafe.errors import LafeError
 from lafe.measure import bench, records, report, sweep
+from lafe.measure import words as said
 from lafe.measure.faithfulness import words
 from lafe.measure.report import (
     REPORT,
-    Accuracy,
     AgainstPlain,
     Attention,
     BranchFigures,
@@ -50,7 +50,8 @@ would change.
 _EXPLAINED = """## What the columns say
 
 - **top-1, top-5**: share of test photos whose class is the first, or among the first five.
-- **ECE**: expected calibration error over 15 bins of equal width.
+- **ECE**: expected calibration error over 15 bins of equal width, of the softmax of the logits as
+  they are; **as shown**: with the setting's temperature, as people see it.
 - **setting**: which branches are on *at inference*, in the one trained model.  There, "plain
   backbone" is that model with all twelve branches off; it is not a trained plain backbone.
 - **trained plain backbone**: another training, by the same recipe without the branches
@@ -59,8 +60,7 @@ _EXPLAINED = """## What the columns say
   over photos.
 - **share of the branches**: mean of |full - none| / (|full - none| + |none|), of the predicted
   class's logit, centred over the classes.
-- **score**: below its threshold a photo looks like nothing that the model knows.  The threshold
-  accepts 95 % of held-out photos of the model's own kind; the score in bold is the card's.
+- **score**: the one in bold is the card's.
 - **linear probe**: top-1 of a logistic regression on the pooled map alone, fitted to training
   photos.
 """
@@ -329,10 +329,12 @@ def _section(r: Result) -> str:
         f"`{r.card.sha256[:12]}`, {e.photos:,} photos of the {e.split} split, {e.classes} classes.",
         f"Training, from `checkpoints/{r.folder.name}/card.json`: {_trained(r)}",
         "Settings of the switches at inference:",
-        _presets(e.presets),
+        _columns(said.presets(e)),
     ]
     if r.attention:
         parts[2:2] = [_attention(r.attention)]
+    if e.calibration:
+        parts.append(f"Temperatures were fitted on {e.calibration.fitted_on:,} held-out photos.")
     if drawn := _drawn(r.card):
         parts.append(drawn)
     if e.against_plain:
@@ -360,11 +362,14 @@ def _section(r: Result) -> str:
 
 def _trained(r: Result) -> str:
     runs = ", then ".join(_runs(r.card.training, r.card.recipe))
-    held_out = r.card.figures["held_out"]
-    return (
-        f"{r.card.training['photos']:,} photos, {runs}.  Top-1 on the {held_out['photos']:,} "
-        f"held-out photos that chose the epoch: {_percent(held_out['top1'])} %."
+    held_out = r.card.figures.get("held_out")
+    chosen = (
+        f"Top-1 on the {held_out['photos']:,} held-out photos that chose the epoch: "
+        f"{_percent(held_out['top1'])} %."
+        if held_out
+        else "No photo was held out: the last epoch is kept."
     )
+    return f"{r.card.training['photos']:,} photos, {runs}.  {chosen}"
 
 
 def _runs(training: dict[str, Any], recipe: dict[str, Any]) -> list[str]:
@@ -379,14 +384,18 @@ def _runs(training: dict[str, Any], recipe: dict[str, Any]) -> list[str]:
 
 
 def _attention(a: Attention) -> str:
-    """The verdict, and what it costs to take the photo's gates away."""
-    rows = [["learned", _percent(a.top1), "-", "-"]]
-    rows += [
-        [name, _percent(s.top1), _percent(s.changed), s.cost.percent(sign=True)]
-        for name, s in a.stand_ins.items()
-    ]
-    head = ["gates", "top-1 %", "predictions that change, %", "points lost (interval)"]
-    return f"**{a.verdict}**\n\n{_table(head, rows)}"
+    """The verdict, what it costs to take the photo's gates away, and what the maps are."""
+    return "\n".join(
+        [
+            f"**{a.verdict}**\n",
+            _columns(said.stand_ins(a)),
+            said.STAND_INS,
+            _columns(said.gates(a)),
+            said.margins(a),
+            _columns(said.maps(a)),
+            said.MAPS,
+        ]
+    )
 
 
 def _drawn(card: Card) -> str:
@@ -396,13 +405,6 @@ def _drawn(card: Card) -> str:
         return ""
     count = sum(map(bool, drawn))
     return f"Training drew {count:,} of the 4,096 settings ({count / 4096:.0%}), and no other."
-
-
-def _presets(presets: Mapping[str, Accuracy]) -> str:
-    rows = [
-        [name, _percent(p.top1), _percent(p.top5), f"{p.ece:.3f}"] for name, p in presets.items()
-    ]
-    return _table(["setting", "top-1 %", "top-5 %", "ECE"], rows)
 
 
 def _how(against: AgainstPlain) -> str:
@@ -491,20 +493,9 @@ def _slices(slices: Sequence[Slice]) -> str:
 
 
 def _unknown(r: Result) -> str:
-    """The scores that were compared; the one in the card in bold."""
-    compared, chosen = r.evaluation.unknown, r.card.unknown["score"]
-    foreign = list(compared[chosen].caught)
-    rows = [
-        [
-            f"**{kind}**" if kind == chosen else kind,
-            f"{c.threshold:.3f}",
-            _percent(c.own_test_refused),
-            *(_percent(c.caught[name]) for name in foreign),
-        ]
-        for kind, c in compared.items()
-    ]
-    head = ["score", "threshold", "own test photos refused, %"]
-    return _table([*head, *(f"photos of `{name}` caught, %" for name in foreign)], rows)
+    compared = r.evaluation.unknown
+    table = _columns(said.unknown(compared, r.card.unknown["score"]))
+    return f"{table}\n{said.about_unknown(compared)}"
 
 
 def _faithfulness(found: Faithfulness, file: str) -> str:

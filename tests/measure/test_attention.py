@@ -90,7 +90,7 @@ def measure(model: Trained, photos: PhotoDataset) -> tuple[Attention, Outputs]:
     # Any other photos will do for means and temperatures: these, in another order.
     other = run(model, photos.subset(range(0, len(photos), 2)), PRESETS)
     means = measured.mean_gates(other)
-    return measured.attention(model, photos, test, other, means, SOURCE), test
+    return measured.attention(model, photos, test, other, means, SOURCE)[0], test
 
 
 def test_stand_ins_are_what_the_model_gives_with_replaced_gates(
@@ -197,6 +197,7 @@ def test_the_gain_in_likelihood_is_that_of_tempered_logits(
 ) -> None:
     found, test = measure(live, photos)
     y, t = test.labels, found.likelihood
+    assert t is not None
     loss = [
         torch.nn.functional.cross_entropy(test.logits[name] / temperature, y)
         for name, temperature in (

@@ -10,12 +10,12 @@ import torch
 from scipy.optimize import minimize, minimize_scalar
 from torch import Tensor
 from torch.nn import functional as F
-from worlds import SIZES, World
+from worlds import HALF, SIZES, World
 
 import lafe
 from lafe.branches import PRESETS
-from lafe.checkpoints.store import load_card
-from lafe.measure import evaluation
+from lafe.checkpoints.store import load_card, save
+from lafe.measure import evaluation, predictions, tables
 from lafe.measure import report as reports
 from lafe.measure.bootstrap import interval
 from lafe.measure.evaluation import evaluate, recipe_differences
@@ -184,11 +184,13 @@ def test_the_threshold_of_the_unknown_is_set_by_held_out_photos(
         assert compared.own_test_refused == pytest.approx(np.mean(test[kind] < threshold)), kind
         assert np.quantile(test[kind], 0.05) != pytest.approx(threshold, abs=1e-4)
     card = load_card(world.full)
-    assert card.unknown["score"] == "class_means"  # the default: nothing foreign was shown
-    assert card.unknown["threshold"] == found.unknown["class_means"].threshold
+    chosen = max(found.unknown, key=lambda kind: found.unknown[kind].choosing or 0.0)
+    assert card.unknown["score"] == chosen
+    assert card.unknown["threshold"] == found.unknown[chosen].threshold
     kept = lafe.load(world.full).class_means
-    assert kept is not None
-    assert torch.allclose(kept, means, rtol=2e-3, atol=1e-3)  # float16
+    assert (kept is not None) == (chosen == "class_means")
+    if kept is not None:
+        assert torch.allclose(kept, means, rtol=2e-3, atol=1e-3)  # float16
 
 
 def test_temperatures_are_fitted_to_held_out_photos(world: World, found: Evaluation) -> None:
@@ -249,6 +251,57 @@ def test_out_is_written_to_and_the_checkpoint_is_left_alone(
     assert {file.name: file.read_bytes() for file in world.full.iterdir()} == before
     beside = {file.name for file in (tmp_path / "a" / "b").iterdir()}
     assert beside == before.keys()
+
+
+def test_differences_can_be_worked_out_from_the_predictions_alone(
+    world: World, found: Evaluation
+) -> None:
+    kept = predictions.read(world.full.parent / predictions.FOLDER / "full.csv")
+    assert kept.photos == tuple(path.name for path in world.photos("test").paths)
+    for name, figures in found.presets.items():
+        assert kept.right(name).mean() == pytest.approx(figures.top1), name
+    against = found.against_plain
+    assert against is not None
+    assert kept.cost(predictions.PLAIN) == against.difference
+    attends = reports.read(world.full, load_card(world.full).sha256)
+    assert attends is not None
+    assert attends.attention is not None
+    for name, stand_in in attends.attention.stand_ins.items():
+        column = predictions.GATES + name
+        assert kept.given[column].shape == (SIZES["test"], stand_in.draws)
+        assert kept.right(column).mean() == pytest.approx(stand_in.top1)
+        assert kept.changed(column) == pytest.approx(stand_in.changed)
+        for end in ("mean", "low", "high"):
+            cost = getattr(kept.cost(column), end)
+            assert cost == pytest.approx(getattr(stand_in.cost, end), abs=1e-6), name
+
+
+def test_a_run_that_holds_no_photo_out_is_measured_and_says_what_it_lacks(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "all"
+    recipe = {"data": "folder", "val_fraction": 0, "objective": "paper", "epochs": 1, "seed": 0}
+    training = {"photos": SIZES["train"] + SIZES["val"], "hours": 0.1, "best_epoch": 1}
+    model = world.model
+    save(
+        model, folder, world.photos("test").classes,
+        resize=36, mean=HALF, std=HALF, recipe=recipe, training=training,
+    )  # fmt: skip
+    report = evaluate(folder, world.data)
+    assert "No photo was held out from training (val_fraction 0)" in capsys.readouterr().out
+    assert report.evaluation is not None
+    assert report.evaluation.presets["full"].top1 == pytest.approx(world.top1("test"))
+    assert (report.evaluation.calibration, dict(report.evaluation.unknown)) == (None, {})
+    assert report.attention is not None
+    assert report.attention.likelihood is None
+    again = lafe.load(folder)
+    assert again.temperatures is None
+    assert "held_out" not in again.card.figures
+    with torch.no_grad(), lafe.record(model) as r:
+        model(torch.cat([world.inputs("train"), world.inputs("val")]))
+    for branch, gate in again.mean_gates.items():  # over all photos that it was trained on
+        assert torch.allclose(gate, r[branch].gate.mean(0, keepdim=True), atol=1e-5), branch
+    assert "No photo was held out: the last epoch is kept." in tables.render([folder])
 
 
 def test_a_report_that_cannot_be_read_is_found_before_the_work(

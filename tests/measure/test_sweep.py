@@ -12,6 +12,7 @@ from PIL import Image
 
 import lafe
 from lafe.data import load_benchmark
+from lafe.measure import predictions
 from lafe.measure import sweep as sw
 from lafe.measure.report import Accuracy, Provenance, Training
 from lafe.train.recipe import VARIANTS, Recipe, RecipeError
@@ -65,6 +66,8 @@ def test_a_file_holds_what_its_run_gives_on_test_photos(swept: dict[str, Any], d
         x = torch.cat([model.preprocess(test.photo(i)) for i in range(len(test))])
         right = (model(x).argmax(1) == labels).float().mean()
         assert result.top1 == pytest.approx(float(right))
+        kept = predictions.read(file.parent / "predictions" / f"{file.stem}.csv")
+        assert kept.given["full"][:, 0].tolist() == model(x).argmax(1).tolist()
         assert result.recipe.seed == result.seed == int(file.stem[-1])
         assert result.recipe.attention == (result.variant == "lafe")
         assert result.recipe.objective == "paper"

@@ -99,9 +99,11 @@ def test_figures_are_the_report_s(root: Path) -> None:
     text = tables.render([root / "checkpoints" / "full"])
     found = report(root / "checkpoints" / "full")
     for name, p in found.presets.items():
-        top1, top5, ece = map(float, row(text, name))
-        assert (top1, top5) == pytest.approx((100 * p.top1, 100 * p.top5), abs=0.051)
-        assert ece == pytest.approx(p.ece, abs=0.00051)
+        shown = [float(cell) for cell in row(text, name)]
+        assert found.calibration is not None
+        tempered = found.calibration.presets[name]
+        expected = [100 * p.top1, 100 * p.top5, 100 * p.ece, tempered.temperature]
+        assert shown == pytest.approx([*expected, 100 * tempered.ece], abs=0.051)
 
     assert found.against_plain is not None
     d = found.against_plain.difference
@@ -141,9 +143,12 @@ def test_branches_one_by_one_and_the_unknown(root: Path) -> None:
         assert changed == pytest.approx(100 * off.changed, abs=0.051)
         assert value == pytest.approx(100 * worth[i], abs=0.0051)
     for kind, c in found.unknown.items():
-        cells = row(text, f"**{kind}**" if kind == "class_means" else kind)
+        chosen = load_card(root / "checkpoints" / "full").unknown["score"]
+        cells = row(text, f"**{kind}**" if kind == chosen else kind)
+        assert c.left_out is not None
         assert float(cells[0]) == pytest.approx(c.threshold, abs=0.00051)
-        assert float(cells[1]) == pytest.approx(100 * c.own_test_refused, abs=0.051)
+        shares = [100 * c.own_test_refused, 100 * c.left_out]
+        assert [float(cell) for cell in cells[1:]] == pytest.approx(shares, abs=0.051)
 
 
 def test_the_verdict_on_attention_opens_a_checkpoint_s_section(root: Path) -> None:
@@ -153,12 +158,25 @@ def test_the_verdict_on_attention_opens_a_checkpoint_s_section(root: Path) -> No
     assert found.attention is not None
     text = tables.render([folder])
     section = text[text.index("\n## Two birds\n") :]
-    assert section.index(f"**{found.attention.verdict}**") < section.index("| setting |")
+    assert section.index(f"**{found.attention.verdict}**") < section.index("| Setting |")
     for name, stand_in in found.attention.stand_ins.items():
         top1, changed, lost = row(text, name)
         assert float(top1) == pytest.approx(100 * stand_in.top1, abs=0.051)
         assert float(changed) == pytest.approx(100 * stand_in.changed, abs=0.051)
         assert lost == stand_in.cost.percent(sign=True)
+    for name, gate in found.attention.gates.items():
+        figures = (gate.mean, gate.deviation, gate.photo_share)
+        shown = [float(cell) for cell in row(text, f"{name[:-1]} {name[-1]}")]
+        assert shown == pytest.approx(figures, abs=0.0051), name
+    maps = found.attention.maps | {
+        f"{side} - random {side}": likeness for side, likeness in found.attention.randomised.items()
+    }
+    for name, likeness in maps.items():
+        means = [m.mean for m in (likeness.spearman, likeness.top_fifth) if m is not None]
+        shown = [float(cell.replace("\N{MINUS SIGN}", "-")) for cell in row(text, name)]
+        assert shown == pytest.approx(means, abs=0.00051), name
+    added = found.attention.margins.D
+    assert f"D adds {added.mean:+.2f} ({added.low:+.2f} to {added.high:+.2f})" in text
 
 
 def test_the_settings_that_training_drew_are_counted(root: Path) -> None:

@@ -1,29 +1,97 @@
 """Scores of the unknown compared, by hand."""
 
-from dataclasses import replace
-
+import pytest
 import torch
+from torch import Tensor
 
+from lafe.explain.unknown import KINDS
 from lafe.measure import unknown
+from lafe.measure.outputs import Outputs
+from lafe.measure.report import UnknownScore
+
+MEANS = torch.eye(3)
 
 
-def test_the_threshold_accepts_95_of_100_and_the_best_score_catches_most() -> None:
-    own = torch.arange(100.0)
-    good, bad = "class_means", "energy"
-    compared = unknown.compare(
-        {good: own, bad: own},
-        {good: torch.tensor([0.0, 50, 60, 70]), bad: torch.tensor([1.0, 2, 3, 70])},
-        {
-            "cars": {good: torch.tensor([1.0, 2.0]), bad: torch.tensor([3.0, 50.0])},
-            "aircraft": {good: torch.tensor([1.0, 9.0]), bad: torch.tensor([3.0, 2.0])},
-        },
+def outputs(labels: list[int], pooled: Tensor, logits: Tensor | None = None) -> Outputs:
+    zero = torch.zeros_like(pooled)
+    logits = 5 * pooled if logits is None else logits
+    return Outputs(torch.tensor(labels), {"full": logits}, {"f5": pooled, "D": zero, "C": zero})
+
+
+def near(labels: list[int], seed: int, noise: float = 0.1) -> Outputs:
+    """Photos whose features lie around the mean of their class."""
+    g = torch.Generator().manual_seed(seed)
+    return outputs(labels, MEANS[labels] + noise * torch.rand(len(labels), 3, generator=g))
+
+
+def cosine(a: Tensor, b: Tensor) -> float:
+    return float(a @ b / (a.norm() * b.norm()))
+
+
+def test_the_threshold_accepts_95_of_100_held_out_photos() -> None:
+    held_out = near([i % 3 for i in range(100)], 0)
+    compared = unknown.compare(held_out, near([0, 1, 2], 1), {}, MEANS)
+    for kind, values in unknown.scores(held_out, MEANS).items():
+        assert int((values < compared[kind].threshold).sum()) == 5
+
+
+def test_a_score_is_chosen_on_other_photos_than_it_is_reported_on() -> None:
+    known = near([i % 3 for i in range(60)], 0)
+    # Every second foreign photo is close to a mean; the others lie far from all.
+    pooled = torch.ones(6, 3)
+    pooled[1::2] = MEANS[0]
+    found = unknown.compare(known, known, {"cars": outputs([0] * 6, pooled)}, MEANS)["class_means"]
+    left_out = unknown.left_out(known, known, MEANS)["class_means"]
+    assert found.caught == {"cars": 0.0}
+    assert found.choosing == pytest.approx((1.0 + left_out) / 2)
+
+
+def test_a_class_that_is_left_out_has_neither_mean_nor_logit() -> None:
+    held_out, test = (
+        near([i % 3 for i in range(31)], 2, 0.6),
+        near([i % 3 for i in range(50)], 3, 1),
     )
-    assert int((own < compared[good].threshold).sum()) == 5
-    assert compared[good].own_test_refused == 0.25
-    assert compared[bad].own_test_refused == 0.75
-    assert compared[good].caught == {"cars": 1.0, "aircraft": 0.5}
-    assert compared[bad].caught == {"cars": 0.5, "aircraft": 1.0}
-    compared[bad] = replace(compared[bad], caught={"cars": 0.75, "aircraft": 1.0})
-    assert unknown.best(compared) == bad
-    nothing = unknown.compare({good: own, bad: own}, {good: own, bad: own}, {})
-    assert unknown.best(nothing) == good
+    shares = unknown.left_out(held_out, test, MEANS)
+
+    def by_hand(photos: Outputs, left: int) -> list[tuple[int, dict[str, float]]]:
+        rows = []
+        for label, f, z in zip(
+            photos.labels.tolist(), photos.final, photos.logits["full"], strict=True
+        ):
+            rest = [k for k in range(3) if k != left]
+            e = z[rest].exp()
+            rows.append(
+                (
+                    label,
+                    {
+                        "max_probability": float(e.max() / e.sum()),
+                        "energy": float(e.sum().log()),
+                        "class_means": max(cosine(f, MEANS[k]) for k in rest),
+                    },
+                )
+            )
+        return rows
+
+    for kind in KINDS:
+        count = 0
+        for left in range(3):
+            own = [s[kind] for label, s in by_hand(held_out, left) if label != left]
+            threshold = float(torch.tensor(own).quantile(0.05))
+            count += sum(s[kind] < threshold for label, s in by_hand(test, left) if label == left)
+        assert shares[kind] == pytest.approx(count / 50), kind
+    told = unknown.compare(held_out, test, {}, MEANS)
+    assert shares["class_means"] > told["class_means"].own_test_refused  # or nothing was tested
+
+
+def test_the_best_score_catches_most_of_the_photos_that_choose() -> None:
+    def score(choosing: float | None) -> UnknownScore:
+        return UnknownScore(0.0, 0.0, {}, choosing=choosing)
+
+    assert unknown.best({"energy": score(0.4), "class_means": score(0.5)}) == "class_means"
+    assert unknown.best({"energy": score(0.6), "class_means": score(0.5)}) == "energy"
+
+
+def test_nothing_is_left_out_of_one_class() -> None:
+    one = near([0] * 20, 0)
+    found = unknown.compare(one, one, {}, MEANS)["class_means"]
+    assert (found.left_out, found.choosing) == (None, None)

@@ -50,6 +50,13 @@ def test_every_checkpoint_has_its_figures(page: AppTest) -> None:
             assert evaluation.source.command in text
             if against := evaluation.against_plain:
                 assert against.difference.percent(sign=True) in text
+        cells = [cell for table in page.table for row in table.value.values for cell in row]
+        if attends := report.attention:
+            for stand_in in attends.stand_ins.values():
+                assert stand_in.cost.percent(sign=True) in cells
+            for likeness in (*attends.maps.values(), *attends.randomised.values()):
+                assert likeness.top_fifth is not None
+                assert f"{likeness.top_fifth.mean:.3f}" in cells
         if faithfulness := report.faithfulness:
             assert faithfulness.source.command in text
             tables = [{name: list(d.value[name]) for name in d.value} for d in page.dataframe]
