@@ -11,6 +11,7 @@ from lafe.render import palette
 from . import navigation
 from .state import address, session
 from .state.models import cards
+from .widgets.lost import notice_lost_session, rerun_on_reconnection
 from .widgets.parts import guarded, show_notices
 from .widgets.sidebar import sidebar
 
@@ -30,10 +31,12 @@ def main() -> None:
     st.html(f"<style>{palette.css()} {(_ASSETS / 'style.css').read_text()}</style>")
     page = st.navigation([navigation.to(name) for name in navigation.PAGES], position="top")
     _arrive()
+    notice_lost_session()
     show_notices()
     sidebar()
     page.run()
     address.show(session.visit())
+    rerun_on_reconnection()
 
 
 def _arrive() -> None:

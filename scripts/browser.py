@@ -61,12 +61,17 @@ def running_app() -> Iterator[str]:
         yield address
 
 
-@contextmanager
-def running_process() -> Iterator[tuple[str, int]]:
-    """The same, with the number of its process."""
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def running_process(port: int | None = None) -> Iterator[tuple[str, int]]:
+    """The same, with the number of its process; on a free port unless one is given."""
+    port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
     options = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
     with subprocess.Popen([*command, *options], cwd=ROOT, stdin=subprocess.DEVNULL) as app:
