@@ -16,8 +16,16 @@ if TYPE_CHECKING:
     from lafe.explain.attribution.methods import attribute
     from lafe.explain.attribution.registry import Attribution, AttributionError
     from lafe.explain.controls import Controls
-    from lafe.explain.evidence import BranchEvidence, Evidence, branch_evidence, evidence
+    from lafe.explain.evidence import (
+        BranchEvidence,
+        Evidence,
+        branch_evidence,
+        evidence,
+        lookalikes,
+    )
+    from lafe.explain.levels import Depth, depth
     from lafe.explain.prepare import Fused, Prepared, prepare
+    from lafe.explain.region import Region, region
     from lafe.explain.sufficient import Sufficient, sufficient
     from lafe.explain.swap import Pasted, Swap, SwapError, paste, swap
     from lafe.model.lafe import LAFE
@@ -32,8 +40,13 @@ _HOMES = {
     "lafe.explain.attribution.methods": ("attribute",),
     "lafe.explain.attribution.registry": ("Attribution", "AttributionError"),
     "lafe.explain.controls": ("Controls",),
-    "lafe.explain.evidence": ("BranchEvidence", "Evidence", "branch_evidence", "evidence"),
+    "lafe.explain.evidence": (
+        *("BranchEvidence", "Evidence", "branch_evidence", "evidence"),
+        "lookalikes",
+    ),
+    "lafe.explain.levels": ("Depth", "depth"),
     "lafe.explain.prepare": ("Fused", "Prepared", "prepare"),
+    "lafe.explain.region": ("Region", "region"),
     "lafe.explain.sufficient": ("Sufficient", "sufficient"),
     "lafe.explain.swap": ("Pasted", "Swap", "SwapError", "paste", "swap"),
     "lafe.model.lafe": ("LAFE",),

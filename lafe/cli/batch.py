@@ -83,10 +83,13 @@ def prepared(model: Trained, todo: Sequence[Job]) -> Iterator[tuple[Job, Prepare
             yield job, prepare(model, photo)
 
 
-def prediction(photo: Prepared, switches: Switches, top: int = 5) -> dict[str, Any]:
-    """One photo's top classes under a setting."""
-    probabilities, card = photo.probabilities(switches), photo.card
-    probability, index = probabilities.topk(min(top, len(probabilities)))
+def prediction(
+    photo: Prepared, switches: Switches, top: int = 5, among: Sequence[int] | None = None
+) -> dict[str, Any]:
+    """One photo's top classes under a setting, of all or only among some."""
+    probabilities, card = photo.probabilities(switches, among=among), photo.card
+    possible = len(probabilities) if among is None else len(set(among))
+    probability, index = probabilities.topk(min(top, possible))
     return {
         "switches": str(switches),
         "class": card.classes[int(index[0])],

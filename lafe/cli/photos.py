@@ -42,6 +42,7 @@ def _predict(commands: argparse._SubParsersAction) -> None:
         help="setting A: all, none, a preset, or branches like r_dis345.c_dis5",
     )
     p.add_argument("--versus", type=switches, help="setting B, to compare with A")
+    p.add_argument("--among", nargs="+", metavar="CLASS", help="only these classes are possible")
     _rows_to(p, "json", "csv")
     p.set_defaults(run=_run_predict)
 

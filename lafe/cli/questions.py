@@ -1,4 +1,4 @@
-"""Commands that ask one question of a photo: ``lafe swap``, ``sufficient``."""
+"""Commands that ask one question: ``lafe swap``, ``sufficient``, ``region``, ``depth``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lafe.cli.arguments import CHECKPOINT, add_device, switches
 from lafe.cli.outputs import Row, add_force, printable, require_file
 
 if TYPE_CHECKING:
+    import numpy as np
     from PIL import Image
 
     from lafe.checkpoints.trained import Trained
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def add(commands: argparse._SubParsersAction) -> None:
     """The commands of this file."""
-    for command in (_swap, _sufficient):
+    for command in (_swap, _sufficient, _region, _depth):
         command(commands)
 
 
@@ -148,3 +149,116 @@ def _run_sufficient(args: argparse.Namespace) -> int:
         f"keep {names[found.target]} above {names[found.versus]}; no smaller set does.",
         f"Places (row, column): {where}.  From these alone, {names[found.winner]} wins over all.",
     )
+
+
+def _region(commands: argparse._SubParsersAction) -> None:
+    about = "a region's exact share of the evidence, and the prediction without it"
+    p = _question(commands, "region", about, "photo")
+    where = p.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        "--box",
+        type=float,
+        nargs=4,
+        metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"),
+        help="as fractions of the photo's sides",
+    )
+    where.add_argument("--mask", metavar="FILE", help="a picture, white where the region is")
+    p.add_argument("--target", help="the class (default: the predicted one)")
+    p.add_argument("--versus", nargs="+", metavar="CLASS", help="rather than this class, or these")
+    p.add_argument("--against", choices=("blur", "mean"), default="blur", help="what covers it")
+    p.set_defaults(run=_run_region)
+
+
+def _run_region(args: argparse.Namespace) -> int:
+    import lafe
+    from lafe.explain.classes import index_of
+    from lafe.explain.region import seen
+
+    picture = lafe.open_photo(args.photo)
+    mask = _painted(args, picture.size)
+    model = lafe.load(args.checkpoint, args.device)
+    photo, on = lafe.prepare(model, picture), args.switches
+    probabilities, names = photo.probabilities(on), model.card.classes
+    top = int(probabilities.argmax())
+    target = top if args.target is None else index_of(model, args.target)
+    versus = [index_of(model, name) for name in args.versus or ()]
+    found = lafe.region(
+        photo,
+        seen(mask, model.preprocess),
+        target=target,
+        versus=versus or None,
+        switches=on,
+        against=args.against,
+    )
+    after = found.blanked.probabilities(on)
+    then = int(after.argmax())
+    row: Row = {
+        "class": names[target],
+        "versus": [names[i] for i in versus],
+        "inside": found.inside,
+        "outside": found.outside,
+        "bias": found.bias,
+        "share": found.share,
+        "coverage": found.coverage,
+        "probability": float(probabilities[target]),
+        "blanked": {
+            "class": names[then],
+            "probability": float(after[then]),
+            "probability_of_class": float(after[target]),
+        },
+    }
+    why = names[target] + (f" rather than {', '.join(row['versus'])}" if versus else "")
+    return _say(
+        args,
+        row,
+        f"{args.photo}: {100 * found.coverage:.1f} % of what the model sees adds "
+        f"{found.inside:+.3f} to {why}, all the rest {found.outside:+.3f} (a share of {100 * found.share:.1f} %).",
+        f"With the region blanked in the picture, {names[target]} goes from "
+        f"{100 * probabilities[target]:.1f} to {100 * after[target]:.1f} %; the model says "
+        f"{names[then]}.  Places see more than their patch, so the two need not agree.",
+    )
+
+
+def _painted(args: argparse.Namespace, size: tuple[int, int]) -> np.ndarray:
+    """The region as a mask over the whole photo."""
+    import numpy as np
+
+    import lafe
+
+    if args.mask is not None:
+        drawn = lafe.open_photo(args.mask).convert("L").resize(size)
+        return np.asarray(drawn) > 127
+    width, height = size
+    left, top, right, bottom = args.box
+    mask = np.zeros((height, width), bool)
+    mask[_span(top, bottom, height), _span(left, right, width)] = True
+    return mask
+
+
+def _span(start: float, end: float, length: int) -> slice:
+    return slice(max(round(start * length), 0), max(round(end * length), 0))
+
+
+def _depth(commands: argparse._SubParsersAction) -> None:
+    about = "the deepest level that is sure: the class, its family, its make"
+    p = _question(commands, "depth", about, "photo")
+    p.add_argument("--sure", type=float, default=0.9, help="from this probability (%(default)s)")
+    p.set_defaults(run=_run_depth)
+
+
+def _run_depth(args: argparse.Namespace) -> int:
+    import lafe
+
+    picture = lafe.open_photo(args.photo)
+    photo = lafe.prepare(lafe.load(args.checkpoint, args.device), picture)
+    found = lafe.depth(photo, sure=args.sure, switches=args.switches)
+    deepest = found.deepest
+    row: Row = {
+        "deepest": None if deepest is None else deepest.level,
+        "levels": [vars(each) for each in found.levels],
+        "sure": found.sure,
+        "calibrated": found.calibrated,
+    }
+    each = "; ".join(f"{x.level} {x.name} {100 * x.probability:.1f} %" for x in found.levels)
+    answer = "no level is sure" if deepest is None else f"surely {deepest.level} {deepest.name}"
+    return _say(args, row, f"{args.photo}: {answer} (from {100 * found.sure:.0f} % on): {each}.")

@@ -15,6 +15,7 @@ from lafe.cli import batch
 from lafe.cli.outputs import Row, printable, require_file, rows_to
 from lafe.data.photo import PhotoError
 from lafe.explain.ablation import factorial
+from lafe.explain.classes import index_of
 from lafe.explain.prepare import Prepared
 
 NOT_CALIBRATED = (
@@ -28,9 +29,10 @@ def predict(args: argparse.Namespace) -> int:
     tally = batch.Tally()
 
     def row(photo: Prepared, job: batch.Job) -> Row:
-        found = {"A": batch.prediction(photo, args.switches)}
+        among = args.among and [index_of(photo.model, name) for name in args.among]
+        found = {"A": batch.prediction(photo, args.switches, among=among)}
         if args.versus is not None:
-            found["B"] = batch.prediction(photo, args.versus)
+            found["B"] = batch.prediction(photo, args.versus, among=among)
         tally.add(job.label, found["A"]["label"], found["B"]["label"] if "B" in found else None)
         return {"true": _true(photo, job)} | found
 

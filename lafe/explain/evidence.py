@@ -7,7 +7,7 @@ batch norms and ReLUs, so :func:`branch_evidence` attributes it, and says how mu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -16,6 +16,9 @@ from torch import Tensor
 
 from lafe.branches import FULL, Branch, Switches
 from lafe.explain.prepare import Prepared, refuse_training
+
+Versus = int | str | Sequence[int] | None
+"""What a class is held against: a class, several, ``"mean"`` of all, or nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +75,8 @@ def evidence(
     *,
     target: int | None = None,
     switches: Switches = FULL,
-    versus: int | str | None = None,
+    versus: Versus = None,
+    strength: float = 1.0,
 ) -> Evidence:
     """Exact maps of the evidence for a class, or for one class rather than another.
 
@@ -80,8 +84,10 @@ def evidence(
         photo: as :func:`lafe.prepare` gives it.
         target: index of the class; the predicted one by default.
         switches: the setting; all on by default.
-        versus: the class to subtract (why A and not B), or ``"mean"`` for the mean over all
-            classes: what is common to all of them says nothing about one.
+        versus: the class to subtract (why A and not B), several of which the mean is subtracted, or
+            ``"mean"`` for the mean over all classes: what is common to all says nothing about one.
+        strength: how much of it is subtracted.  With the look-alikes of :func:`lookalikes` this is
+            what Finer-CAM (Zhang et al., CVPR 2025) computes at the last layer, without its ReLU.
 
     Raises:
         ValueError: no such class.
@@ -93,7 +99,7 @@ def evidence(
         >>> (e.backbone + e.dis + e.con).sum() + e.bias  # the logit of class 7
     """
     fused = photo.fused(switches)
-    direction = class_direction(fused.logits, target, versus)
+    direction = class_direction(fused.logits, target, versus, strength)
     classifier = photo.model.classifier
     w = direction @ classifier.weight.float()  # (C_5,)
 
@@ -114,7 +120,8 @@ def branch_evidence(
     *,
     target: int | None = None,
     switches: Switches = FULL,
-    versus: int | str | None = None,
+    versus: Versus = None,
+    strength: float = 1.0,
     steps: int = 32,
 ) -> BranchEvidence:
     """Single branches' shares of a logit: integrated gradients over the maps of all that are on.
@@ -133,7 +140,7 @@ def branch_evidence(
     on = tuple(branch for branch in switches if branch in photo.gates)
     with torch.inference_mode(False), torch.no_grad():
         logits, plain = photo.logits(switches), photo.logits(Switches.none())
-        direction = class_direction(logits, target, versus)
+        direction = class_direction(logits, target, versus, strength)
         change = float(direction @ (logits.float() - plain.float()))
         maps = tuple(photo.branch_map(branch) for branch in on)
         w = direction @ photo.model.classifier.weight.float()
@@ -161,7 +168,9 @@ def _gap(m: Tensor | None) -> Tensor:
     return torch.zeros(()) if m is None else m.mean((2, 3))
 
 
-def class_direction(logits: Tensor, target: int | None, versus: int | str | None) -> Tensor:
+def class_direction(
+    logits: Tensor, target: int | None, versus: Versus, strength: float = 1.0
+) -> Tensor:
     """The combination of logits (K,) that is asked for, as weights (K,)."""
     classes = len(logits)
 
@@ -177,6 +186,19 @@ def class_direction(logits: Tensor, target: int | None, versus: int | str | None
         return weights
     if isinstance(versus, str):
         if versus != "mean":
-            raise ValueError(f"Evidence is against a class or 'mean', not {versus!r}.")
-        return weights - 1 / classes
-    return weights - one_hot(versus)
+            raise ValueError(f"Evidence is against classes or 'mean', not {versus!r}.")
+        return weights - strength / classes
+    rivals = [versus] if isinstance(versus, int) else list(versus)
+    if not rivals:
+        raise ValueError("Evidence is against one class or more: none is given.")
+    return weights - strength * torch.stack([one_hot(int(i)) for i in rivals]).mean(0)
+
+
+def lookalikes(logits: Tensor, target: int | None = None, count: int = 3) -> list[int]:
+    """The classes whose logits (K,) are nearest to the target's, as Finer-CAM chooses them.
+
+    The target is the predicted class by default, which makes them the runners-up.
+    """
+    goal = int(logits.argmax()) if target is None else int(target)
+    order = (logits - logits[goal]).abs().argsort(stable=True).tolist()
+    return [i for i in order if i != goal][:count]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -171,16 +171,19 @@ class Prepared:
         """True if the model has temperatures, so that probabilities say how often it is right."""
         return temperatures(self.model) is not None
 
-    def probabilities(self, switches: Switches, *, calibrated: bool = True) -> Tensor:
+    def probabilities(
+        self, switches: Switches, *, calibrated: bool = True, among: Sequence[int] | None = None
+    ) -> Tensor:
         """Probabilities (K,) of a setting, as people are shown them.
 
         Temperatures are of settings with learned gates, whatever stands in for these here.
 
         Args:
             switches: the setting.
-            calibrated: see :func:`lafe.explain.probabilities.probabilities`.
+            calibrated, among: see :func:`lafe.explain.probabilities.probabilities`.
         """
-        return probabilities(self.model, self.logits(switches), switches, calibrated=calibrated)
+        logits = self.logits(switches)
+        return probabilities(self.model, logits, switches, calibrated=calibrated, among=among)
 
     def _kept_logits(self, switches: Switches, F5: Callable[[], Tensor]) -> Tensor:
         key = self._known(switches), self._gates_key

@@ -94,3 +94,46 @@ def test_places_that_suffice_are_those_that_python_gives(
     assert (row["target"], row["versus"]) == (pair[2], CLASSES[found.versus])
     assert main(["sufficient", pair[0], "--checkpoint", checkpoint]) == 0
     assert f"keep {pair[2]} above {CLASSES[found.versus]}" in capsys.readouterr().out
+
+
+def test_a_region_is_a_box_or_a_mask(
+    checkpoint: str,
+    pair: tuple[str, str, str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    painted = Image.new("L", (SIZE, SIZE))
+    painted.paste(255, (0, 0, SIZE // 3, SIZE // 3))
+    painted.convert("RGB").save(tmp_path / "mask.png")
+    base = ["region", pair[0], "--checkpoint", checkpoint, "--versus", pair[3]]
+    rows = []
+    for where in (
+        ["--box", "0", "0", str(1 / 3), str(1 / 3)],
+        ["--mask", str(tmp_path / "mask.png")],
+    ):
+        assert main([*base, *where, "--json"]) == 0
+        rows.append(json.loads(capsys.readouterr().out))
+    assert rows[0] == rows[1]
+    photo = lafe.prepare(lafe.load(checkpoint), lafe.open_photo(pair[0]))
+    e = lafe.evidence(photo, versus=CLASSES.index(pair[3]))
+    assert rows[0]["inside"] == pytest.approx(float((e.backbone + e.dis + e.con)[0, 0]), abs=1e-5)
+    assert rows[0]["coverage"] == pytest.approx(1 / 9)
+    assert main([*base, "--box", "0", "0", "1", "1"]) == 0
+    assert f"to {pair[2]} rather than {pair[3]}" in capsys.readouterr().out
+
+
+def test_classes_without_known_groups_have_no_depth(
+    checkpoint: str, pair: tuple[str, str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["depth", pair[0], "--checkpoint", checkpoint]) == 2
+    assert "Nothing is known of groups" in capsys.readouterr().err
+
+
+def test_predict_only_among_some_classes(
+    checkpoint: str, pair: tuple[str, str, str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    among = ["--among", pair[3], pair[2], pair[3]]
+    assert main(["predict", pair[0], "--checkpoint", checkpoint, *among, "--json"]) == 0
+    top = json.loads(capsys.readouterr().out)["A"]["top"]
+    assert {each["class"] for each in top} == {pair[2], pair[3]}
+    assert sum(each["probability"] for each in top) == pytest.approx(1)

@@ -167,3 +167,32 @@ def test_without_fusion_the_attribution_is_exact(x: Tensor) -> None:
 def test_a_model_without_branches_has_none_to_attribute(x: Tensor) -> None:
     b = lafe.branch_evidence(lafe.prepare(tiny_model(attention=False), x), target=1)
     assert (dict(b.maps), b.constant, b.change, b.gap) == ({}, 0, 0, 0)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.6, 1.0])
+def test_one_class_rather_than_several_at_a_strength(
+    full: LAFE, x: Tensor, strength: float
+) -> None:
+    """Finer-CAM's definition: the gradient of z_c - strength * mean z_d, times the features."""
+    with lafe.record(full) as r:
+        logits = full(x)[0]
+        score = logits[2] - strength * (logits[0] + logits[4]) / 2
+        (gradient,) = torch.autograd.grad(score, r.F5)
+    photo = lafe.prepare(full, x)
+    e = lafe.evidence(photo, target=2, versus=[0, 4], strength=strength)
+    whole = e.backbone + e.dis + e.con
+    torch.testing.assert_close(whole, (gradient * r.F5).sum((0, 1)).detach())
+    assert e.logit == pytest.approx(score.item(), abs=1e-6)
+    a = lafe.attribute(photo, method="evidence", target=2, versus=[0, 4], strength=strength)
+    torch.testing.assert_close(torch.tensor(a.map), whole)
+
+
+def test_lookalikes_are_the_classes_with_the_nearest_logits() -> None:
+    logits = torch.tensor([1.0, 9.0, 4.0, 8.0, 3.6])
+    assert lafe.lookalikes(logits) == [3, 2, 4]
+    assert lafe.lookalikes(logits, target=2, count=2) == [4, 0]
+
+
+def test_contrast_with_nothing_is_refused(full: LAFE, x: Tensor) -> None:
+    with pytest.raises(ValueError, match="none is given"):
+        lafe.evidence(lafe.prepare(full, x), target=0, versus=[])

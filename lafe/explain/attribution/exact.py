@@ -12,7 +12,9 @@ from lafe.explain.evidence import Evidence, evidence
 
 
 def _evidence(q: Question) -> Evidence:
-    return evidence(q.photo, target=q.target, switches=q.switches, versus=q.versus)
+    return evidence(
+        q.photo, target=q.target, switches=q.switches, versus=q.versus, strength=q.strength
+    )
 
 
 @method("evidence", "Evidence, all parts", "evidence", signed=True)

@@ -24,6 +24,7 @@ from lafe.explain.attribution.registry import (
     Question,
 )
 from lafe.explain.controls import Controls
+from lafe.explain.evidence import Versus
 from lafe.explain.maps import fixed
 from lafe.explain.prepare import Prepared, refuse_training
 from lafe.model.lafe import LAFE
@@ -49,7 +50,8 @@ def attribute(
     method: str = "evidence",
     target: int | None = None,
     switches: Switches = FULL,
-    versus: int | str | None = None,
+    versus: Versus = None,
+    strength: float = 1.0,
     against: str = "mean",
     steps: int | None = None,
     seed: int = 0,
@@ -63,7 +65,7 @@ def attribute(
         method: a name in ``METHODS``; the modules of its family cite its source.
         target: index of the class; the predicted one by default.
         switches: the setting; all on by default.
-        versus: the class to subtract, or ``"mean"``: see :func:`lafe.evidence`.
+        versus, strength: what to subtract, and how much of it: see :func:`lafe.evidence`.
         against: what takes the photo's place in methods on pixels, one of
             ``lafe.explain.attribution.baselines.BASELINES``.  Gradient SHAP draws from all of them.
         steps: how fine, see :class:`~lafe.explain.attribution.registry.Method`; its default if
@@ -92,7 +94,15 @@ def attribute(
         raise AttributionError(f"{chosen.title} is left out: {reason}")
     heat, change = chosen.explain(
         Question(
-            photo, target, switches, versus, against, steps or chosen.steps or 1, seed, progress
+            photo,
+            target,
+            switches,
+            versus,
+            strength,
+            against,
+            steps or chosen.steps or 1,
+            seed,
+            progress,
         )
     )
     return Attribution(method, fixed(heat), chosen.signed, change)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lafe.branches import SIDES, Switches
 from lafe.errors import LafeError
-from lafe.explain.evidence import class_direction
+from lafe.explain.evidence import Versus, class_direction
 from lafe.explain.maps import Map
 from lafe.explain.prepare import Prepared
 from lafe.model.lafe import LAFE
@@ -49,7 +49,8 @@ class Question:
     photo: Prepared
     target: int | None
     switches: Switches
-    versus: int | str | None
+    versus: Versus
+    strength: float
     against: str
     steps: int
     seed: int
@@ -58,7 +59,8 @@ class Question:
     @cached_property
     def score(self) -> Score:
         """The logit of a class, or that of one class less another's."""
-        direction = class_direction(self.photo.logits(self.switches), self.target, self.versus)
+        logits = self.photo.logits(self.switches)
+        direction = class_direction(logits, self.target, self.versus, self.strength)
         return Score(self.photo.model, direction, self.switches)
 
 
