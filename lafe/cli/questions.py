@@ -212,7 +212,8 @@ def _run_region(args: argparse.Namespace) -> int:
         args,
         row,
         f"{args.photo}: {100 * found.coverage:.1f} % of what the model sees adds "
-        f"{found.inside:+.3f} to {why}, all the rest {found.outside:+.3f} (a share of {100 * found.share:.1f} %).",
+        f"{found.inside:+.3f} to {why}, all the rest {found.outside:+.3f} "
+        f"(a share of {100 * found.share:.1f} %).",
         f"With the region blanked in the picture, {names[target]} goes from "
         f"{100 * probabilities[target]:.1f} to {100 * after[target]:.1f} %; the model says "
         f"{names[then]}.  Places see more than their patch, so the two need not agree.",
