@@ -1,4 +1,4 @@
-"""The three benchmarks of the paper, and any folder of class-named folders, by one function."""
+"""The three benchmarks of the paper, PartBirds, and any folder of class-named folders."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ import numpy as np
 
 from lafe.data.aircraft import LEVELS, read_aircraft
 from lafe.data.cars import read_cars
-from lafe.data.cub import read_cub
+from lafe.data.cub import read_cub, read_partbirds
 from lafe.data.dataset import DataError, PhotoDataset
 from lafe.data.folders import read_folder
 
-KINDS = ("cub", "cars", "aircraft", "folder")
+KINDS = ("cub", "cars", "aircraft", "partbirds", "folder")
 SPLITS = ("train", "val", "trainval", "test")
 
 
@@ -29,7 +29,7 @@ def load_benchmark(
     as `val` and `train` is the rest; `trainval` is both.  No split but `test` holds a test photo.
 
     Args:
-        kind: "cub", "cars", "aircraft" or "folder".
+        kind: "cub", "cars", "aircraft", "partbirds" or "folder".
         root: the data set's folder or, for the benchmarks, its parent.  For a "folder" see
             :mod:`lafe.data.folders`.
         split: "train", "val", "trainval" or "test".
@@ -51,6 +51,8 @@ def load_benchmark(
             return read_aircraft(root, split, annotation_level)
         case "cub":
             photos = read_cub(root, train=split != "test")
+        case "partbirds":
+            photos = read_partbirds(root, train=split != "test")
         case _:
             photos = read_cars(root, "test" if split == "test" else "train")
     if split in ("trainval", "test"):

@@ -5,6 +5,7 @@ Any folder of the same layout is read as well, such as one of PartBirds.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FOLDER = "CUB_200_2011"
+TRUTH = "partbirds.json"  # what only a folder of PartBirds has
 FILES = (
     "images",
     "images.txt",
@@ -36,7 +38,19 @@ def read_cub(root: str | Path, *, train: bool) -> PhotoDataset:
     Raises:
         DataError: a file is missing, cannot be parsed, or lacks the line of a listed photo.
     """
-    home = locate(root, FOLDER, FILES)
+    return _read(locate(root, FOLDER, FILES), train)
+
+
+def read_partbirds(root: str | Path, *, train: bool) -> PhotoDataset:
+    """The train or test split of a folder that `lafe partbirds` made, or of one that is in `root`.
+
+    Raises:
+        DataError: as of :func:`read_cub`.
+    """
+    return replace(_read(locate(root, "partbirds", (*FILES, TRUTH)), train), name="PartBirds")
+
+
+def _read(home: Path, train: bool) -> PhotoDataset:
     classes = _table(home / "classes.txt", ["name"])["name"]
     photos = _table(home / "images.txt", ["path"])
     for file, columns in (

@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from lafe.data.benchmarks import KINDS
 from lafe.errors import LafeError
 
 OBJECTIVES = ("paper", "switched", "attentive")
@@ -84,7 +85,7 @@ _FIELDS: dict[str, _Kind] = {
         {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z"},
         "a name of at most 100 letters, digits, '.', '_' and '-'",
     ),
-    "data": _one_of("cub", "cars", "aircraft", "folder"),
+    "data": _one_of(*KINDS),
     "backbone": _TEXT,
     "input_size": (
         {"type": "integer", "minimum": 32, "maximum": 4096, "multipleOf": 32},
@@ -177,7 +178,7 @@ class Recipe:
 
     Attributes:
         name: of the run and its folder.
-        data: ``cub``, ``cars``, ``aircraft`` or ``folder``.
+        data: ``cub``, ``cars``, ``aircraft``, ``partbirds`` or ``folder``.
         backbone, weights, region, fusion, attention, region_gate: see :class:`lafe.LAFE`.
         init: a run beside this one, or name or folder of a checkpoint, to start from.  Its
             classifier comes along if the classes are the same; init_branches: and its branches.

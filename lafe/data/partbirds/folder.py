@@ -19,12 +19,11 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from lafe.data.cub import TRUTH
 from lafe.data.dataset import DataError
 from lafe.data.partbirds.classes import CLASSES, BirdClass
 from lafe.data.partbirds.looks import PARTS
 from lafe.data.partbirds.picture import LAYERS, Picture, draw, require_size
-
-TRUTH = "partbirds.json"
 
 
 @dataclass(frozen=True)
