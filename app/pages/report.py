@@ -9,13 +9,13 @@ import streamlit as st
 from lafe.branches import Branch
 from lafe.measure import sweep
 from lafe.measure import words as measured
-from lafe.measure.faithfulness import words
+from lafe.measure.faithfulness import protocols
+from lafe.measure.faithfulness.registry import Findings
+from lafe.measure.provenance import Provenance
 from lafe.measure.report import (
     REPORT,
     Attention,
     Evaluation,
-    Faithfulness,
-    Provenance,
     Slice,
     Worth,
 )
@@ -65,7 +65,8 @@ def page() -> None:
         _unknown(evaluation, known[name].unknown.get("score", ""))
         _source(name, evaluation.source)
     if report and report.faithfulness:
-        _faithfulness(name, report.faithfulness)
+        for protocol, findings in protocols.findings(report.faithfulness):
+            _protocol(name, protocol.title, findings)
     _table_four(known[name].data.get("name", ""))
 
 
@@ -233,22 +234,18 @@ def _slices(found: Sequence[Slice]) -> None:
     )
 
 
-def _faithfulness(name: str, found: Faithfulness) -> None:
-    st.subheader("What the maps are worth", anchor=False)
-    answers = [f"**{question}** {plain(answer)}" for question, answer in words.answers(found)]
+def _protocol(name: str, title: str, found: Findings) -> None:
+    """The findings of a protocol."""
+    st.subheader(title, anchor=False)
+    answers = [f"**{question}** {plain(answer)}" for question, answer in found.answers]
     st.markdown("\n\n".join(answers))
-    columns = words.table(found)
-    _map_table({head: columns[head] for head in columns if head not in words.PLACES})
-    _map_table({head: columns[head] for head in ("Map", *words.PLACES)})
-    st.caption(words.EXPLAINED)
-    if randomised := words.randomisation(found):
-        st.markdown("Does a map follow the weights, as it must?")
-        _map_table(randomised)
-        st.caption(words.RANDOMISED)
-    st.caption(
-        f"{found.photos:,} test photos, {found.stability_photos} for random weights and noise; "
-        f"{found.hours:.1f} hours."
-    )
+    for table in found.tables:
+        if table.lead:
+            st.markdown(table.lead)
+        _map_table(table.columns)
+        if table.explained:
+            st.caption(table.explained)
+    st.caption(found.counted)
     _source(name, found.source)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from lafe.cli.device import trainer_devices
 from lafe.cli.outputs import OutputError, add_force, require_folder
 
 if TYPE_CHECKING:
-    from lafe.measure.report import Attention, Evaluation
+    from lafe.measure.report import Attention, Evaluation, Report
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true")
 
@@ -102,7 +103,8 @@ def _run_evaluate(args: argparse.Namespace) -> int:
     from lafe.measure.evaluation import evaluate
 
     target = args.out or locate(args.checkpoint)
-    _require_unmeasured(target, load_card(args.checkpoint).sha256, "evaluation", args.force)
+    sha256 = load_card(args.checkpoint).sha256
+    _require_unmeasured(target, sha256, "evaluation", lambda r: r.evaluation, args.force)
     evaluate(
         args.checkpoint,
         args.data,
@@ -116,8 +118,10 @@ def _run_evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _require_unmeasured(folder: Path, sha256: str, section: str, force: bool) -> None:
-    """See that a report can be written, and that this section of it is not there already."""
+def _require_unmeasured(
+    folder: Path, sha256: str, what: str, measured: Callable[[Report], object], force: bool
+) -> None:
+    """See that a report can be written, and that this part of it is not there already."""
     from lafe.measure.report import StaleReportError, read
 
     require_folder(folder, (), force)
@@ -125,9 +129,9 @@ def _require_unmeasured(folder: Path, sha256: str, section: str, force: bool) ->
         found = read(folder, sha256)
     except StaleReportError:  # of other weights, which are gone
         return
-    if found is not None and getattr(found, section) is not None and not force:
+    if found is not None and measured(found) is not None and not force:
         raise OutputError(
-            f"The report in {folder} has the {section} of these weights already: choose another "
+            f"The report in {folder} has the {what} of these weights already: choose another "
             "folder by --out, or --force to measure again."
         )
 
@@ -213,42 +217,66 @@ def _run_sweep(args: argparse.Namespace) -> int:
 
 
 def _faithfulness(commands: argparse._SubParsersAction) -> None:
-    p = commands.add_parser("faithfulness", help="measure what a bird model's maps are worth")
+    from lafe.measure.protocols import NAMES
+
+    p = commands.add_parser("faithfulness", help="measure what a model's explanations are worth")
     p.add_argument("checkpoint", help=CHECKPOINT)
-    p.add_argument("--data", required=True, help="folder of CUB-200-2011, or its parent")
-    p.add_argument("--photos", type=count, default=300, help="test photos (default: %(default)s)")
+    p.add_argument("--protocol", choices=NAMES, default=NAMES[0], help="how (default: %(default)s)")
+    p.add_argument("--data", help="folder of the data set, or its parent, where one is needed")
+    p.add_argument("--photos", type=count, help="test photos (default: the protocol's)")
     p.add_argument("--methods", nargs="+", metavar="METHOD", help="at most ten")
     p.add_argument("--runs", default="runs", help="folder of the figures of each photo")
     p.add_argument("--out", type=Path, help="folder of the summary (default: the checkpoint's)")
     add_force(p)
-    p.add_argument("--float32", action="store_true", help="curves in full precision: slower")
+    p.add_argument("--float32", action="store_true", help="all in full precision: slower")
     add_device(p)
     p.set_defaults(run=_run_faithfulness)
 
 
 def _run_faithfulness(args: argparse.Namespace) -> int:
     from lafe.checkpoints.store import load_card, locate
-    from lafe.measure.faithfulness.benchmark import DEFAULT, measure
+    from lafe.measure.faithfulness.protocols import measure
+    from lafe.measure.faithfulness.registry import Order
 
     require_folder(Path(args.runs), (), args.force)
     target = args.out or locate(args.checkpoint)
-    _require_unmeasured(target, load_card(args.checkpoint).sha256, "faithfulness", args.force)
+
+    def measured(report: Report) -> object:
+        found = report.faithfulness
+        return None if found is None else getattr(found.protocols, args.protocol)
+
+    sha256 = load_card(args.checkpoint).sha256
+    what = f"figures of the protocol {args.protocol!r}"
+    _require_unmeasured(target, sha256, what, measured, args.force)
     found = measure(
-        args.checkpoint,
-        args.data,
-        photos=args.photos,
-        methods=args.methods or DEFAULT,
-        runs=args.runs,
-        out=args.out,
-        device=args.device,
-        bfloat16=not args.float32,
+        args.protocol,
+        Order(
+            args.checkpoint,
+            data=args.data,
+            photos=args.photos,
+            methods=tuple(args.methods) if args.methods else None,
+            runs=args.runs,
+            out=args.out,
+            device=args.device,
+            bfloat16=not args.float32,
+        ),
     )
-    columns = ("deletion", "insertion", "pointing in box", "energy in box")
-    print(f"{'map':22}" + "".join(f"{c:>17}" for c in columns) + f"   ({found.photos} photos)")
-    for name, one in found.maps.items():
-        values = ("-" if (v := one.measures.get(c)) is None else f"{v.mean:.3f}" for c in columns)
-        print(f"{name:22}" + "".join(f"{v:>17}" for v in values))
+    for question, answer in found.answers:
+        print(f"{question}  {answer}")
+    for table in found.tables:
+        print()
+        _print_columns(table.columns)
+    print(f"\n{found.counted}")
     return 0
+
+
+def _print_columns(columns: Mapping[str, Sequence[str]]) -> None:
+    rows = [list(columns), *zip(*columns.values(), strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
 
 
 def _recipes(commands: argparse._SubParsersAction) -> None:

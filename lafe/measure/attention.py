@@ -30,6 +30,7 @@ from lafe.measure.calibration import fit_temperatures
 from lafe.measure.likeness import rank_correlation, top_overlap
 from lafe.measure.metrics import margin
 from lafe.measure.outputs import Gates, Outputs, batches
+from lafe.measure.provenance import Provenance
 from lafe.measure.report import (
     Attention,
     BranchOff,
@@ -37,7 +38,6 @@ from lafe.measure.report import (
     LikelihoodGain,
     Likeness,
     Margins,
-    Provenance,
     StandIn,
 )
 from lafe.model.fusion import Attribute

@@ -36,7 +36,14 @@ from lafe.measure.outputs import (
     open_training_split,
     run,
 )
-from lafe.measure.report import AgainstPlain, Evaluation, Provenance, Report, Slice, Training
+from lafe.measure.provenance import Provenance
+from lafe.measure.report import (
+    AgainstPlain,
+    Evaluation,
+    Report,
+    Slice,
+    Training,
+)
 from lafe.measure.switching import switching
 from lafe.train.drawn import settings_field
 

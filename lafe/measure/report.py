@@ -6,20 +6,17 @@ writes it, and :func:`update` leaves the others as they are.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from lafe.measure import records
 from lafe.measure.bootstrap import Interval, Mean
+from lafe.measure.protocols import Faithfulness
+from lafe.measure.provenance import Provenance
 from lafe.measure.records import ReportError
-from lafe.version import __version__
 
 REPORT = "report.json"
 
@@ -29,22 +26,6 @@ Grid = tuple[tuple[float, ...], ...]
 
 class StaleReportError(ReportError):
     """A report of other weights than the checkpoint's."""
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """The origin of a section: the command, the day, the versions and the machine."""
-
-    command: str
-    date: str
-    versions: Mapping[str, str] = field(default_factory=dict)
-    machine: str = ""
-
-    @classmethod
-    def now(cls, command: str) -> Provenance:
-        """The provenance of what a command measures here, today."""
-        versions = {"lafe": __version__, "torch": str(torch.__version__)}
-        return cls(command, datetime.now(UTC).date().isoformat(), versions, platform.machine())
 
 
 @dataclass(frozen=True)
@@ -390,74 +371,6 @@ class Attention:
 
 
 @dataclass(frozen=True)
-class FaithfulnessSettings:
-    """The protocol for each photo.  Figures of other protocols are never mixed.
-
-    Attributes:
-        sha256: of the checkpoint's weights.
-        methods: at most ten names of ``lafe.explain.attribution.methods.METHODS``.
-        steps: of deletion and insertion, against ``against``.
-        stability: how many of the photos are used for randomisation and noise, which are slow.
-        bfloat16: whether the passes of the curves are in half precision.
-        seed: of all that is drawn.
-    """
-
-    sha256: str
-    methods: tuple[str, ...]
-    steps: int = 16
-    against: str = "blur"
-    stability: int = 32
-    bfloat16: bool = True
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class MapFigures:
-    """The figures of one kind of map, as means over photos.
-
-    Attributes:
-        measures: by name, see :data:`lafe.measure.faithfulness.summary.MEASURES`; those that were
-            not taken are absent.
-        pointing_by_part, energy_by_part: by part of the bird.
-        sanity: similarity to the map of the model whose layers are random, down to each group.
-        defect: whether it stays the same when every weight is random.
-        repeatability: similarity under a little noise.
-    """
-
-    measures: Mapping[str, Mean | None]
-    pointing_by_part: Mapping[str, Mean | None]
-    energy_by_part: Mapping[str, Mean | None]
-    sanity: Mapping[str, Mean] = field(default_factory=dict)
-    defect: bool = False
-    repeatability: Mean | None = None
-
-
-@dataclass(frozen=True)
-class Faithfulness:
-    """The figures of ``lafe faithfulness``: maps on test photos.
-
-    Attributes:
-        steps_of_methods: of the slow methods.
-        right: photos whose predicted class is the true one.
-        chance: what a flat map gets, by place.
-        maps: by name.
-        differences: ``"A - B"`` by measure, paired over photos.
-    """
-
-    source: Provenance
-    split: str
-    settings: FaithfulnessSettings
-    steps_of_methods: Mapping[str, int]
-    photos: int
-    right: int
-    hours: float
-    stability_photos: int
-    chance: Mapping[str, Mean | None]
-    maps: Mapping[str, MapFigures]
-    differences: Mapping[str, Mapping[str, Mean | None]]
-
-
-@dataclass(frozen=True)
 class Report:
     """All that was measured of some weights; a section is None until its command has run."""
 
@@ -509,3 +422,18 @@ def update(folder: Path, checkpoint: str, sha256: str, **sections: Any) -> Repor
     report = replace(known or Report(checkpoint, sha256), **sections)
     records.write(folder / REPORT, report)
     return report
+
+
+def update_protocol(folder: Path, checkpoint: str, sha256: str, **protocol: Any) -> Report:
+    """Write what a protocol of ``lafe faithfulness`` measured; the other protocols stay.
+
+    Raises: as :func:`update`.
+    """
+    check(folder, sha256)
+    try:
+        known = read(folder, sha256)
+    except StaleReportError:
+        known = None
+    before = (known and known.faithfulness) or Faithfulness()
+    found = replace(before, protocols=replace(before.protocols, **protocol))
+    return update(folder, checkpoint, sha256, faithfulness=found)

@@ -15,7 +15,8 @@ from lafe.checkpoints.store import load
 from lafe.measure import predictions, records
 from lafe.measure.metrics import accuracy
 from lafe.measure.outputs import FULL_ONLY, labelled_as, open_test_split, run
-from lafe.measure.report import Accuracy, Provenance, Training
+from lafe.measure.provenance import Provenance
+from lafe.measure.report import Accuracy, Training
 from lafe.render.text import number
 from lafe.train.accelerator import accelerator
 from lafe.train.recipe import VARIANTS, Recipe, RecipeError

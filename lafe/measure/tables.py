@@ -15,7 +15,9 @@ from lafe.checkpoints.store import load_card
 from lafe.errors import LafeError
 from lafe.measure import bench, records, report, sweep
 from lafe.measure import words as said
-from lafe.measure.faithfulness import words
+from lafe.measure.faithfulness import protocols
+from lafe.measure.faithfulness.registry import Findings
+from lafe.measure.protocols import Faithfulness
 from lafe.measure.report import (
     REPORT,
     AgainstPlain,
@@ -23,7 +25,6 @@ from lafe.measure.report import (
     BranchFigures,
     Confusion,
     Evaluation,
-    Faithfulness,
     Slice,
     Switching,
     hours_of,
@@ -353,8 +354,8 @@ def _section(r: Result) -> str:
         parts += ["Harder photos:", _slices(e.slices)]
     if e.unknown:
         parts += ["Photos of what the model does not know:", _unknown(r)]
-    if r.faithfulness:
-        parts += ["What the maps are worth:", _faithfulness(r.faithfulness, r.file)]
+    for protocol, findings in protocols.findings(r.faithfulness) if r.faithfulness else ():
+        parts += [f"{protocol.title}:", _protocol(findings, r.file)]
     if r.card.limits:
         parts += ["Limits:", "".join(f"- {limit}\n" for limit in r.card.limits)]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
@@ -498,18 +499,16 @@ def _unknown(r: Result) -> str:
     return f"{table}\n{said.about_unknown(compared)}"
 
 
-def _faithfulness(found: Faithfulness, file: str) -> str:
-    """Answers, a row a map, and how each map follows the weights."""
-    answers = "".join(f"- *{question}*  {answer}\n" for question, answer in words.answers(found))
-    parts = [answers, _columns(words.table(found)), words.EXPLAINED + "\n"]
-    if randomised := words.randomisation(found):
-        parts += [_columns(randomised), words.RANDOMISED + "\n"]
+def _protocol(found: Findings, file: str) -> str:
+    """The findings of a protocol: answers, then a row a map."""
+    parts = ["".join(f"- *{question}*  {answer}\n" for question, answer in found.answers)]
+    for table in found.tables:
+        lead = f"{table.lead}\n\n" if table.lead else ""
+        parts += [lead + _columns(table.columns), f"{table.explained}\n" if table.explained else ""]
     parts.append(
-        f"{found.photos:,} test photos, {found.stability_photos} for random weights and noise; "
-        f"{found.hours:.1f} hours.  From {file}, written by `{found.source.command}` on "
-        f"{found.source.date}."
+        f"{found.counted}  From {file}, written by `{found.source.command}` on {found.source.date}."
     )
-    return "\n".join(parts)
+    return "\n".join(filter(None, parts))
 
 
 def _columns(columns: Mapping[str, Sequence[str]]) -> str:

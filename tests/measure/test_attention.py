@@ -20,7 +20,8 @@ from lafe.data import PhotoDataset, load_benchmark
 from lafe.measure import attention as measured
 from lafe.measure.bootstrap import Interval
 from lafe.measure.outputs import Gates, Outputs, run
-from lafe.measure.report import Attention, GateFigures, Provenance, StandIn
+from lafe.measure.provenance import Provenance
+from lafe.measure.report import Attention, GateFigures, StandIn
 from lafe.model.attention import ChannelGate, RegionGate
 from tests.tiny import tiny_model
 

@@ -1,4 +1,4 @@
-"""Faithfulness: worked examples by hand, and Quantus's formulas."""
+"""Curves: worked examples by hand, and Quantus's formulas."""
 
 from __future__ import annotations
 
@@ -37,9 +37,12 @@ from lafe.measure.faithfulness.places import (
     pointing,
     without_floor,
 )
+from lafe.measure.faithfulness.protocols import PROTOCOLS, measure
+from lafe.measure.faithfulness.registry import REGISTERED, FaithfulnessError, Order
 from lafe.measure.faithfulness.stability import randomised, repeatability, sanity, similarity
 from lafe.measure.faithfulness.summary import MapRow, PhotoRow
-from lafe.measure.report import Faithfulness, FaithfulnessSettings, Provenance
+from lafe.measure.protocols import NAMES, Curves, CurveSettings
+from lafe.measure.provenance import Provenance
 
 # ---- curves
 
@@ -399,8 +402,8 @@ def with_map(row: PhotoRow, name: str, **changes: Any) -> PhotoRow:
     return replace(row, maps=dict(row.maps) | {name: replace(old, **merged)})
 
 
-def of(rows: Sequence[PhotoRow]) -> Faithfulness:
-    settings = FaithfulnessSettings("0" * 64, ("D", "C"))
+def of(rows: Sequence[PhotoRow]) -> Curves:
+    settings = CurveSettings("0" * 64, ("D", "C"))
     return summary.of(rows, Provenance("lafe faithfulness", "2026-01-01"), settings, {})
 
 
@@ -544,7 +547,8 @@ def test_the_command_resumes_where_it_was_cut(
     whole = lines.read_text()
     written = reports.read(checkpoint, load_card(checkpoint).sha256)
     assert written is not None
-    assert written.faithfulness == report
+    assert written.faithfulness is not None
+    assert written.faithfulness.protocols.curves == report
     assert set(report.maps) == {"D", "evidence-con", *summary.CONTROLS}
     assert report.stability_photos == 2
 
@@ -576,7 +580,7 @@ def test_the_command_resumes_where_it_was_cut(
 def test_a_photos_figures_are_those_of_its_maps(checkpoint: Path, shared_data: Path) -> None:
     model = lafe.load(checkpoint)
     test = load_benchmark("cub", shared_data, "test").subset([5])
-    settings = FaithfulnessSettings("", ("D",), stability=0, bfloat16=False)
+    settings = CurveSettings("", ("D",), stability=0, bfloat16=False)
     found = benchmark.Bench(model, settings).photo(test, stability=False)
     picture = test.photo(0)
     x = model.preprocess(picture)
@@ -605,7 +609,7 @@ def test_a_photos_figures_are_those_of_its_maps(checkpoint: Path, shared_data: P
     random = found.maps["random-pixels"]
     assert random.deletion == pytest.approx(curve.deletion_area, abs=1e-6)
     assert random.energy["box"] == energy(without_floor(drawn), box)
-    half = benchmark.Bench(model, FaithfulnessSettings("", ("D",), stability=0)).photo(
+    half = benchmark.Bench(model, CurveSettings("", ("D",), stability=0)).photo(
         test, stability=False
     )
     assert half.maps["D"].deletion == pytest.approx(curve.deletion_area, abs=0.02)
@@ -624,3 +628,19 @@ def test_what_cannot_be_measured_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=words):
         benchmark.measure(checkpoint, shared_data, runs=checkpoint, **wrong)
+
+
+# ---- protocols
+
+
+def test_every_field_of_the_report_has_its_protocol() -> None:
+    assert (
+        set(REGISTERED) == set(NAMES) == {name for name, p in PROTOCOLS.items() if p.name == name}
+    )
+
+
+def test_a_protocol_that_needs_data_says_so_before_the_work() -> None:
+    with pytest.raises(FaithfulnessError, match="'curves' needs --data"):
+        measure("curves", Order("nowhere"))
+    with pytest.raises(FaithfulnessError, match="no protocol 'curve': choose one of curves"):
+        measure("curve", Order("nowhere"))

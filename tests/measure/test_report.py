@@ -13,13 +13,12 @@ import pytest
 from lafe.measure import records
 from lafe.measure import report as reports
 from lafe.measure.bootstrap import Interval
+from lafe.measure.protocols import Curves, CurveSettings, Faithfulness, Protocols
+from lafe.measure.provenance import Provenance
 from lafe.measure.report import (
     REPORT,
     Accuracy,
     Evaluation,
-    Faithfulness,
-    FaithfulnessSettings,
-    Provenance,
     Report,
     ReportError,
     Training,
@@ -30,9 +29,8 @@ SOURCE = Provenance("lafe evaluate tiny", "2026-01-02", {"torch": "9"}, "x")
 EVALUATION = Evaluation(
     SOURCE, "test", 7, 2, {"full": Accuracy(0.5, 1.0, 0.25)}, Interval(0.5, 0.25, 0.75), (), (), ()
 )
-FAITHFULNESS = Faithfulness(
-    SOURCE, "test", FaithfulnessSettings(SHA, ("D",)), {}, 3, 2, 0.5, 1, {"box": None}, {}, {}
-)
+CURVES = Curves(SOURCE, "test", CurveSettings(SHA, ("D",)), {}, 3, 2, 0.5, 1, {"box": None}, {}, {})
+FAITHFULNESS = Faithfulness(Protocols(curves=CURVES))
 WHOLE = Report("tiny", SHA, EVALUATION, FAITHFULNESS)
 
 
@@ -56,6 +54,17 @@ def test_a_section_is_replaced_and_the_others_stay(tmp_path: Path) -> None:
     assert reports.update(tmp_path, "tiny", SHA, evaluation=again) == replace(
         WHOLE, evaluation=again
     )
+
+
+def test_a_protocol_is_replaced_and_what_else_was_measured_stays(tmp_path: Path) -> None:
+    reports.update(tmp_path, "tiny", SHA, evaluation=EVALUATION)
+    assert reports.update_protocol(tmp_path, "tiny", SHA, curves=CURVES) == WHOLE
+    more = replace(CURVES, photos=9)
+    found = reports.update_protocol(tmp_path, "tiny", SHA, curves=more)
+    assert found == reports.read(tmp_path, SHA)
+    assert found == replace(WHOLE, faithfulness=Faithfulness(Protocols(curves=more)))
+    found = reports.update_protocol(tmp_path, "tiny", OTHER, curves=CURVES)  # of other weights
+    assert found == Report("tiny", OTHER, None, FAITHFULNESS)
 
 
 def test_sections_of_other_weights_go(tmp_path: Path) -> None:
@@ -97,7 +106,7 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "half a photo": (changed("evaluation", "photos", to=7.5), "'7.5' is no int"),
     "no number": (changed("evaluation", "top1_interval", "low", to=float("nan")), "'nan' is no"),
     "null for a text": (changed("evaluation", "split", to=None), "'None' is no str"),
-    "a section of 0.1": (changed("faithfulness", to={"photos": 300}), "field is missing"),
+    "a section of 0.1": (changed("faithfulness", to={"photos": 300}), "no field 'photos'"),
 }
 
 

@@ -14,7 +14,8 @@ import lafe
 from lafe.data import load_benchmark
 from lafe.measure import predictions
 from lafe.measure import sweep as sw
-from lafe.measure.report import Accuracy, Provenance, Training
+from lafe.measure.provenance import Provenance
+from lafe.measure.report import Accuracy, Training
 from lafe.train.recipe import VARIANTS, Recipe, RecipeError
 
 

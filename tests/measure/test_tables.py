@@ -16,7 +16,8 @@ from lafe.checkpoints.store import load_card, save
 from lafe.measure import bench, records, sweep, tables
 from lafe.measure import report as reports
 from lafe.measure.evaluation import evaluate
-from lafe.measure.report import Accuracy, Provenance, Report, Training
+from lafe.measure.provenance import Provenance
+from lafe.measure.report import Accuracy, Report, Training
 from lafe.measure.visits import Spread, Visits
 from lafe.train.recipe import Recipe
 

@@ -33,7 +33,7 @@ def test_a_shipped_recipe_loads_and_says_what_it_is_for(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.name == name
     assert recipe.about
-    assert recipe.data in ("cub", "cars", "aircraft")
+    assert recipe.data in ("cub", "cars", "aircraft", "partbirds")
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -137,7 +137,7 @@ def test_changes_make_a_copy() -> None:
         ({"title": ["a"]}, r"title is \['a'\], not a text"),
         ({"seed": -1}, "seed is -1"),
         ({"smoothing": 1}, "smoothing is 1"),
-        ({"data": "dogs"}, "data is 'dogs', not one of cub, cars, aircraft, folder"),
+        ({"data": "dogs"}, "data is 'dogs', not one of cub, cars, aircraft, partbirds, folder"),
         ({"fit_scale": True, "val_fraction": 0}, "needs held-out photos"),
         ({"name": "../../x"}, "name is '../../x', not a name"),
         ({"name": "/tmp/x"}, "name is '/tmp/x', not a name"),

@@ -1,4 +1,4 @@
-"""``lafe faithfulness``: what a checkpoint's explanations are worth on test photos of birds."""
+"""The protocol ``curves``: explanations on test photos of birds, next to chance."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from lafe.branches import Switches
 from lafe.checkpoints.store import load, locate
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset
-from lafe.errors import LafeError
 from lafe.explain.attribution.methods import METHODS, attribute, available
 from lafe.explain.maps import Map
 from lafe.explain.prepare import Prepared, prepare
 from lafe.measure import records, report
-from lafe.measure.faithfulness import summary
+from lafe.measure.faithfulness import summary, words
 from lafe.measure.faithfulness.curves import Score, at_size, curves, probability, random_map
 from lafe.measure.faithfulness.places import (
     PARTS,
@@ -35,10 +34,12 @@ from lafe.measure.faithfulness.places import (
     pointing,
     without_floor,
 )
+from lafe.measure.faithfulness.registry import FaithfulnessError, Order, Protocol, register
 from lafe.measure.faithfulness.stability import randomised, repeatability, sanity
 from lafe.measure.faithfulness.summary import MapRow, PhotoRow
 from lafe.measure.outputs import labelled_as, open_test_split
-from lafe.measure.report import Faithfulness, FaithfulnessSettings, Provenance
+from lafe.measure.protocols import Curves, CurveSettings
+from lafe.measure.provenance import Provenance
 from lafe.model.lafe import LAFE
 
 DEFAULT = (
@@ -51,10 +52,6 @@ FINENESS = {"integrated-gradients": 8, "gradient-shap": 8, "occlusion": 7, "supe
 """Steps of the slow methods: less than on the page, for hundreds of photos."""
 
 
-class FaithfulnessError(LafeError):
-    """Maps that cannot be measured, or figures that do not belong together."""
-
-
 def measure(
     checkpoint: str | Path,
     data: str | Path,
@@ -65,7 +62,7 @@ def measure(
     out: str | Path | None = None,
     device: str = "cpu",
     bfloat16: bool = True,
-) -> Faithfulness:
+) -> Curves:
     """Measure a checkpoint's explanations; writes them into ``report.json``.
 
     Each photo's figures are added to ``RUNS/faithfulness-NAME.jsonl`` as soon as they are known, so
@@ -79,7 +76,7 @@ def measure(
         runs: folder of the figures a photo.
         out: folder of ``report.json``; the checkpoint's folder unless given.
         device: of torch.
-        bfloat16: faster curves, see :class:`lafe.measure.report.FaithfulnessSettings`.
+        bfloat16: faster curves, see :class:`lafe.measure.protocols.CurveSettings`.
 
     Raises:
         lafe.CheckpointError, lafe.data.DataError, lafe.measure.report.ReportError,
@@ -94,7 +91,7 @@ def measure(
     target = Path(out) if out else folder
     report.check(target, model.card.sha256)
     count = min(photos, len(test))
-    settings = FaithfulnessSettings(model.card.sha256, tuple(methods), bfloat16=bfloat16)
+    settings = CurveSettings(model.card.sha256, tuple(methods), bfloat16=bfloat16)
     chosen = np.random.default_rng(settings.seed).permutation(len(test))[:count].tolist()
     file = Path(runs) / f"faithfulness-{model.card.name}.jsonl"
     rows = _resume(file, settings)
@@ -111,8 +108,25 @@ def measure(
     )
     steps = {name: FINENESS[name] for name in methods if name in FINENESS}
     found = summary.of(rows[:count], source, settings, steps)
-    report.update(target, model.card.name, model.card.sha256, faithfulness=found)
+    report.update_protocol(target, model.card.name, model.card.sha256, curves=found)
     return found
+
+
+def _ordered(order: Order) -> Curves:
+    assert order.data is not None
+    return measure(
+        order.checkpoint,
+        order.data,
+        photos=300 if order.photos is None else order.photos,
+        methods=DEFAULT if order.methods is None else order.methods,
+        runs=order.runs,
+        out=order.out,
+        device=order.device,
+        bfloat16=order.bfloat16,
+    )
+
+
+register(Protocol("curves", "What the maps are worth", True, _ordered, words.findings))
 
 
 def _check(model: Trained, photos: int, methods: Sequence[str], test: PhotoDataset) -> None:
@@ -134,7 +148,7 @@ def _check(model: Trained, photos: int, methods: Sequence[str], test: PhotoDatas
         )
 
 
-def _resume(file: Path, settings: FaithfulnessSettings) -> list[PhotoRow]:
+def _resume(file: Path, settings: CurveSettings) -> list[PhotoRow]:
     """The photos that are done; the file is begun, or mended where it was cut within a line."""
     head = records.to_text(settings)
     rows: list[PhotoRow] = []
@@ -155,7 +169,7 @@ def _resume(file: Path, settings: FaithfulnessSettings) -> list[PhotoRow]:
 class Bench:
     """Measures one photo after another."""
 
-    def __init__(self, model: Trained, settings: FaithfulnessSettings) -> None:
+    def __init__(self, model: Trained, settings: CurveSettings) -> None:
         self.model, self.settings = model, settings
         self.random = randomised(model, settings.seed) if settings.stability else {}
 

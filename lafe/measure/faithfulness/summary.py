@@ -9,7 +9,8 @@ from statistics import fmean, median
 from lafe.measure.bootstrap import Mean, mean
 from lafe.measure.faithfulness.places import PARTS
 from lafe.measure.faithfulness.stability import UNCHANGED
-from lafe.measure.report import Faithfulness, FaithfulnessSettings, MapFigures, Provenance
+from lafe.measure.protocols import Curves, CurveSettings, MapFigures
+from lafe.measure.provenance import Provenance
 
 CONTROLS = ("centre", "random", "random-pixels")
 MEASURES = (
@@ -71,14 +72,14 @@ class PhotoRow:
 def of(
     rows: Sequence[PhotoRow],
     source: Provenance,
-    settings: FaithfulnessSettings,
+    settings: CurveSettings,
     steps_of_methods: Mapping[str, int],
-) -> Faithfulness:
+) -> Curves:
     """Means over photos, with 95 % bootstrap intervals; differences are paired over photos."""
     names = list(rows[0].maps)
     slow = [row for row in rows if row.maps[names[0]].sanity]
     quick = [row for row in rows if not row.maps[names[0]].sanity]
-    return Faithfulness(
+    return Curves(
         source=source,
         split="test",
         settings=settings,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from lafe.explain.attribution.methods import METHODS
 from lafe.measure.bootstrap import Interval, Mean
 from lafe.measure.faithfulness.places import PARTS
+from lafe.measure.faithfulness.registry import Findings, Table
 from lafe.measure.faithfulness.stability import UNCHANGED
-from lafe.measure.report import Faithfulness, MapFigures
+from lafe.measure.protocols import Curves, MapFigures
 
 _CONTROLS = {
     "centre": "Centred blob",
@@ -56,7 +57,26 @@ RANDOMISED = (
 )
 
 
-def table(found: Faithfulness) -> dict[str, list[str]]:
+def findings(found: Curves) -> Findings:
+    """Answers and tables, for the docs and the app."""
+    columns = table(found)
+    tables = [
+        Table({head: columns[head] for head in columns if head not in PLACES}, ""),
+        Table({head: columns[head] for head in ("Map", *PLACES)}, EXPLAINED),
+    ]
+    if randomised := randomisation(found):
+        lead = "Does a map follow the weights, as it must?"
+        tables.append(Table(randomised, RANDOMISED, lead))
+    return Findings(
+        answers(found),
+        tables,
+        f"{found.photos:,} test photos, {found.stability_photos} for random weights and noise; "
+        f"{found.hours:.1f} hours.",
+        found.source,
+    )
+
+
+def table(found: Curves) -> dict[str, list[str]]:
     """Columns of one row a map: its name, and means with their intervals."""
     maps = found.maps.values()
     columns = {"Map": [_title(name) for name in found.maps]}
@@ -69,7 +89,7 @@ def table(found: Faithfulness) -> dict[str, list[str]]:
     return columns
 
 
-def randomisation(found: Faithfulness) -> dict[str, list[str]]:
+def randomisation(found: Curves) -> dict[str, list[str]]:
     """Columns of one row a map: how similar it stays as the layers become random, group by group.
 
     Empty where nothing was randomised.
@@ -94,7 +114,7 @@ def _defect(name: str, one: MapFigures) -> str:
     return "no"
 
 
-def answers(found: Faithfulness) -> list[tuple[str, str]]:
+def answers(found: Curves) -> list[tuple[str, str]]:
     """Questions that the paper leaves open, each with what the figures say."""
     said = []
     for question, pair, place in _QUESTIONS:
@@ -107,7 +127,7 @@ def answers(found: Faithfulness) -> list[tuple[str, str]]:
     return said
 
 
-def _compared(found: Faithfulness, pair: str, place: str, energy: Interval, ranks: Interval) -> str:
+def _compared(found: Curves, pair: str, place: str, energy: Interval, ranks: Interval) -> str:
     """A yes or a no holds for the energy and for the ranks."""
     a, b = (found.maps[name].measures for name in pair.split(" - "))
     titles = [f"“{_title(name)}”" for name in pair.split(" - ")]
@@ -133,7 +153,7 @@ def _sign(difference: Interval) -> int:
     return int(difference.low > 0) - int(difference.high < 0)
 
 
-def _by_part(found: Faithfulness, name: str) -> str:
+def _by_part(found: Curves, name: str) -> str:
     """The parts that a map names the most and the least, as multiples of their area."""
     if name not in found.maps:
         return ""

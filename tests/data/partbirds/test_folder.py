@@ -54,6 +54,22 @@ def test_the_reader_of_cub_reads_it(home, split):
         np.testing.assert_allclose(photos.parts[i], picture.points)
 
 
+def test_it_is_a_kind_of_data_set_which_birds_of_cub_are_not(home, tmp_path):
+    photos = load_benchmark("partbirds", home, "test")
+    as_cub = load_benchmark("cub", home, "test")
+    assert photos.name == "PartBirds"
+    assert (photos.paths, photos.labels) == (as_cub.paths, as_cub.labels)
+    assert load_benchmark("partbirds", home.parent, "test").home == home
+    with pytest.raises(DataError, match="should be the folder partbirds, or hold it"):
+        load_benchmark("partbirds", tmp_path, "test")
+    (home / "partbirds.json").rename(home / "gone.json")
+    try:
+        with pytest.raises(DataError, match=r"partbirds\.json is missing"):
+            load_benchmark("partbirds", home, "test")
+    finally:
+        (home / "gone.json").rename(home / "partbirds.json")
+
+
 def test_masks_say_what_each_pixel_shows(home):
     truth = json.loads((home / "partbirds.json").read_text())
     assert truth["layers"] == list(LAYERS)
