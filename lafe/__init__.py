@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         evidence,
         lookalikes,
     )
+    from lafe.explain.game import Interactions, interaction_indices
     from lafe.explain.levels import Depth, depth
     from lafe.explain.prepare import Fused, Prepared, prepare
     from lafe.explain.region import Region, region
@@ -44,6 +45,7 @@ _HOMES = {
         *("BranchEvidence", "Evidence", "branch_evidence", "evidence"),
         "lookalikes",
     ),
+    "lafe.explain.game": ("Interactions", "interaction_indices"),
     "lafe.explain.levels": ("Depth", "depth"),
     "lafe.explain.prepare": ("Fused", "Prepared", "prepare"),
     "lafe.explain.region": ("Region", "region"),

@@ -1,4 +1,4 @@
-"""Commands that ask one question: ``lafe swap``, ``sufficient``, ``region``, ``depth``."""
+"""Commands that ask one question: ``lafe swap``, ``sufficient``, ``region``, ..."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lafe.branches import Switches
-from lafe.cli.arguments import CHECKPOINT, add_device, switches
+from lafe.cli.arguments import CHECKPOINT, add_device, count, switches
 from lafe.cli.outputs import Row, add_force, printable, require_file
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def add(commands: argparse._SubParsersAction) -> None:
     """The commands of this file."""
-    for command in (_swap, _sufficient, _region, _depth):
+    for command in (_swap, _sufficient, _region, _depth, _interactions):
         command(commands)
 
 
@@ -263,3 +263,50 @@ def _run_depth(args: argparse.Namespace) -> int:
     each = "; ".join(f"{x.level} {x.name} {100 * x.probability:.1f} %" for x in found.levels)
     answer = "no level is sure" if deepest is None else f"surely {deepest.level} {deepest.name}"
     return _say(args, row, f"{args.photo}: {answer} (from {100 * found.sure:.0f} % on): {each}.")
+
+
+def _interactions(commands: argparse._SubParsersAction) -> None:
+    from lafe.explain.game import INDICES
+
+    about = "how branches work together: exact interactions, as a file that shapiq reads"
+    p = commands.add_parser("interactions", help=about)
+    p.add_argument("photo", help="a JPEG, PNG or WebP")
+    p.add_argument("--checkpoint", required=True, help=CHECKPOINT)
+    p.add_argument("--target", help="the class (default: the predicted one)")
+    p.add_argument("--index", choices=INDICES, default="k-SII", help="(default: %(default)s)")
+    p.add_argument("--order", type=count, default=2, help="branches at most (default: %(default)s)")
+    p.add_argument("--output", choices=("probability", "logit", "centred"), default="probability")
+    p.add_argument(
+        "--out", type=Path, metavar="FILE.json", help="for shapiq.InteractionValues.load"
+    )
+    add_force(p)
+    add_device(p)
+    p.set_defaults(run=_run_interactions)
+
+
+def _run_interactions(args: argparse.Namespace) -> int:
+    import lafe
+    from lafe.branches import EVERY_BRANCH
+    from lafe.explain.classes import index_of
+
+    if args.order > len(EVERY_BRANCH):
+        raise lafe.LafeError(f"There are {len(EVERY_BRANCH)} branches: choose an order up to that.")
+    if args.out is not None:
+        if args.out.suffix != ".json":
+            raise lafe.LafeError(f"shapiq reads files that end in .json: name {args.out} so.")
+        require_file(args.out, args.force)
+    photo = lafe.prepare(lafe.load(args.checkpoint, args.device), lafe.open_photo(args.photo))
+    table = lafe.factorial(photo)
+    target = (
+        int(table.predictions()[-1]) if args.target is None else index_of(photo.model, args.target)
+    )
+    found = table.indices(target, args.index, args.order, args.output)
+    name = photo.card.classes[target]
+    if args.out is not None:
+        about = f"{args.output} of {name}, by the branches that are on"
+        args.out.write_text(found.to_json(about), encoding="utf-8")
+    print(printable(f"{args.photo}: {args.index} of the {args.output} of {name}, the largest:"))
+    for players in sorted(found.values, key=lambda s: -abs(found.values[s]))[:10]:
+        who = " + ".join(str(EVERY_BRANCH[i]) for i in players) or "none"
+        print(f"  {found.values[players]:+.4f}  {who}")
+    return 0

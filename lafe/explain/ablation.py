@@ -17,6 +17,7 @@ from torch import Tensor
 
 from lafe.branches import BRANCHES, EVERY_BRANCH, SIDES, STAGES, Branch, Switches
 from lafe.explain.controls import Controls
+from lafe.explain.game import Interactions, dividends, interaction_indices
 from lafe.explain.prepare import Prepared, prepare, refuse_training
 from lafe.explain.probabilities import temperatures
 from lafe.model.lafe import LAFE
@@ -164,6 +165,17 @@ class Table:
         pairs = [pair for pair in pairs if abs(pair.value) > 1e-6]
         return sorted(pairs, key=lambda pair: -abs(pair.value))[:count]
 
+    def indices(
+        self, target: int, index: str = "k-SII", order: int = 2, output: str = "probability"
+    ) -> Interactions:
+        """Exact interactions of up to ``order`` branches by a named index, see
+        :data:`lafe.explain.game.INDICES`; ``to_json`` of it is a file that shapiq reads.
+
+        Raises:
+            ValueError: no such class, output, index or order.
+        """
+        return interaction_indices(self.values(target, output), index, order)
+
     def flips(self) -> list[Flip]:
         """The smallest sets of branches without which the prediction changes.
 
@@ -221,9 +233,9 @@ def shapley(values: Tensor) -> Tensor:
 
     Source: Shapley, 1953, by Harsanyi's dividends: a coalition's is shared equally.
     """
-    dividends, member = _dividends(values)
+    shares, member = dividends(values)
     size = member.sum(0).clamp(min=1)
-    return member @ (dividends / size)
+    return member @ (shares / size)
 
 
 def interactions(values: Tensor) -> Tensor:
@@ -233,21 +245,9 @@ def interactions(values: Tensor) -> Tensor:
 
     Source: Grabisch and Roubens, 1999: a coalition's dividend over its size minus one.
     """
-    dividends, member = _dividends(values)
-    shared = dividends / (member.sum(0) - 1).clamp(min=1)
+    shares, member = dividends(values)
+    shared = shares / (member.sum(0) - 1).clamp(min=1)
     return ((member * shared) @ member.T).fill_diagonal_(float("nan"))
-
-
-def _dividends(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Harsanyi's dividends (2^n,), the Moebius transform, and who is a member (n, 2^n)."""
-    players = len(values).bit_length() - 1
-    dividends = values.double().clone()
-    for i in range(players):
-        pairs = dividends.view(-1, 2, 1 << i)  # without and with player i
-        pairs[:, 1] -= pairs[:, 0]
-    coalitions = torch.arange(len(values), device=values.device)
-    member = torch.stack([coalitions >> i & 1 for i in range(players)]).double()
-    return dividends, member
 
 
 @torch.inference_mode(False)

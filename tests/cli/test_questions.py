@@ -137,3 +137,23 @@ def test_predict_only_among_some_classes(
     top = json.loads(capsys.readouterr().out)["A"]["top"]
     assert {each["class"] for each in top} == {pair[2], pair[3]}
     assert sum(each["probability"] for each in top) == pytest.approx(1)
+
+
+def test_interactions_are_written_for_shapiq(
+    checkpoint: str,
+    pair: tuple[str, str, str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    base = ["interactions", pair[0], "--checkpoint", checkpoint, "--index", "STII"]
+    assert main([*base, "--order", "2", "--out", str(tmp_path / "table.json")]) == 0
+    assert f"STII of the probability of {pair[2]}" in capsys.readouterr().out
+    file = json.loads((tmp_path / "table.json").read_text())
+    table = lafe.factorial(lafe.prepare(lafe.load(checkpoint), lafe.open_photo(pair[0])))
+    values = table.values(CLASSES.index(pair[2]))
+    assert file["data"]["Empty"] == pytest.approx(float(values[0]))
+    assert sum(file["data"].values()) == pytest.approx(float(values[-1]))
+    assert len(file["data"]) == 1 + 12 + 66
+    assert main([*base, "--order", "13"]) == 2
+    assert main([*base, "--out", str(tmp_path / "table.npz")]) == 2
+    assert "end in .json" in capsys.readouterr().err
