@@ -5,6 +5,7 @@ dataset for a part-based analysis of explainable AI methods*, ICCV 2023); the bi
 """
 
 from lafe.data.partbirds.classes import CLASSES, BirdClass, differing, shared
+from lafe.data.partbirds.examples import Example, examples
 from lafe.data.partbirds.folder import Shot, shots, write
 from lafe.data.partbirds.looks import COLOURS, PARTS, PATTERNS, SHAPES, Look
 from lafe.data.partbirds.picture import LAYERS, Picture, draw
@@ -17,11 +18,13 @@ __all__ = [
     "PATTERNS",
     "SHAPES",
     "BirdClass",
+    "Example",
     "Look",
     "Picture",
     "Shot",
     "differing",
     "draw",
+    "examples",
     "shared",
     "shots",
     "write",
