@@ -27,16 +27,16 @@ class Example:
         return draw(self.bird, self.scene_seed, size=size, without=self.without)
 
 
+_BIRDS = {bird.name: bird for bird in CLASSES}
 _EXAMPLES = (
-    ("Black cap, forked tail", "Painted Reedling", 103, ()),
-    ("Its look-alike: no black cap", "Fork-tailed Reedling", 103, ()),
-    ("A mask beside a rosy breast", "Masked Lanternbill", 114, ()),
-    ("Blue feet among reeds", "Blue-footed Tidewren", 110, ()),
-    ("A speckled throat, and no beak", "Speckle-throated Cloudlark", 121, ("beak",)),
+    Example("Black cap, forked tail", _BIRDS["Painted Reedling"], 103),
+    Example("Its look-alike: no black cap", _BIRDS["Fork-tailed Reedling"], 103),
+    Example("A mask beside a rosy breast", _BIRDS["Masked Lanternbill"], 114),
+    Example("Blue feet among reeds", _BIRDS["Blue-footed Tidewren"], 110),
+    Example("A speckled throat, and no beak", _BIRDS["Speckle-throated Cloudlark"], 121, ("beak",)),
 )
 
 
 def examples() -> tuple[Example, ...]:
     """A handful of pictures, always the same ones."""
-    birds = {bird.name: bird for bird in CLASSES}
-    return tuple(Example(title, birds[name], *how) for title, name, *how in _EXAMPLES)
+    return _EXAMPLES
