@@ -7,34 +7,59 @@ from typing import TYPE_CHECKING, Any
 
 from lafe.version import __version__
 
-if TYPE_CHECKING:
-    from lafe.branches import BRANCHES, PRESETS, STAGES, Branch, Switches
-    from lafe.checkpoints.store import CheckpointError, load
-    from lafe.data.photo import PhotoError, open_photo
-    from lafe.errors import LafeError
-    from lafe.explain.ablation import Flip, Table, factorial, factorials
-    from lafe.explain.attribution.methods import attribute
-    from lafe.explain.attribution.registry import Attribution, AttributionError
-    from lafe.explain.controls import Controls
-    from lafe.explain.evidence import (
-        BranchEvidence,
-        Evidence,
-        branch_evidence,
-        evidence,
-        lookalikes,
+if TYPE_CHECKING:  # "as": public, for type checkers
+    from lafe.branches import (
+        BRANCHES as BRANCHES,
+        PRESETS as PRESETS,
+        STAGES as STAGES,
+        Branch as Branch,
+        Switches as Switches,
     )
-    from lafe.explain.game import Interactions, interaction_indices
-    from lafe.explain.levels import Depth, depth
-    from lafe.explain.prepare import Fused, Prepared, prepare
-    from lafe.explain.region import Region, region
-    from lafe.explain.sufficient import Sufficient, sufficient
-    from lafe.explain.swap import Pasted, Swap, SwapError, paste, swap
-    from lafe.model.lafe import LAFE
-    from lafe.model.record import record
+    from lafe.checkpoints.store import load as load
+    from lafe.checkpoints.stored import CheckpointError as CheckpointError
+    from lafe.data.photo import PhotoError as PhotoError, open_photo as open_photo
+    from lafe.errors import LafeError as LafeError
+    from lafe.explain.ablation import (
+        Flip as Flip,
+        Table as Table,
+        factorial as factorial,
+        factorials as factorials,
+    )
+    from lafe.explain.attribution.methods import attribute as attribute
+    from lafe.explain.attribution.registry import (
+        Attribution as Attribution,
+        AttributionError as AttributionError,
+    )
+    from lafe.explain.controls import Controls as Controls
+    from lafe.explain.evidence import (
+        BranchEvidence as BranchEvidence,
+        Evidence as Evidence,
+        branch_evidence as branch_evidence,
+        evidence as evidence,
+        lookalikes as lookalikes,
+    )
+    from lafe.explain.game import (
+        Interactions as Interactions,
+        interaction_indices as interaction_indices,
+    )
+    from lafe.explain.levels import Depth as Depth, depth as depth
+    from lafe.explain.prepare import Fused as Fused, Prepared as Prepared, prepare as prepare
+    from lafe.explain.region import Region as Region, region as region
+    from lafe.explain.sufficient import Sufficient as Sufficient, sufficient as sufficient
+    from lafe.explain.swap import (
+        Pasted as Pasted,
+        Swap as Swap,
+        SwapError as SwapError,
+        paste as paste,
+        swap as swap,
+    )
+    from lafe.model.lafe import LAFE as LAFE
+    from lafe.model.record import record as record
 
 _HOMES = {
     "lafe.branches": ("BRANCHES", "PRESETS", "STAGES", "Branch", "Switches"),
-    "lafe.checkpoints.store": ("CheckpointError", "load"),
+    "lafe.checkpoints.store": ("load",),
+    "lafe.checkpoints.stored": ("CheckpointError",),
     "lafe.data.photo": ("PhotoError", "open_photo"),
     "lafe.errors": ("LafeError",),
     "lafe.explain.ablation": ("Flip", "Table", "factorial", "factorials"),

@@ -15,8 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter
-from playwright.async_api import Browser as AsyncBrowser
-from playwright.async_api import Playwright as AsyncPlaywright
+from playwright.async_api import Browser as AsyncBrowser, Playwright as AsyncPlaywright
 from playwright.sync_api import Browser, FilePayload, Playwright
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,7 +64,7 @@ def free_port() -> int:
     """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
 @contextmanager

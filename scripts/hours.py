@@ -26,7 +26,7 @@ def main(names: list[str]) -> None:
         recipe = load_recipe(name)
         photos, classes = TRAINING_PHOTOS[recipe.data]
         model = LAFE(recipe.backbone, classes, recipe.input_size).train()
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = model.to(memory_format=torch.channels_last)
         con = ConLoss(model.backbone.channels[-1], classes)
         sgd = torch.optim.SGD([*model.parameters(), *con.parameters()], recipe.lr, recipe.momentum)
         x = torch.randn(recipe.batch_size, 3, recipe.input_size, recipe.input_size)

@@ -9,8 +9,7 @@ from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lafe.branches import BRANCHES, EVERY_BRANCH, PRESETS, STAGES, Branch, Switches
 

@@ -10,8 +10,7 @@ from lafe.explain.neighbours import copies
 from lafe.render.pictures import jpeg_url
 from lafe.render.text import percent
 
-from ..figures import ablation as figures
-from ..figures import maps
+from ..figures import ablation as figures, maps
 from ..figures.tiles import legend
 from ..state import gallery, models, session
 from ..state.session import Photo

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from lafe.branches import Branch
-from lafe.measure import sweep
-from lafe.measure import words as measured
+from lafe.measure import sweep, words as measured
 from lafe.measure.faithfulness import protocols
 from lafe.measure.faithfulness.registry import Findings
 from lafe.measure.provenance import Provenance
@@ -22,8 +21,7 @@ from lafe.measure.report import (
 from lafe.render import labels
 from lafe.render.text import percent
 
-from ..figures import ablation as ablation_figures
-from ..figures import report as report_figures
+from ..figures import ablation as ablation_figures, report as report_figures
 from ..state import models, session
 from ..widgets.card import model_card, verdict
 from ..widgets.parts import chart, guarded, plain, two_columns
@@ -110,7 +108,7 @@ def _accuracy(evaluation: Evaluation) -> None:
 
 
 def _attention(found: Attention) -> None:
-    """Whether the gates follow the photo, and whether that matters."""
+    """Measures of attention: do the gates follow the photo, and does that matter?"""
     st.subheader("With other gates than the photo's", anchor=False)
     sides = two_columns()
     with sides.cell():
@@ -125,7 +123,7 @@ def _attention(found: Attention) -> None:
 
 
 def _unknown(evaluation: Evaluation, chosen: str) -> None:
-    """What is called unknown, of its own kind and of others."""
+    """The shares of photos that are called unknown, of its own kind and of others."""
     if not (evaluation.unknown and chosen):
         return
     st.subheader("Photos of what it does not know", anchor=False)

@@ -145,7 +145,8 @@ def _key(photo: Photo, asked: Asked, *more: str) -> Hashable:
 
 
 def _kept() -> OrderedDict[Hashable, Any]:
-    return st.session_state.setdefault("explained", OrderedDict())
+    kept: OrderedDict[Hashable, Any] = st.session_state.setdefault("explained", OrderedDict())
+    return kept
 
 
 def _keep(key: Hashable, value: Any) -> None:

@@ -12,8 +12,7 @@ from PIL import Image
 from lafe.checkpoints.trained import Trained
 from lafe.data import DataError, PhotoDataset, load_benchmark
 from lafe.data.photo import open_photo
-from lafe.explain.neighbours import Gallery, Neighbour, gallery
-from lafe.explain.neighbours import nearest as nearest_of
+from lafe.explain.neighbours import Gallery, Neighbour, gallery, nearest as nearest_of
 
 from . import models
 from .session import Photo

@@ -13,13 +13,14 @@ from PIL import Image
 
 from lafe.checkpoints import store
 from lafe.checkpoints.card import Card
+from lafe.checkpoints.stored import CARD, WEIGHTS, CheckpointError
 from lafe.checkpoints.trained import Trained
 from lafe.data.photo import crop
 from lafe.explain.ablation import Table, factorial
 from lafe.explain.prepare import Prepared, prepare
 from lafe.explain.unknown import looks_unknown
-from lafe.measure import report as measured
-from lafe.measure import sweep
+from lafe.measure import report as reports, sweep
+from lafe.measure.records import ReportError
 from lafe.measure.report import Report
 from lafe.render.pictures import view
 
@@ -62,7 +63,7 @@ def model(name: str) -> Trained:
     """The model of a checkpoint; ModelError if there is none or it was refused."""
     try:
         return _model(_source(name))
-    except store.CheckpointError as error:
+    except CheckpointError as error:
         log.error("A checkpoint was refused: %s", error)
         raise ModelError(
             "This model's file was refused, the log says why: choose another one."
@@ -72,7 +73,7 @@ def model(name: str) -> Trained:
 def report(name: str) -> Report | None:
     """The report on a checkpoint's weights; None if there is none, or it cannot be read."""
     folder = _source(name).path
-    file = folder / measured.REPORT
+    file = folder / reports.REPORT
     if not file.is_file():
         return None
     return _report(folder, cards()[name].sha256, file.stat().st_mtime_ns)
@@ -157,7 +158,7 @@ def _sources(folders: tuple[Path, ...]) -> dict[str, Source]:
 
 
 def _written(folder: Path) -> int:
-    files = (folder / name for name in (store.WEIGHTS, store.CARD))  # the card may be within
+    files = (folder / name for name in (WEIGHTS, CARD))  # the card may be within
     return max(file.stat().st_mtime_ns for file in files if file.is_file())
 
 
@@ -165,7 +166,7 @@ def _written(folder: Path) -> int:
 def _card(source: Source) -> Card | None:
     try:
         return store.load_card(source.path)
-    except store.CheckpointError as error:
+    except CheckpointError as error:
         log.error("A checkpoint is left out: %s", error)
         return None
 
@@ -173,8 +174,8 @@ def _card(source: Source) -> Card | None:
 @st.cache_resource(max_entries=100, show_spinner=False)
 def _report(folder: Path, sha256: str, written: int) -> Report | None:
     try:
-        return measured.read(folder, sha256)
-    except measured.ReportError as error:
+        return reports.read(folder, sha256)
+    except ReportError as error:
         log.error("A report is left out: %s", error)
         return None
 
@@ -187,7 +188,7 @@ def _sweeps(folders: tuple[Path, ...]) -> dict[str, list[sweep.Result]]:
         for file in sorted((folder / "results").glob("*.json")):
             try:
                 results.append(sweep.read(file))
-            except measured.ReportError as error:
+            except ReportError as error:
                 log.error("A result is left out: %s", error)
         found = sweep.by_sweep(results) | found  # the first folder wins
     return found

@@ -141,7 +141,8 @@ def visit() -> Visit:
     """The visit of this session."""
     if "visit" not in st.session_state:
         st.session_state["visit"] = Visit()
-    return st.session_state["visit"]
+    kept: Visit = st.session_state["visit"]
+    return kept
 
 
 def keep(changed: Visit) -> None:
@@ -161,7 +162,8 @@ def notify(text: str) -> None:
 
 def take_notices() -> list[str]:
     """The notices that were not shown yet."""
-    return st.session_state.pop("notices", [])
+    notices: list[str] = st.session_state.pop("notices", [])
+    return notices
 
 
 def add_photo(data: bytes, name: str) -> str | None:

@@ -148,11 +148,13 @@ class Card:
     @property
     def input_size(self) -> int:
         """S, the side of the model's input in px."""
-        return self.model["input_size"]
+        size: int = self.model["input_size"]
+        return size
 
     @property
     def backbone(self) -> str:
-        return self.model["backbone"]
+        name: str = self.model["backbone"]
+        return name
 
     def drew(self, index: int) -> bool | None:
         """True if training ever drew the setting of this ``Switches.index``; None if not known."""

@@ -43,7 +43,8 @@ class _Fixed(nn.Module):
         self.model, self.switches = model, switches
 
     def forward(self, photo: Tensor) -> Tensor:
-        return self.model(photo, self.switches)
+        logits: Tensor = self.model(photo, self.switches)
+        return logits
 
 
 def export(model: Trained, switches: Switches, file: str | Path) -> Export:

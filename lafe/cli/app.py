@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 
 from lafe.beside import beside
+from lafe.cli.arguments import Commands
 from lafe.errors import LafeError
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     """The command of this file."""
     p = commands.add_parser("app", help="start the app, which opens in the browser")
     p.add_argument("--checkpoints", type=Path, metavar="DIR", help="folder of more checkpoints")

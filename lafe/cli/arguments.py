@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TypeAlias
 
 from lafe.branches import Switches
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""The commands of a parser, to which each family adds its own."""
 
 CHECKPOINT = "its name, or its folder"
 DATA = "folder of the data set, or its parent"

@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> int:
         if "device" in args:
             args.device = device(args.device)
-        return args.run(args)
+        return int(args.run(args))
 
     return status(command)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lafe.cli.arguments import CHECKPOINT, DATA, add_device, count, whole
+from lafe.cli.arguments import CHECKPOINT, DATA, Commands, add_device, count, whole
 from lafe.cli.device import trainer_devices
 from lafe.cli.outputs import OutputError, add_force, require_folder
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true")
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     """The commands of this file."""
     for command in (_train, _evaluate, _predictions, _faithfulness, _sweep, _recipes, _results):
         command(commands)
 
 
-def _train(commands: argparse._SubParsersAction) -> None:
+def _train(commands: Commands) -> None:
     from lafe.train.recipe import OBJECTIVES, VARIANTS
 
     p = commands.add_parser("train", help="train a recipe, or go on where a run was cut")
@@ -77,7 +77,7 @@ def _run_train(args: argparse.Namespace) -> int:
     return 0
 
 
-def _evaluate(commands: argparse._SubParsersAction) -> None:
+def _evaluate(commands: Commands) -> None:
     p = commands.add_parser("evaluate", help="measure a checkpoint on the test split")
     p.add_argument("checkpoint", help=CHECKPOINT)
     p.add_argument("--data", required=True, help=DATA)
@@ -154,7 +154,7 @@ def _say_evaluation(found: Evaluation, attends: Attention | None) -> None:
         print(attends.verdict)
 
 
-def _predictions(commands: argparse._SubParsersAction) -> None:
+def _predictions(commands: Commands) -> None:
     p = commands.add_parser(
         "predictions", help="accuracies and differences from stored predictions, without weights"
     )
@@ -182,7 +182,7 @@ def _run_predictions(args: argparse.Namespace) -> int:
     return 0
 
 
-def _sweep(commands: argparse._SubParsersAction) -> None:
+def _sweep(commands: Commands) -> None:
     from lafe.train.recipe import VARIANTS
 
     p = commands.add_parser("sweep", help="train and test the rows of Table 4; resumes")
@@ -216,7 +216,7 @@ def _run_sweep(args: argparse.Namespace) -> int:
     return 0
 
 
-def _faithfulness(commands: argparse._SubParsersAction) -> None:
+def _faithfulness(commands: Commands) -> None:
     from lafe.measure.protocols import NAMES
 
     p = commands.add_parser("faithfulness", help="measure what a model's explanations are worth")
@@ -279,7 +279,7 @@ def _print_columns(columns: Mapping[str, Sequence[str]]) -> None:
         )
 
 
-def _recipes(commands: argparse._SubParsersAction) -> None:
+def _recipes(commands: Commands) -> None:
     p = commands.add_parser("recipes", help="list the recipes that come with the package")
     p.set_defaults(run=_run_recipes)
 
@@ -293,7 +293,7 @@ def _run_recipes(_: argparse.Namespace) -> int:
     return 0
 
 
-def _results(commands: argparse._SubParsersAction) -> None:
+def _results(commands: Commands) -> None:
     p = commands.add_parser("results", help="write the tables of the docs from the reports")
     p.add_argument("root", nargs="?", type=Path, default=Path(), help="the checkout (default: .)")
     p.set_defaults(run=_run_results)

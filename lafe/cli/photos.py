@@ -6,17 +6,17 @@ import argparse
 from pathlib import Path
 
 from lafe.branches import Switches
-from lafe.cli.arguments import CHECKPOINT, add_device, switches
+from lafe.cli.arguments import CHECKPOINT, Commands, add_device, switches
 from lafe.cli.outputs import add_force, printable, require_folder
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     """The commands of this file."""
     for command in (_predict, _explain, _ablate):
         command(commands)
 
 
-def _photos(commands: argparse._SubParsersAction, name: str, about: str) -> argparse.ArgumentParser:
+def _photos(commands: Commands, name: str, about: str) -> argparse.ArgumentParser:
     p = commands.add_parser(name, help=about)
     p.add_argument("photos", nargs="+", help="photos, and folders of them")
     p.add_argument("--checkpoint", required=True, help=CHECKPOINT)
@@ -33,7 +33,7 @@ def _rows_to(command: argparse.ArgumentParser, *kinds: str) -> None:
     add_force(command)
 
 
-def _predict(commands: argparse._SubParsersAction) -> None:
+def _predict(commands: Commands) -> None:
     p = _photos(commands, "predict", "classify photos, under one setting of the switches or two")
     p.add_argument(
         "--switches",
@@ -53,7 +53,7 @@ def _run_predict(args: argparse.Namespace) -> int:
     return predict(args)
 
 
-def _ablate(commands: argparse._SubParsersAction) -> None:
+def _ablate(commands: Commands) -> None:
     p = _photos(commands, "ablate", "what each branch is worth: exact Shapley values, and flips")
     p.add_argument("--output", choices=("probability", "logit", "centred"), default="probability")
     _rows_to(p, "json")
@@ -66,7 +66,7 @@ def _run_ablate(args: argparse.Namespace) -> int:
     return ablate(args)
 
 
-def _explain(commands: argparse._SubParsersAction) -> None:
+def _explain(commands: Commands) -> None:
     p = commands.add_parser("explain", help="figure, page, numbers and maps of one photo")
     p.add_argument("photo", help="a JPEG, PNG or WebP")
     p.add_argument("--checkpoint", required=True, help=CHECKPOINT)

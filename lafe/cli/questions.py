@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lafe.branches import Switches
-from lafe.cli.arguments import CHECKPOINT, add_device, count, switches
+from lafe.cli.arguments import CHECKPOINT, Commands, add_device, count, switches
 from lafe.cli.outputs import Row, add_force, printable, require_file
 
 if TYPE_CHECKING:
@@ -20,15 +20,13 @@ if TYPE_CHECKING:
     from lafe.explain.swap import Swap
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     """The commands of this file."""
     for command in (_swap, _sufficient, _region, _depth, _interactions):
         command(commands)
 
 
-def _question(
-    commands: argparse._SubParsersAction, name: str, about: str, *photos: str
-) -> argparse.ArgumentParser:
+def _question(commands: Commands, name: str, about: str, *photos: str) -> argparse.ArgumentParser:
     p = commands.add_parser(name, help=about)
     for photo in photos:
         p.add_argument(photo, help="a JPEG, PNG or WebP")
@@ -51,7 +49,7 @@ def _say(args: argparse.Namespace, row: Row, *lines: str) -> int:
     return 0
 
 
-def _swap(commands: argparse._SubParsersAction) -> None:
+def _swap(commands: Commands) -> None:
     about = "the fewest places of photo B that turn photo A into another class"
     p = _question(commands, "swap", about, "a", "b")
     p.add_argument("--target", help="the class (default: what photo B is taken for)")
@@ -119,7 +117,7 @@ def _picture(model: Trained, pictures: list[Image.Image], found: Swap) -> Image.
     return beside(numbered(sides[0], a, grid), numbered(sides[1], b, grid))
 
 
-def _sufficient(commands: argparse._SubParsersAction) -> None:
+def _sufficient(commands: Commands) -> None:
     about = "the smallest set of places whose evidence alone keeps the class"
     p = _question(commands, "sufficient", about, "photo")
     p.add_argument("--target", help="the class (default: the predicted one)")
@@ -151,7 +149,7 @@ def _run_sufficient(args: argparse.Namespace) -> int:
     )
 
 
-def _region(commands: argparse._SubParsersAction) -> None:
+def _region(commands: Commands) -> None:
     about = "a region's exact share of the evidence, and the prediction without it"
     p = _question(commands, "region", about, "photo")
     where = p.add_mutually_exclusive_group(required=True)
@@ -240,7 +238,7 @@ def _span(start: float, end: float, length: int) -> slice:
     return slice(max(round(start * length), 0), max(round(end * length), 0))
 
 
-def _depth(commands: argparse._SubParsersAction) -> None:
+def _depth(commands: Commands) -> None:
     about = "the deepest level that is sure: the class, its family, its make"
     p = _question(commands, "depth", about, "photo")
     p.add_argument("--sure", type=float, default=0.9, help="from this probability (%(default)s)")
@@ -265,7 +263,7 @@ def _run_depth(args: argparse.Namespace) -> int:
     return _say(args, row, f"{args.photo}: {answer} (from {100 * found.sure:.0f} % on): {each}.")
 
 
-def _interactions(commands: argparse._SubParsersAction) -> None:
+def _interactions(commands: Commands) -> None:
     from lafe.explain.game import INDICES
 
     about = "how branches work together: exact interactions, as a file that shapiq reads"

@@ -6,17 +6,17 @@ import argparse
 from pathlib import Path
 
 from lafe.branches import Switches
-from lafe.cli.arguments import CHECKPOINT, count, switches
+from lafe.cli.arguments import CHECKPOINT, Commands, count, switches
 from lafe.cli.outputs import add_force, require_file
 
 
-def add(commands: argparse._SubParsersAction) -> None:
+def add(commands: Commands) -> None:
     """The commands of this file."""
     for command in (_bench, _export, _partbirds):
         command(commands)
 
 
-def _bench(commands: argparse._SubParsersAction) -> None:
+def _bench(commands: Commands) -> None:
     p = commands.add_parser("bench", help="speed, as ratios of medians in one run")
     p.add_argument("--backbone", default="resnet50", help="timm's name (default: %(default)s)")
     p.add_argument("--size", type=count, default=448, help="input in px (default: %(default)s)")
@@ -32,7 +32,7 @@ def _run_bench(args: argparse.Namespace) -> int:
     return 0
 
 
-def _export(commands: argparse._SubParsersAction) -> None:
+def _export(commands: Commands) -> None:
     p = commands.add_parser("export", help="a fixed setting as ONNX, checked with ONNX Runtime")
     p.add_argument("checkpoint", help=CHECKPOINT)
     p.add_argument(
@@ -56,7 +56,7 @@ def _run_export(args: argparse.Namespace) -> int:
     return 0
 
 
-def _partbirds(commands: argparse._SubParsersAction) -> None:
+def _partbirds(commands: Commands) -> None:
     p = commands.add_parser("partbirds", help="draw a data set of birds whose parts are known")
     p.add_argument("folder", type=Path, metavar="DIR", help="a new folder; read it as --data DIR")
     for option, default, about in (

@@ -14,7 +14,7 @@ from lafe.data.aircraft import LEVELS, read_aircraft
 from lafe.data.names import key
 
 Levels = Mapping[str, tuple[str, ...]]
-"""By level, the finest first, the group that each class belongs to."""
+"""The group that each class belongs to, by level, the finest first."""
 
 _FAMILIES = {
     "Albatrosses": "Albatross",

@@ -49,16 +49,18 @@ def train_transform(
     steps += _normalise(mean, std)
     if erase:
         steps.append(v2.RandomErasing(erase))
-    return v2.Compose(steps)
+    composed: Transform = v2.Compose(steps)
+    return composed
 
 
 def test_transform(
     resize: int, input_size: int, mean: Sequence[float], std: Sequence[float]
 ) -> Transform:
     """uint8 (3, H, W) -> float (3, input_size, input_size): the centre of the resized photo."""
-    return v2.Compose(
+    composed: Transform = v2.Compose(
         [v2.Resize((resize, resize)), v2.CenterCrop(input_size), *_normalise(mean, std)]
     )
+    return composed
 
 
 def _normalise(mean: Sequence[float], std: Sequence[float]) -> list[torch.nn.Module]:

@@ -40,5 +40,5 @@ def index_of(model: LAFE, wanted: int | str) -> int:
 
 
 def name_of(model: LAFE, index: int) -> str:
-    """What people call a class; its number where a model has no names."""
+    """The name of a class; its number where a model has no names."""
     return model.card.classes[index] if isinstance(model, Trained) else f"class {index}"

@@ -18,7 +18,7 @@ from lafe.branches import FULL, Branch, Switches
 from lafe.explain.prepare import Prepared, refuse_training
 
 Versus = int | str | Sequence[int] | None
-"""What a class is held against: a class, several, ``"mean"`` of all, or nothing."""
+"""The rivals of a class: another class, several, the ``"mean"`` of all, or none."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -104,7 +104,7 @@ def interaction_indices(values: Tensor, index: str = "k-SII", order: int = 2) ->
     every = torch.arange(len(values))
 
     def over_supersets(weight: Callable[[int, int], float]) -> Tensor:
-        """For each coalition S, the sum of weight(|S|, |T|) times the dividend of each T with S."""
+        """Sums by coalition S: weight(|S|, |T|) times the dividend, over each T with S."""
         table = torch.tensor(
             [[weight(s, t) for t in range(players + 1)] for s in range(order + 1)],
             dtype=torch.float64,

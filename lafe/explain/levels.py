@@ -25,7 +25,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Depth:
-    """What a photo shows at each level, the finest first.
+    """The group of a photo at each level, the finest first.
 
     Attributes:
         levels: from the class to the coarsest group.
@@ -50,7 +50,7 @@ def depth(
     levels: Levels | None = None,
     switches: Switches = FULL,
 ) -> Depth:
-    """How deep into the groups of its classes a model can say for sure what a photo shows.
+    """The depth in the groups of its classes to which a model says for sure what a photo shows.
 
     Args:
         photo: as :func:`lafe.prepare` gives it, of a model that was loaded.

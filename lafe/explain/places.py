@@ -17,7 +17,7 @@ SIGNS = {"F5": 1.0, "D": 1.0, "C": -1.0}
 
 
 def shares(photo: Prepared, of: str, switches: Switches) -> Tensor:
-    """What each place of ``F5``, ``D`` or ``C`` adds to the logits, (n, K) float64, row by row.
+    """The share of each place of ``F5``, ``D`` or ``C`` in the logits, (n, K) float64, row by row.
 
     With those of ``F5`` and the bias the logits are complete.
 
@@ -28,7 +28,8 @@ def shares(photo: Prepared, of: str, switches: Switches) -> Tensor:
         raise LafeError(f"Places are those of {', '.join(SIGNS)}, not of {of!r}.")
     features = getattr(photo.fused(switches), of)[0].flatten(1).T.cpu().double()  # (n, C_5)
     weight = photo.model.classifier.weight.cpu().double()
-    return SIGNS[of] * features @ weight.T / len(features)
+    shares: Tensor = SIGNS[of] * features @ weight.T / len(features)
+    return shares
 
 
 def logits(photo: Prepared, switches: Switches) -> Tensor:
@@ -37,7 +38,7 @@ def logits(photo: Prepared, switches: Switches) -> Tensor:
 
 
 def bias(photo: Prepared) -> Tensor:
-    """What no place adds to the logits, (K,) float64."""
+    """The part of the logits that no place adds, (K,) float64."""
     return photo.model.classifier.bias.cpu().double()
 
 
@@ -48,7 +49,7 @@ def place(photo: Prepared, number: int) -> Place:
 
 
 def reach(photo: Prepared, switches: Switches, where: Place) -> float:
-    """How much of what a place of F_5 sees lies outside its own patch of the photo, 0 to 1.
+    """The part of what a place of F_5 sees that lies outside its own patch of the photo, 0 to 1.
 
     Measured as the share of the absolute gradient of its features' sum: convolutions and gates let
     a place see far more than the patch that it stands on.

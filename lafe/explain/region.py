@@ -19,7 +19,7 @@ from lafe.explain.prepare import Prepared, prepare
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """What a region adds to a logit, or to the difference of two, and what is said without it.
+    """A region's share of a logit, or of the difference of two, and the prediction without it.
 
     ``inside + outside + bias`` is the logit.  A place that is painted in part counts for that part;
     whole places are exact.

@@ -1,4 +1,4 @@
-"""How to still be this: the smallest set of places whose evidence alone keeps a class ahead."""
+"""Sufficient places: the smallest set whose evidence alone keeps a class ahead."""
 
 from __future__ import annotations
 

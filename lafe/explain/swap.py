@@ -201,7 +201,7 @@ def _assignment(gains: Tensor, allowed: Tensor, k: int) -> tuple[Chosen, float] 
 
 
 def _alike(photo: Prepared, other: Prepared, share: float) -> Tensor:
-    """Which pairs of places have the most similar f_5, (n, n) bool."""
+    """Pairs of places with the most similar f_5, (n, n) bool."""
     a, b = (F.normalize(p.features[-1][0].flatten(1).cpu().float(), dim=0) for p in (photo, other))
     cosines = a.T @ b
     count = max(int(share * cosines.numel()), 1)

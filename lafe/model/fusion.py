@@ -38,7 +38,8 @@ def total(maps: Iterable[Tensor]) -> Tensor:
 
 def of_sum(layer: nn.Module, maps: Maps) -> Tensor:
     """The layer of the sum."""
-    return layer(total(maps))
+    result: Tensor = layer(total(maps))
+    return result
 
 
 class Gated(nn.Module):
@@ -56,7 +57,8 @@ class Gated(nn.Module):
         self.switch = Switch()
 
     def forward(self, f: Tensor, gate: Tensor | None = None, on: Tensor | None = None) -> Tensor:
-        return self.switch(self.gate(f) if gate is None else gate.to(f.dtype), on) * f
+        weights: Tensor = self.switch(self.gate(f) if gate is None else gate.to(f.dtype), on)
+        return weights * f
 
 
 class Switch(nn.Module):

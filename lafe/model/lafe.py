@@ -133,7 +133,8 @@ class LAFE(nn.Module):
                 f"This model reads photos of {self.input_size} x {self.input_size} px, not "
                 f"{x.shape[-2]} x {x.shape[-1]}: its region branches belong to one size."
             )
-        return self.backbone(x)
+        maps: tuple[Tensor, Tensor, Tensor] = self.backbone(x)
+        return maps
 
     def attributes(
         self,
@@ -171,4 +172,5 @@ class LAFE(nn.Module):
 
     def classify(self, features: Tensor) -> Tensor:
         """``W GAP(F) + b`` (Eq. 10): (B, C_5, H_5, W_5) -> (B, K)."""
-        return self.classifier(self.pool(features).flatten(1))
+        logits: Tensor = self.classifier(self.pool(features).flatten(1))
+        return logits

@@ -65,7 +65,8 @@ class Record:
 
     @property
     def features(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self._get("backbone")
+        found: tuple[Tensor, Tensor, Tensor] = self._get("backbone")
+        return found
 
     def _or(self, name: str, zeros: Callable[[], Tensor]) -> Tensor:
         value = self._get(name)
@@ -84,7 +85,8 @@ class Record:
 
     @property
     def F5(self) -> Tensor:
-        return self._get("final")
+        found: Tensor = self._get("final")
+        return found
 
     @overload
     def __getitem__(self, key: int) -> StageRecord: ...

@@ -119,7 +119,7 @@ def _arrays(comparison: Comparison) -> bytes:
         for panel in comparison.panels
         for name, array in panel.arrays().items()
     }
-    np.savez_compressed(out, allow_pickle=False, **named)  # type: ignore[arg-type]
+    np.savez_compressed(out, allow_pickle=False, **named)
     return out.getvalue()
 
 

@@ -218,4 +218,5 @@ def compare(photo: Image.Image, settings: Sequence[Setting], box: Box = WHOLE) -
 
 
 def _order(probabilities: NDArray[np.float32]) -> list[int]:
-    return np.argsort(-probabilities, kind="stable").tolist()
+    order: list[int] = np.argsort(-probabilities, kind="stable").tolist()
+    return order

@@ -128,7 +128,8 @@ def _diverging() -> RGB:
     position = (np.arange(256) - _ZERO) / (255 - _ZERO)
     channels = zip(*DIVERGING.values(), strict=True)
     colours = [np.interp(position, list(DIVERGING), channel) for channel in channels]
-    return np.rint(np.stack(colours, axis=1)).astype(np.uint8)[:, None]
+    table: RGB = np.rint(np.stack(colours, axis=1)).astype(np.uint8)
+    return table[:, None]
 
 
 _ZERO = 128  # the level of zero in a signed map, so that levels 1 to 255 are symmetric about it

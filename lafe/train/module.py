@@ -45,7 +45,7 @@ class TrainingModule(L.LightningModule):
             attention=recipe.attention,
             region_gate=recipe.region_gate,
             weights=recipe.weights,
-        ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        ).to(memory_format=torch.channels_last)
         self.gates = [m for m in self.model.modules() if isinstance(m, (RegionGate, ChannelGate))]
         for gate in self.gates:
             if recipe.gates == "standardised":
@@ -72,7 +72,8 @@ class TrainingModule(L.LightningModule):
 
     @property
     def _sampler(self) -> PairSampler:
-        return self.trainer.train_dataloader.batch_sampler  # type: ignore[union-attr,return-value]
+        sampler: PairSampler = self.trainer.train_dataloader.batch_sampler  # type: ignore[union-attr]
+        return sampler
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         x, labels = batch

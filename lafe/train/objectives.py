@@ -287,7 +287,8 @@ def _other_pair(photos: int, shift: float) -> Tensor:
 def backbone_features(model: LAFE, recipe: Recipe, x: Tensor) -> tuple[Tensor, ...]:
     """f_3, f_4, f_5 of photos (B, 3, S, S), in bfloat16 if the recipe says so."""
     with _low_precision(recipe.backbone_bf16, x):
-        return model.backbone(x)
+        maps: tuple[Tensor, ...] = model.backbone(x)
+    return maps
 
 
 def _low_precision(on: bool, x: Tensor) -> AbstractContextManager[Any]:

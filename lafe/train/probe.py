@@ -35,7 +35,7 @@ def linear_classifier(
         return loss
 
     with torch.enable_grad():
-        solver.step(closure)  # type: ignore[arg-type]
+        solver.step(closure)
     weight = layer.weight.detach() / std
     return weight, layer.bias.detach() - weight @ mean
 

@@ -353,7 +353,7 @@ def shipped() -> list[str]:
     return sorted(p.name.removesuffix(".yaml") for p in folder.iterdir() if ".yaml" in p.name)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """YAML without aliases: a recipe needs none, and a few lines of them can fill all memory."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:

@@ -106,7 +106,7 @@ def _noted(folder: Path) -> dict[str, Any]:
     file = folder / RECORD
     try:
         if file.is_file():
-            noted = json.loads(file.read_text(encoding="utf-8"))
+            noted: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
             return noted | {"recipe": recipe_from(noted["recipe"]).to_dict()}
         if (folder / WEIGHTS).is_file():
             card = read_card(folder)

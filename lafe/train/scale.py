@@ -151,7 +151,7 @@ def _features(
     """The first row, the features and the labels of every batch."""
     device, start = model.classifier.weight.device, 0
     for x, y in tqdm(batches(), desc=about):
-        x = x.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        x = x.to(device, memory_format=torch.channels_last)
         yield start, model.backbone(x), y.to(device)
         start += len(y)
 

@@ -15,8 +15,7 @@ from worlds import HALF, SIZES, World
 import lafe
 from lafe.branches import PRESETS
 from lafe.checkpoints.store import load_card, save
-from lafe.measure import evaluation, predictions, tables
-from lafe.measure import report as reports
+from lafe.measure import evaluation, predictions, report as reports, tables
 from lafe.measure.bootstrap import interval
 from lafe.measure.evaluation import evaluate, recipe_differences
 from lafe.measure.metrics import calibration_error

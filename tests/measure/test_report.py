@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from lafe.measure import records
-from lafe.measure import report as reports
+from lafe.measure import records, report as reports
 from lafe.measure.bootstrap import Interval
 from lafe.measure.protocols import Curves, CurveSettings, Faithfulness, Protocols
 from lafe.measure.provenance import Provenance

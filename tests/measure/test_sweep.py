@@ -12,8 +12,7 @@ from PIL import Image
 
 import lafe
 from lafe.data import load_benchmark
-from lafe.measure import predictions
-from lafe.measure import sweep as sw
+from lafe.measure import predictions, sweep as sw
 from lafe.measure.provenance import Provenance
 from lafe.measure.report import Accuracy, Training
 from lafe.train.recipe import VARIANTS, Recipe, RecipeError

@@ -13,8 +13,7 @@ from PIL import Image
 
 from lafe import LAFE
 from lafe.checkpoints.store import load_card, save
-from lafe.measure import bench, records, sweep, tables
-from lafe.measure import report as reports
+from lafe.measure import bench, records, report as reports, sweep, tables
 from lafe.measure.evaluation import evaluate
 from lafe.measure.provenance import Provenance
 from lafe.measure.report import Accuracy, Report, Training

@@ -24,8 +24,7 @@ pytest.importorskip("lightning", reason="Training needs the extra 'train'.")
 import lafe
 from lafe.checkpoints.store import save
 from lafe.data import DataError, PairSampler, load_benchmark
-from lafe.train import module as training
-from lafe.train import run as runs
+from lafe.train import module as training, run as runs
 from lafe.train.loop import train
 from lafe.train.module import TrainingError, TrainingModule
 from lafe.train.photos import EpochLoader

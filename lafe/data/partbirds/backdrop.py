@@ -90,7 +90,8 @@ def _with_light_between(image: np.ndarray, rng: np.random.Generator) -> np.ndarr
         radius = rng.uniform(0.015, 0.05)
         tone = rng.uniform(0.08, 0.3) * np.array((1, 0.98, 0.82))
         _ellipse(glow, rng.uniform(size=2), (radius, radius), 0, tone)
-    return image + _blurred(glow, 0.9) * (1 - image)
+    brighter: np.ndarray = image + _blurred(glow, 0.9) * (1 - image)
+    return brighter
 
 
 def _gradient(top: Colour, bottom: Colour) -> np.ndarray:

@@ -123,7 +123,7 @@ class Canvas:
     @property
     def size(self) -> int:
         """The side in pixels."""
-        return self.image.shape[1]
+        return len(self.labels)
 
     def paint(
         self, layer: Layer, upon: Sequence[Layer] = (), shade: np.ndarray | None = None

@@ -33,7 +33,8 @@ def _catmull_rom(p: np.ndarray, samples: int = 8) -> Outline:
     t = np.arange(samples)[:, None] / samples
     bend = 2 * before - 5 * start + 4 * stop - after
     twist = 3 * (start - stop) + after - before
-    return (start + t / 2 * (stop - before + t * (bend + t * twist))).reshape(-1, 2)
+    curve: Outline = start + t / 2 * (stop - before + t * (bend + t * twist))
+    return curve.reshape(-1, 2)
 
 
 def ribbon(points: Points, widths: float | Sequence[float] | np.ndarray) -> Outline:
@@ -71,12 +72,14 @@ def rectangle(x0: float, x1: float, y0: float, y1: float) -> Outline:
 def rotation(degrees: float, points: Points) -> Outline:
     """Turn `points` about the origin, from x towards y."""
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return np.asarray(points, dtype=float) @ np.array([[c, s], [-s, c]])
+    turned: Outline = np.asarray(points, dtype=float) @ np.array([[c, s], [-s, c]])
+    return turned
 
 
 def moved(points: Points, by: Vector) -> Outline:
     """Move `points` by x, y."""
-    return np.asarray(points, dtype=float) + np.asarray(by)
+    there: Outline = np.asarray(points, dtype=float) + np.asarray(by)
+    return there
 
 
 def frame(origin: Vector, along: Vector, across: Vector) -> Frame:
@@ -86,7 +89,8 @@ def frame(origin: Vector, along: Vector, across: Vector) -> Frame:
 
 def place(at: Frame, points: Points) -> Outline:
     """Carry `points` from their frame to the picture."""
-    return np.asarray(points, dtype=float) @ at[:, :2].T + at[:, 2]
+    there: Outline = np.asarray(points, dtype=float) @ at[:, :2].T + at[:, 2]
+    return there
 
 
 def within(outer: Frame, inner: Frame) -> Frame:

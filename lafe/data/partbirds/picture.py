@@ -72,7 +72,8 @@ class Picture:
             raise DataError(
                 f"No layer is called {layer!r}; choose one of {', '.join(self.layers)}."
             )
-        return self.labels == self.layers.index(layer)
+        seen: np.ndarray = self.labels == self.layers.index(layer)
+        return seen
 
     @property
     def masks(self) -> dict[str, np.ndarray]:
@@ -204,4 +205,4 @@ def _exposed(image: np.ndarray, light: Light) -> np.ndarray:
     x, y = light.towards.astype(np.float32)
     slope = 1 + np.float32(light.slope) * (x * aside + y * aside[:, None])
     lit = image * slope * (255 * light.colour).astype(np.float32)[:, None, None]
-    return cv2.merge([cv2.convertScaleAbs(channel) for channel in lit])
+    return np.stack([cv2.convertScaleAbs(channel) for channel in lit], axis=2)

@@ -66,7 +66,8 @@ class Pose:
     @property
     def ground(self) -> np.ndarray:
         """(2,) the place on the picture between the feet."""
-        return np.mean([place(leg, [(1.02, 0.05)])[0] for leg in self.legs], axis=0)
+        feet = [place(leg, [(1.02, 0.05)])[0] for leg in self.legs]
+        return np.asarray(np.mean(feet, axis=0))
 
 
 @dataclass(frozen=True, eq=False)

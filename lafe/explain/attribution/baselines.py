@@ -31,4 +31,5 @@ def baseline(x: Tensor, kind: str) -> Tensor:
         raise ValueError(f"There is no baseline {kind!r}: choose one of {', '.join(BASELINES)}.")
     sigma = _BLUR * x.shape[-1]
     width = min(2 * round(3 * sigma) + 1, 2 * x.shape[-1] - 1)  # odd, three sigmas to each side
-    return F.gaussian_blur(x, [width, width], [sigma, sigma])
+    blurred: Tensor = F.gaussian_blur(x, [width, width], [sigma, sigma])
+    return blurred

@@ -139,7 +139,7 @@ def _counted(q: Question, passes: int) -> Callable[[Tensor], Tensor]:
 
     def score(x: Tensor) -> Tensor:
         nonlocal done
-        result = q.score(x)
+        result: Tensor = q.score(x)
         done += len(x)
         if q.progress is not None:
             q.progress(min(done / passes, 1.0))

@@ -38,7 +38,7 @@ class Score(nn.Module):
         self.register_buffer("direction", direction)
 
     def forward(self, x: Tensor) -> Tensor:
-        logits = self.model(x.to(self.model.classifier.weight.dtype), self.switches)
+        logits: Tensor = self.model(x.to(self.model.classifier.weight.dtype), self.switches)
         return logits.to(self.direction.dtype) @ self.direction
 
 

@@ -85,7 +85,7 @@ def measure(
             ``runs``.
     """
     folder = locate(checkpoint)
-    model = load(folder, device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = load(folder, device).to(memory_format=torch.channels_last)
     test = labelled_as(model.card, open_test_split("cub", data))
     _check(model, photos, methods, test)
     target = Path(out) if out else folder

@@ -335,4 +335,5 @@ def _mean(name: str, values: Sequence[np.ndarray | float | None]) -> np.ndarray:
     known = [value for value in values if value is not None]
     if not known:
         raise NothingMeasuredError(f"No picture says anything of {name}: measure more pictures.")
-    return np.stack([np.asarray(value) for value in known]).mean(axis=0)
+    mean: np.ndarray = np.stack([np.asarray(value) for value in known]).mean(axis=0)
+    return mean

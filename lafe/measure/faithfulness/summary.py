@@ -47,7 +47,8 @@ class MapRow:
         """One of ``MEASURES``; None where this photo has none."""
         key, _, place = measure.partition(" in ")
         found = getattr(self, key)
-        return found.get(place) if place else found
+        value: float | None = found.get(place) if place else found
+        return value
 
 
 @dataclass(frozen=True)

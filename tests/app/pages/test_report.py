@@ -15,8 +15,7 @@ from app.figures import report as report_figures
 from app.state import models
 from lafe.branches import EVERY_BRANCH
 from lafe.checkpoints import store
-from lafe.measure import records, sweep
-from lafe.measure import report as reports
+from lafe.measure import records, report as reports, sweep
 from lafe.measure.faithfulness import protocols
 from lafe.measure.protocols import Faithfulness
 
