@@ -47,7 +47,7 @@ def gates(found: Attention) -> Columns:
 
 
 def maps(found: Attention) -> Columns:
-    """The likeness of maps, a row a pair; the last two say whether the weights of branches matter."""
+    """The likeness of maps, a row a pair; the last two say if the weights of branches matter."""
     pairs = {**found.maps, **{f"{s} - {RANDOM} {s}": m for s, m in found.randomised.items()}}
     return {
         "Maps": list(pairs),
