@@ -81,6 +81,7 @@ def f():
 ALLOWED = {
     "lafe.branches": (),
     "lafe.errors": (),
+    "lafe.markup": (),
     # timm's feature extractors are torchvision's, which cannot trace while other threads run.
     "lafe.model": (
         *("torch", "timm", "torchvision.models.feature_extraction"),

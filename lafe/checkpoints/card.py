@@ -9,6 +9,7 @@ from typing import Any
 
 import jsonschema
 
+from lafe import markup
 from lafe.errors import LafeError
 
 _TEXT = {"type": "string", "maxLength": 4000}
@@ -160,6 +161,24 @@ class Card:
         """True if training ever drew the setting of this ``Switches.index``; None if not known."""
         mask = self.training.get("settings")
         return None if mask is None else bool(int(mask, 16) >> index & 1)
+
+    def _repr_html_(self) -> str:
+        """The card in a notebook."""
+        values = {
+            "checkpoint": self.name,
+            "classes": f"{len(self.classes)}, such as {', '.join(self.classes[:3])}",
+            "model": f"{self.backbone}, {self.input_size} px",
+            "data": self.data.get("name", ""),
+            "licence": self.licence,
+            "date": self.date,
+            "verdict": self.verdict,
+            "limits": " ".join(self.limits),
+            "sha256": self.sha256,
+        }
+        for split, figures in self.figures.items():
+            values[f"{split} photos"] = ", ".join(f"{k} {v:.4g}" for k, v in figures.items())
+        rows = [(key, value) for key, value in values.items() if value]
+        return markup.table(self.title or self.name, (), rows)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON object of the card, without empty fields."""

@@ -63,6 +63,10 @@ class Trained(LAFE):
         for branch, gate in (mean_gates or {}).items():
             self.register_buffer(f"mean_{branch}", gate, persistent=False)
 
+    def _repr_html_(self) -> str:
+        """The model's card in a notebook."""
+        return self.card._repr_html_()
+
     @property
     def pretrained_cfg(self) -> dict[str, Any]:
         """The preprocessing in timm's words, for ``timm.data.resolve_model_data_config(model)``."""

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from lafe.branches import BRANCHES, EVERY_BRANCH, SIDES, STAGES, Branch, Switches
+from lafe import markup
+from lafe.branches import BRANCHES, EVERY_BRANCH, PRESETS, SIDES, STAGES, Branch, Switches
 from lafe.explain.controls import Controls
 from lafe.explain.game import Interactions, dividends, interaction_indices
 from lafe.explain.prepare import Prepared, prepare, refuse_training
@@ -200,6 +201,20 @@ class Table:
             if len(s) == most
         ]
         return sorted(flips, key=lambda flip: -flip.probability)
+
+    def _repr_html_(self) -> str:
+        """The presets, and the worth of each branch for the predicted class, in a notebook."""
+        probabilities, predictions = self.all_probabilities().max(1)
+        presets = [
+            (name, int(predictions[s.index]), float(probabilities[s.index]))
+            for name, s in PRESETS.items()
+        ]
+        target = int(predictions[Switches.all().index])
+        values = self.shapley(target).tolist()
+        rows = [(f"stage {stage}", *row) for stage, row in zip(STAGES, values, strict=True)]
+        return markup.table(
+            "4,096 settings, of which the presets", ("setting", "class", "probability"), presets
+        ) + markup.table(f"Shapley values for class {target}", ("", *BRANCHES), rows)
 
     def to_frame(self, target: int | None = None) -> pd.DataFrame:
         """One row for each setting, by ``Switches.index``.

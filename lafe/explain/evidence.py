@@ -14,6 +14,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
+from lafe import markup
 from lafe.branches import FULL, Branch, Switches
 from lafe.explain.prepare import Prepared, refuse_training
 
@@ -48,6 +49,14 @@ class Evidence:
         maps = {"backbone": self.backbone, "dis": self.dis, "con": self.con}
         return {"bias": self.bias} | {name: float(m.sum()) for name, m in maps.items()}
 
+    def _repr_html_(self) -> str:
+        """The terms of the logit in a notebook, with the range of each map."""
+        maps = {"backbone": self.backbone, "dis": self.dis, "con": self.con}
+        ranges = {name: (float(m.min()), float(m.max())) for name, m in maps.items()}
+        rows = [(name, value, *ranges.get(name, ("", ""))) for name, value in self.steps.items()]
+        head = ("term", "sum", "lowest place", "highest place")
+        return markup.table(f"Evidence: a logit of {self.logit:.4g}", head, rows)
+
 
 @dataclass(frozen=True, eq=False)
 class BranchEvidence:
@@ -65,6 +74,12 @@ class BranchEvidence:
     constant: float
     change: float
     gap: float
+
+    def _repr_html_(self) -> str:
+        """The branches' shares in a notebook."""
+        rows: list[tuple[object, float]] = [(b, float(m.sum())) for b, m in self.maps.items()]
+        rows += [("constant", self.constant), ("gap", self.gap)]
+        return markup.table(f"A change of the logit of {self.change:.4g}", ("part", "sum"), rows)
 
 
 # Gradients, then inference mode: see lafe.prepare.

@@ -10,10 +10,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lafe.branches import SIDES, STAGES, Branch, Switches
+from lafe import markup
+from lafe.branches import FULL, SIDES, STAGES, Branch, Switches
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.trained import Trained
 from lafe.errors import LafeError
+from lafe.explain.classes import name_of
 from lafe.explain.controls import Controls
 from lafe.explain.memo import Memo
 from lafe.explain.probabilities import probabilities, temperatures
@@ -165,6 +167,15 @@ class Prepared:
     def logits(self, switches: Switches) -> Tensor:
         """Logits (K,) of a setting; for its maps too, see :meth:`fused`; raises as it does."""
         return self._kept_logits(switches, lambda: self.fused(switches).F5)
+
+    def _repr_html_(self) -> str:
+        """The five likeliest classes of the full setting in a notebook."""
+        found = self.probabilities(FULL).topk(min(5, self.model.classifier.out_features))
+        rows = [
+            (name_of(self.model, label), value)
+            for value, label in zip(found.values.tolist(), found.indices.tolist(), strict=True)
+        ]
+        return markup.table("The photo, all branches on", ("class", "probability"), rows)
 
     @property
     def calibrated(self) -> bool:

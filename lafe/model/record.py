@@ -106,6 +106,22 @@ class Record:
         dis, con = (self._or(_sum(side, key), lambda: torch.zeros_like(f)) for side in SIDES)
         return StageRecord(dis, con)
 
+    def _repr_html_(self) -> str:
+        """The recorded maps in a notebook: the shape and the mean of each branch's map and gate."""
+        if self._whole is None:
+            return "Nothing was recorded yet."
+        rows = "".join(
+            f"<tr><td>{branch}</td><td>{tuple(one.map.shape)}</td><td>{one.map.mean():.4g}</td>"
+            f"<td>{tuple(one.gate.shape)}</td><td>{one.gate.mean():.4g}</td></tr>"
+            for branch in EVERY_BRANCH
+            for one in [self[branch]]
+        )
+        head = "".join(f"<th>{h}</th>" for h in ("branch", "map", "its mean", "gate", "its mean"))
+        return (
+            f"<table><caption>A pass of {len(self.F5)} photos</caption>"
+            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+
 
 def no_gate(branch: Branch, f: Tensor) -> Tensor:
     """The zeros that stand for the gate of a branch that is off or missing."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from lafe import markup
 from lafe.branches import SIDES, Switches
 from lafe.errors import LafeError
 from lafe.explain.evidence import Versus, class_direction
@@ -127,6 +128,18 @@ class Attribution:
     map: Map
     signed: bool
     change: float | None = None
+
+    def _repr_html_(self) -> str:
+        """The map's figures in a notebook."""
+        values = {
+            "map": f"{self.map.shape[0]} x {self.map.shape[1]}",
+            "lowest place": float(self.map.min()),
+            "highest place": float(self.map.max()),
+            "sum": float(self.map.sum(dtype=np.float64)),
+            "sum that is promised": self.change,
+            "gap": self.gap,
+        }
+        return markup.table(self.name, (), [row for row in values.items() if row[1] is not None])
 
     @property
     def gap(self) -> float | None:
