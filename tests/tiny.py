@@ -23,10 +23,10 @@ SIZE = 96
 CLASSES = 5
 
 
-def tiny_model(seed: int = 0, **options: Any) -> LAFE:
+def tiny_model(seed: int = 0, classes: int = CLASSES, **options: Any) -> LAFE:
     """In eval mode, with random batch norms: at their initial values BN(0) would be 0."""
     torch.manual_seed(seed)
-    model = LAFE("test_resnet", CLASSES, SIZE, **options)
+    model = LAFE("test_resnet", classes, SIZE, **options)
     for m in model.modules():
         if isinstance(m, nn.BatchNorm2d):
             nn.init.uniform_(m.weight, 0.5, 1.5)

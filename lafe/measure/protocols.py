@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
-from lafe.measure.bootstrap import Mean
+from lafe.measure.bootstrap import Interval, Mean
 from lafe.measure.provenance import Provenance
 
 
@@ -78,10 +78,125 @@ class Curves:
 
 
 @dataclass(frozen=True)
+class PartsSettings:
+    """The settings of each picture.  Figures of other settings are never mixed.
+
+    Attributes:
+        sha256: of the checkpoint's weights.
+        methods: names of ``lafe.explain.attribution.methods.METHODS``.
+        data: the data set.
+        reads: pictures of which every set of parts is taken away.
+        bfloat16: whether passes without parts are in half precision.
+        seed: of all that is drawn.
+    """
+
+    sha256: str
+    methods: tuple[str, ...]
+    data: str
+    reads: int = 12
+    bfloat16: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class PartMap:
+    """FunnyBirds' scores of a kind of map, 1 is best; None where no picture gives one.
+
+    Attributes:
+        completeness, correctness, contrastivity, mean: their means over dimensions.
+        threshold: the share of a map above which a part counts as important; it suits the map best.
+    """
+
+    accuracy: Mean
+    csdc: Mean | None
+    preservation: Mean
+    deletion: Mean
+    distractibility: Mean | None
+    background: Mean | None
+    single_deletion: Mean | None
+    target_sensitivity: Mean | None
+    completeness: Interval | None
+    correctness: Interval | None
+    contrastivity: Interval | None
+    mean: Interval | None
+    threshold: float
+
+
+@dataclass(frozen=True)
+class PlaceShare:
+    """The share of a map on some parts; next to it the parts' area, a flat map's share.
+
+    Attributes:
+        share: of the map's positive values.
+        area: of the picture.
+        more: share less area, picture by picture.
+    """
+
+    share: Mean
+    area: Mean
+    more: Mean
+
+
+@dataclass(frozen=True)
+class ClaimMap:
+    """The places of a map that asks for one species rather than another of its genus.
+
+    Attributes:
+        differing, shared: parts that set the two apart, and parts that they share.
+        among: of what lies on parts, what lies on those that differ.
+    """
+
+    differing: PlaceShare | None
+    shared: PlaceShare | None
+    among: PlaceShare | None
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What each branch reads: mean Shapley values, by branch and part, in logits.
+
+    Attributes:
+        pictures: so many, each without every set of its parts.
+        logit: of the true class, centred over the classes.
+        margin: of the true class over the mean of its genus, over pictures whose genus varies in
+            the part.
+    """
+
+    pictures: int
+    logit: Mapping[str, Mapping[str, Mean | None]]
+    margin: Mapping[str, Mapping[str, Mean | None]]
+
+
+@dataclass(frozen=True)
+class PartsFigures:
+    """The figures of the protocol ``parts``: what happens when a part is taken away.
+
+    Attributes:
+        right: pictures whose predicted class is the true one.
+        steps_of_methods: of the slow methods.
+        maps: by name.
+        claim: by name of the map; empty where classes have no genus.
+        differences: ``"A - B"``: the first map's share on the parts that differ less the second's.
+    """
+
+    source: Provenance
+    settings: PartsSettings
+    steps_of_methods: Mapping[str, int]
+    pictures: int
+    right: int
+    hours: float
+    maps: Mapping[str, PartMap]
+    claim: Mapping[str, ClaimMap]
+    differences: Mapping[str, Mean | None]
+    reads: Reads | None
+
+
+@dataclass(frozen=True)
 class Protocols:
     """The figures of each protocol; None until it was measured."""
 
     curves: Curves | None = None
+    parts: PartsFigures | None = None
 
 
 NAMES = tuple(field.name for field in fields(Protocols))

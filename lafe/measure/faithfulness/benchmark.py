@@ -35,6 +35,7 @@ from lafe.measure.faithfulness.places import (
     without_floor,
 )
 from lafe.measure.faithfulness.registry import FaithfulnessError, Order, Protocol, register
+from lafe.measure.faithfulness.resume import resume
 from lafe.measure.faithfulness.stability import randomised, repeatability, sanity
 from lafe.measure.faithfulness.summary import MapRow, PhotoRow
 from lafe.measure.outputs import labelled_as, open_test_split
@@ -94,7 +95,7 @@ def measure(
     settings = CurveSettings(model.card.sha256, tuple(methods), bfloat16=bfloat16)
     chosen = np.random.default_rng(settings.seed).permutation(len(test))[:count].tolist()
     file = Path(runs) / f"faithfulness-{model.card.name}.jsonl"
-    rows = _resume(file, settings)
+    rows = resume(file, settings, PhotoRow)
     bench = Bench(model, settings)
     with file.open("a", encoding="utf-8") as lines:
         for place in tqdm(range(len(rows), count), f"{model.card.name}", count, initial=len(rows)):
@@ -146,24 +147,6 @@ def _check(model: Trained, photos: int, methods: Sequence[str], test: PhotoDatas
             f"The model {model.card.name!r} does not know the birds of this data set: boxes and "
             "parts are there for CUB-200-2011 only."
         )
-
-
-def _resume(file: Path, settings: CurveSettings) -> list[PhotoRow]:
-    """The photos that are done; the file is begun, or mended where it was cut within a line."""
-    head = records.to_text(settings)
-    rows: list[PhotoRow] = []
-    if file.is_file():
-        first, *lines = file.read_text(encoding="utf-8").split("\n")
-        if first != head:
-            raise FaithfulnessError(
-                f"{file} holds figures of other settings: remove it, or give another --runs."
-            )
-        # What follows the last newline was cut.
-        rows = [records.from_text(line, PhotoRow, str(file)) for line in lines[:-1]]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(line + "\n" for line in (head, *map(records.to_text, rows)))
-    file.write_text(text, encoding="utf-8")
-    return rows
 
 
 class Bench:

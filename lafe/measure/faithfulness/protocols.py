@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from lafe.measure.faithfulness import benchmark  # noqa: F401  (it registers)
+from lafe.measure.faithfulness import benchmark, part_scores  # noqa: F401  (they register)
 from lafe.measure.faithfulness.registry import (
     REGISTERED,
     FaithfulnessError,
