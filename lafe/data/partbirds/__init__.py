@@ -5,8 +5,8 @@ dataset for a part-based analysis of explainable AI methods*, ICCV 2023); the bi
 """
 
 from lafe.data.partbirds.classes import CLASSES, BirdClass, differing, shared
-from lafe.data.partbirds.examples import Example, examples
 from lafe.data.partbirds.folder import Shot, shots, write
+from lafe.data.partbirds.gallery import Example, examples
 from lafe.data.partbirds.looks import COLOURS, PARTS, PATTERNS, SHAPES, Look
 from lafe.data.partbirds.picture import LAYERS, Picture, draw
 
