@@ -75,7 +75,7 @@ class PhotoDataset:
         """
         path = self.paths[index]
         try:
-            return open_photo(path)
+            return open_photo(path, patience=None)  # by as many threads as read it
         except PhotoError as error:
             raise DataError(f"{self.name}: {path} cannot be used.  {error}") from error
 

@@ -11,16 +11,19 @@ and the decoders behind it had memory errors that crafted files reach several ti
 AVIF: Pillow's decoder believes the container about the size and decodes whatever size the video
 frame inside has.  2 kB that say 64 x 64 had it decode 81 million pixels, and a file may hold many.
 
-Memory stays bounded by the cap on pixels.  Photos at that cap took at most 0.43 GB as JPEG, 0.48 as
-PNG and 0.81 as WebP while they were opened, and 9 MB afterwards.
+Memory stays bounded by two caps on pixels, of one photo and of all that are decoded at a time in
+this process.  A pixel took at most 9 bytes as JPEG, 10 as PNG and 16 as WebP while it was decoded,
+and 9 MB are left of the largest photo.
 
 Colour profiles are dropped, not applied, as the loaders of the training photos do.
 """
 
 import logging
 import re
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -35,7 +38,9 @@ from PIL.WebPImagePlugin import WebPImageFile
 from lafe.errors import LafeError
 
 MAX_BYTES = 30_000_000
-MAX_PIXELS = 50_000_000  # 8160 x 6120, what large phone sensors give, passes
+MAX_PIXELS = 50_000_000  # of a JPEG; 8160 x 6120, what large phone sensors give, passes
+DECODING_PIXELS = 60_000_000  # at a time in this process
+PATIENCE = 10.0  # seconds
 MIN_SIDE = 16  # pixels; the smallest photo of Stanford Cars, cropped to its box, has 23
 MAX_ASPECT = 10  # longer side / shorter side
 WORKING_SIDE = 2048  # pixels; larger photos are reduced until their longer side has this many
@@ -63,7 +68,10 @@ _AS_JPEG = (
     "JPEGs from now on with Settings, Camera, Formats, Most Compatible)."
 )
 HEIC = f"HEIC photos cannot be read here: {_AS_JPEG}"
-_AVIF = "AVIF pictures cannot be read here: save this one as JPEG in the program that shows it."
+AVIF = (
+    "AVIF pictures cannot be read here: save this one as JPEG (Mac: Preview, File, Export; "
+    "Windows: Paint, Save as; from a web page: a screenshot, or the page's own JPEG)."
+)
 
 # What costs far more work than its bytes, and comes a few times in a photo but could come a million
 # times in a file: a scan of a progressive JPEG (each goes over the whole photo), an EXIF segment
@@ -74,8 +82,15 @@ _COSTLY = re.compile(
 _MAX_COSTLY = 64
 _MAX_READS = 100_000
 
-# At level DEBUG, Pillow logs the values of EXIF tags: the place, the camera.
+# At level DEBUG, Pillow logs the values of EXIF tags: the place, the camera.  It warns of every tag
+# that is broken, of which a file may have 65,535.
 logging.getLogger("PIL").setLevel(logging.INFO)
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+# Pillow keeps a picture in blocks.  Those of 16 MB, its usual ones, are so small that the C library
+# keeps them for the thread that freed them: photos in 8 threads left 0.7 GB behind.
+Image.core.set_block_size(64 * 1024**2)
 
 
 class PhotoError(LafeError):
@@ -87,13 +102,18 @@ def open_photo(
     *,
     max_bytes: int = MAX_BYTES,
     max_pixels: int = MAX_PIXELS,
+    patience: float | None = PATIENCE,
 ) -> Image.Image:
     """Read a photo that nobody vouches for.
+
+    Photos are decoded side by side while they have `DECODING_PIXELS` together; others wait.
 
     Args:
         source: path, the encoded bytes, or a binary file, which is read from its start.
         max_bytes: largest encoded size.
-        max_pixels: largest width x height before anything is reduced.
+        max_pixels: largest width x height of a JPEG before anything is reduced; PNG and WebP, which
+            have to be decoded whole, may have three fifths of it.
+        patience: seconds to wait while others are decoded; None: as long as it takes.
 
     Returns:
         The photo (the first one, if there are several) in mode RGB, upright, on white where it was
@@ -101,18 +121,27 @@ def open_photo(
 
     Raises:
         PhotoError: no such file, not a JPEG, PNG or WebP, damaged or incomplete, above a limit,
-            a side below `MIN_SIDE`, or one side more than `MAX_ASPECT` times the other.
+            a side below `MIN_SIDE`, or one side more than `MAX_ASPECT` times the other; or it
+            waited too long.
     """
     data = _read(source, max_bytes)
-    decoder = _decoder(data)
+    format = _format(data)
+    if format != "JPEG":
+        max_pixels = 3 * max_pixels // 5
     try:
-        with decoder(_Metered(data)) as image:
-            _check_size(image.size, max_pixels)
+        with ExitStack() as stack:
+            if format == "WebP":  # its decoder takes its memory when it opens a file
+                size = _webp_size(data)
+            else:
+                image = stack.enter_context(_DECODERS[format](_Metered(data)))
+                size = image.size
+            _check_size(size, max_pixels)
+            stack.enter_context(_DECODING.room(size[0] * size[1], patience))
+            if format == "WebP":
+                image = stack.enter_context(_DECODERS[format](_Metered(data)))
             return _plain(_reduced(image))
     except PhotoError:
         raise
-    except Image.DecompressionBombError:  # Pillow's WebP decoder looks first, with its own limit
-        raise _too_many_pixels(max_pixels) from None
     except MemoryError:
         raise PhotoError(
             "This photo needs more memory than there is: save a smaller copy."
@@ -161,6 +190,35 @@ class _Metered(BytesIO):
         return super().read(size)
 
 
+class _Decoding:
+    """The pixels that are being decoded in this process, bounded."""
+
+    def __init__(self, pixels: int) -> None:
+        self._free = self._all = pixels
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def room(self, pixels: int, patience: float | None) -> Iterator[None]:
+        """Room for one photo; more than there is means: alone."""
+        pixels = min(pixels, self._all)
+        with self._changed:
+            if not self._changed.wait_for(lambda: pixels <= self._free, patience):
+                raise PhotoError(
+                    "Too many large photos are being opened just now: try again in a minute, or "
+                    "save a smaller copy."
+                )
+            self._free -= pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += pixels
+                self._changed.notify_all()
+
+
+_DECODING = _Decoding(DECODING_PIXELS)
+
+
 def _too_many_parts() -> PhotoError:
     return PhotoError("This file has far more parts than a photo: save the photo anew as JPEG.")
 
@@ -199,14 +257,14 @@ def _read_path(path: Path, max_bytes: int) -> bytes:
         raise PhotoError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _decoder(data: bytes) -> Callable[[BinaryIO], ImageFile]:
+def _format(data: bytes) -> str:
     if len(_COSTLY.findall(data)) > _MAX_COSTLY:
         raise _too_many_parts()
     if (name := format_of(data)) is not None:
-        return _DECODERS[name]
+        return name
     brands = _brands(data)
     if brands & {b"avif", b"avis"}:
-        raise PhotoError(_AVIF)
+        raise PhotoError(AVIF)
     if brands:
         raise PhotoError(HEIC)
     raise PhotoError("This is not a JPEG, PNG or WebP photo: save it as one of these.")
@@ -215,6 +273,26 @@ def _decoder(data: bytes) -> Callable[[BinaryIO], ImageFile]:
 def format_of(head: bytes) -> str | None:
     """The format of a file that can be read here, told from its first `HEAD` bytes."""
     return next((name for name, signature in _SIGNATURES.items() if signature.match(head)), None)
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    """Width and height that a WebP's first chunk says, which libwebp holds all frames to.
+
+    https://developers.google.com/speed/webp/docs/riff_container, and RFC 6386, section 9.1.
+    """
+
+    def number(start: int, length: int) -> int:
+        return int.from_bytes(data[start : start + length], "little")
+
+    match data[12:16]:
+        case b"VP8X":
+            return 1 + number(24, 3), 1 + number(27, 3)
+        case b"VP8L":
+            bits = number(21, 4)
+            return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+        case b"VP8 ":
+            return number(26, 2) & 0x3FFF, number(28, 2) & 0x3FFF
+    raise ValueError("no such chunk")
 
 
 def _brands(data: bytes) -> set[bytes]:

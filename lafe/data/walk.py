@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lafe.data.photo import HEAD, HEIC, format_of
+from lafe.data.photo import AVIF, HEAD, HEIC, format_of
 
 ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"})
 """Endings of photos: a file with other bytes is a broken photo, which somebody should hear of."""
@@ -45,11 +45,12 @@ class Found:
         if not self.passed:
             return ""
         count = sum(self.passed.values())
-        kinds = sorted(self.passed.items(), key=lambda item: (-item[1], item[0]))
+        counts = sorted(self.passed.items(), key=lambda item: (-item[1], item[0]))
         said = f"{count} file{'s' * (count > 1)} passed over: " + ", ".join(
-            f"{number} {kind}" for kind, number in kinds
+            f"{number} {kind}" for kind, number in counts
         )
-        return f"{said}.  {HEIC}" if {".heic", ".heif"} & self.passed.keys() else f"{said}."
+        ways = ((HEIC, {".heic", ".heif"}), (AVIF, {".avif", ".avifs"}))
+        return "  ".join([f"{said}.", *(way for way, kinds in ways if kinds & self.passed.keys())])
 
 
 def is_hidden(name: str) -> bool:

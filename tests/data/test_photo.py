@@ -3,8 +3,12 @@
 import logging
 import os
 import struct
+import subprocess
+import sys
+import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -16,6 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from lafe.data import photo as photo_module
 from lafe.data.photo import (
+    DECODING_PIXELS,
     MAX_ASPECT,
     MAX_BYTES,
     MAX_PIXELS,
@@ -214,6 +219,27 @@ def test_broken_exif_does_not_cost_the_photo(exif, size):
     assert open_photo(data).size == size
 
 
+def exif_of_broken_tags(count: int) -> bytes:
+    """Each tag says that it holds more than the file; Pillow warns of each."""
+    tags = [struct.pack(">HHII", i, 1, 10**9, 8) for i in range(count)]
+    return b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(">H", count) + b"".join(tags) + bytes(4)
+
+
+def test_broken_exif_says_nothing(tmp_path):
+    """In a process of its own: pytest has filters for warnings of its own."""
+    for i, format in enumerate(("PNG", "WEBP")):
+        exif = exif_of_broken_tags(3_000)
+        (tmp_path / f"{i}.x").write_bytes(encode(Image.new("RGB", (64, 64)), format, exif=exif))
+    opens = f"import lafe; [lafe.open_photo(f'{tmp_path}/{{i}}.x') for i in range(2)]"
+    warns = f"import PIL.Image; PIL.Image.open('{tmp_path}/0.x').getexif()"
+    said = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for code in (opens, warns)
+    ]
+    assert len(said[1].stderr.splitlines()) > 3_000  # what else would be said
+    assert said[0].stderr == said[0].stdout == ""
+
+
 @pytest.mark.parametrize(("format", "mode"), [("JPEG", "RGB"), ("PNG", "RGBA"), ("PNG", "P")])
 def test_a_large_photo_is_reduced(format, mode):
     scene = Image.new("RGB", (4200, 2100), "red")
@@ -367,8 +393,11 @@ def test_heic_is_named_with_the_way_to_a_jpeg(brands):
 
 
 @pytest.mark.parametrize("brands", [(b"avif",), (b"avis",), (b"mif1", b"avif"), (b"avif", b"heic")])
-def test_avif_is_named(brands):
-    assert refusal(container(*brands)).startswith("AVIF pictures cannot be read here")
+def test_avif_is_named_with_the_way_to_a_jpeg(brands):
+    said = refusal(container(*brands))
+    assert said.startswith("AVIF pictures cannot be read here: save this one as JPEG")
+    for system in ("Mac", "Windows", "web page"):
+        assert system in said
 
 
 @pytest.mark.parametrize("brands", [(b"isom", b"mp42"), (b"qt  ",), (b"mif1"[:3] + b"x",)])
@@ -446,29 +475,137 @@ def webp_that_claims(width: int, height: int) -> bytes:
     return data[:canvas] + size + data[canvas + 6 :]
 
 
+def lossless_webp_that_claims(width: int, height: int) -> bytes:
+    """34 bytes, whose pixels all have one colour."""
+    data = bytearray(encode(Image.new("RGB", (64, 64)), "WEBP", lossless=True))
+    (bits,) = struct.unpack_from("<I", data, 21)
+    bits = bits & ~0xFFF_FFFF | (width - 1) | (height - 1) << 14
+    struct.pack_into("<I", data, 21, bits)
+    return bytes(data)
+
+
 @pytest.mark.parametrize(
-    "data",
+    ("data", "million"),
     [
-        png_with(b"", (50_000, 50_000)),
-        png_with(b"", (2**31 - 1, 2**31 - 1)),
-        png_with(b"", (7072, 7072)),
-        jpeg_that_claims(60_000, 60_000),
-        webp_that_claims(7_072, 7_072),
-        webp_that_claims(2**24, 200),
+        (png_with(b"", (50_000, 50_000)), 30),
+        (png_with(b"", (2**31 - 1, 2**31 - 1)), 30),
+        (png_with(b"", (5478, 5478)), 30),
+        (jpeg_that_claims(60_000, 60_000), 50),
+        (jpeg_that_claims(7_072, 7_072), 50),
+        (webp_that_claims(5_478, 5_478), 30),
+        (webp_that_claims(2**24, 200), 30),
+        (lossless_webp_that_claims(7_070, 7_070), 30),
     ],
 )
-def test_pixels_are_counted_before_they_are_decoded(data, monkeypatch):
+def test_pixels_are_counted_before_they_are_decoded(data, million, monkeypatch):
     def decode(*_):
         pytest.fail("decoded")
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", decode)
-    assert f"more than {MAX_PIXELS / 1e6:g} million" in refusal(data)
+    monkeypatch.setitem(photo_module._DECODERS, "WebP", decode)  # it takes memory when it opens
+    assert f"more than {million} million" in refusal(data)
 
 
-def test_the_limit_on_pixels_is_exact():
-    data = encode(Image.new("RGB", (60, 40)))
-    assert open_photo(data, max_pixels=60 * 40).size == (60, 40)
-    assert "pixels" in refusal(data, max_pixels=60 * 40 - 1)
+@pytest.mark.parametrize(("format", "limit"), [("JPEG", 2400), ("PNG", 4000), ("WEBP", 4000)])
+def test_the_limit_on_pixels_is_exact(format, limit):
+    data = encode(Image.new("RGB", (60, 40)), format)
+    assert open_photo(data, max_pixels=limit).size == (60, 40)
+    assert "pixels" in refusal(data, max_pixels=limit - 1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quality": 30},
+        {"lossless": True},
+        {"quality": 80, "exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"},
+        {"lossless": True, "save_all": True},
+    ],
+)
+@pytest.mark.parametrize("size", [(16, 16), (17, 160), (300, 257), (16383, 1639)])
+def test_the_size_of_a_webp_is_known_before_it_is_opened(options, size):
+    image = Image.new("RGB", size, "red")
+    if "save_all" in options:
+        options = options | {"append_images": [Image.new("RGB", size, "blue")]}
+    data = encode(image, "WEBP", **options)
+    assert photo_module._webp_size(data) == Image.open(BytesIO(data)).size == size
+
+
+@pytest.mark.parametrize("length", [12, 15, 16, 20, 25, 29])
+def test_a_webp_that_ends_within_its_size_is_damaged(length):
+    data = encode(Image.new("RGB", (300, 200)), "WEBP")
+    assert "damaged" in refusal(data[:length]) or "only" in refusal(data[:length])
+    assert "damaged" in refusal(data[:12] + b"ALPH" + data[16:])
+
+
+def together(*pixels: int, budget: int = 100) -> int:
+    """How many photos of so many pixels are decoded at a time, at most."""
+    decoding, lock = photo_module._Decoding(budget), threading.Lock()
+    at_work = most = 0
+    met = threading.Barrier(len(pixels))
+
+    def decode(count: int) -> None:
+        nonlocal at_work, most
+        met.wait()
+        with decoding.room(count, None):
+            with lock:
+                at_work += 1
+                most = max(most, at_work)
+            threading.Event().wait(0.05)  # long enough for the others to come in, if they may
+            with lock:
+                at_work -= 1
+
+    with ThreadPoolExecutor(len(pixels)) as threads:
+        list(threads.map(decode, pixels))
+    assert decoding._free == budget
+    return most
+
+
+def test_small_photos_are_decoded_side_by_side_and_large_ones_are_not():
+    assert together(25, 25, 25, 25) == 4
+    assert together(25, 25, 25, 25, 25, 25) == 4
+    assert together(60, 60, 60) == 1
+    assert together(1000, 1000, 50) == 1  # more than there is: alone
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_a_photo_has_its_room_from_the_moment_that_takes_memory(format, monkeypatch):
+    free: list[int] = []
+    plugin = photo_module._DECODERS["WebP"]
+
+    def noting(do):
+        def inside(given):
+            free.append(photo_module._DECODING._free)
+            return do(given)
+
+        return inside
+
+    monkeypatch.setattr(photo_module, "_plain", noting(photo_module._plain))
+    monkeypatch.setattr(photo_module, "_reduced", noting(photo_module._reduced))
+    monkeypatch.setitem(photo_module._DECODERS, "WebP", noting(plugin))
+    open_photo(encode(Image.new("RGB", (60, 40)), format))
+    assert free == [DECODING_PIXELS - 60 * 40] * (3 if format == "WEBP" else 2)
+
+
+def test_who_waits_too_long_is_told_so():
+    photo, small = encode(Image.new("RGB", (100, 100))), encode(Image.new("RGB", (60, 40)))
+    with photo_module._DECODING.room(DECODING_PIXELS - 2400, None):
+        assert refusal(photo, patience=0) == refusal(photo, patience=0.05)
+        assert refusal(photo, patience=0).startswith("Too many large photos are being opened")
+        assert open_photo(small, patience=0).size == (60, 40)
+    assert open_photo(photo, patience=0).size == (100, 100)
+
+
+def test_whatever_a_file_ends_in_its_room_is_free_again():
+    photo = encode(Image.fromarray(NOISE[..., :3]).resize((600, 400)))
+    for data in (photo, photo[: len(photo) // 2], webp_that_claims(900, 900), b"RIFF____WEBPVP8 "):
+        with suppress(PhotoError):
+            open_photo(data)
+    assert photo_module._DECODING._free == photo_module._DECODING._all == DECODING_PIXELS
+
+
+def test_one_photo_of_any_kind_fits_in_the_room():
+    assert MAX_PIXELS <= DECODING_PIXELS
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20_000, 2), (2, 20_000), (MIN_SIDE - 1, 100)])

@@ -12,6 +12,7 @@ from hypothesis import given, settings, strategies as st
 from lafe.data.walk import walk
 
 JPEG, PNG, WEBP = b"\xff\xd8\xff\xe0 rest", b"\x89PNG\r\n\x1a\n rest", b"RIFF\0\0\n\0WEBPVP8 "
+AVIF = b"\0\0\0\x18ftypavif\0\0\0\0mif1avif"
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 
 
@@ -60,6 +61,14 @@ def test_first_bytes_decide(tmp_path: Path) -> None:
         "6 files passed over: 2 .heic, 2 without an ending, 1 .mp4, 1 .txt.  HEIC photos cannot"
     )
     assert "JPEG" in found.said
+
+
+def test_what_cannot_be_read_is_named_with_the_way_to_a_jpeg(tmp_path: Path) -> None:
+    lay(tmp_path, **{"a.avif": AVIF, "b.AVIF": AVIF, "c.heif": HEIC})
+    said = walk([tmp_path]).said
+    assert said.startswith("3 files passed over: 2 .avif, 1 .heif.  HEIC photos cannot be read")
+    assert said.count("save this one as JPEG") == 2
+    assert "AVIF pictures cannot be read" in said
 
 
 def test_one_file_is_one(tmp_path: Path) -> None:
