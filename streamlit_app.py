@@ -1,5 +1,11 @@
 """The app of this checkout: ``streamlit run streamlit_app.py``."""
 
-from app.main import main
+import streamlit as st
 
-main()
+from app.main import main
+from app.server import middleware
+
+if __name__ == "__main__":  # Streamlit runs it, for every visitor and click
+    main()
+else:  # the server imports it, once
+    streamlit_app = st.App(__file__, middleware=middleware())

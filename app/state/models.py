@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, ParamSpec, TypeVar
+from typing import NamedTuple, TypeVar
 
 import streamlit as st
 from PIL import Image
@@ -24,6 +26,7 @@ from lafe.measure.records import ReportError
 from lafe.measure.report import Report
 from lafe.render.pictures import view
 
+from . import leaving
 from .session import Panel, Photo
 
 MAX_MODELS = 8
@@ -34,8 +37,9 @@ LOOK_AGAIN_SECONDS = 10  # for checkpoints that were added
 
 _FIRST = ("birds", "cars", "aircraft")
 
-P = ParamSpec("P")
 R = TypeVar("R")
+
+_NO_IMAGE = Image.new("RGB", (1, 1))
 
 log = logging.getLogger(__name__)
 
@@ -99,14 +103,27 @@ KNOWN_BY: dict[str | type, Callable[..., object]] = {
 
 def _kept(
     max_entries: int, show_spinner: bool | str = False
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Keep results for photos, not for long: they are visitors' own."""
-    return st.cache_resource(
-        max_entries=max_entries,
-        ttl=KEEP_SECONDS,
-        show_spinner=show_spinner,
-        hash_funcs=KNOWN_BY,
-    )
+) -> Callable[[Callable[[Photo, Trained], R]], Callable[[Photo, Trained], R]]:
+    """Keep results for photos, until the visitor leaves and not for long: they are visitors'."""
+
+    def decorate(compute: Callable[[Photo, Trained], R]) -> Callable[[Photo, Trained], R]:
+        cached = st.cache_resource(
+            max_entries=max_entries,
+            ttl=KEEP_SECONDS,
+            show_spinner=show_spinner,
+            hash_funcs=KNOWN_BY,
+        )(compute)
+
+        @functools.wraps(compute)
+        def found(photo: Photo, model: Trained) -> R:
+            known = replace(photo, image=_NO_IMAGE, name="")  # all that the cache knows it by
+            key = (compute.__name__, KNOWN_BY[Photo](photo), KNOWN_BY[Trained](model))
+            leaving.needs(key, lambda: cached.clear(known, model))
+            return cached(photo, model)
+
+        return found
+
+    return decorate
 
 
 @_kept(MAX_PREPARED, "Looking at the photo")

@@ -90,7 +90,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 # Pillow keeps a picture in blocks.  Those of 16 MB, its usual ones, are so small that the C library
 # keeps them for the thread that freed them: photos in 8 threads left 0.7 GB behind.
-Image.core.set_block_size(64 * 1024**2)
+Image.core.set_block_size(64 * 1024**2)  # type: ignore[attr-defined]
 
 
 class PhotoError(LafeError):

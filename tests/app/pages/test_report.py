@@ -9,7 +9,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 from tiny import tiny_model
-from visiting import goes_to
+from visiting import SCRIPT, goes_to
 
 from app.figures import report as report_figures
 from app.state import models
@@ -26,7 +26,7 @@ REPORTS = sorted((ROOT / "checkpoints").glob("*/report.json"))
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.chdir(ROOT)
-    at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=120).run()
+    at = AppTest.from_file(str(SCRIPT), default_timeout=120).run()
     return goes_to(at, "report")
 
 
