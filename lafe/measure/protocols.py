@@ -192,11 +192,33 @@ class PartsFigures:
 
 
 @dataclass(frozen=True)
+class Scores:
+    """The figures of a protocol that has one table.
+
+    Attributes:
+        photos: how many photos, or mosaics of photos, there are.
+        settings: numbers that decide what is measured, by name.
+        rows: by map or by variant, the figures by name.
+    """
+
+    source: Provenance
+    split: str
+    photos: int
+    hours: float
+    settings: Mapping[str, float]
+    rows: Mapping[str, Mapping[str, Mean | None]]
+
+
+@dataclass(frozen=True)
 class Protocols:
     """The figures of each protocol; None until it was measured."""
 
     curves: Curves | None = None
     parts: PartsFigures | None = None
+    grid: Scores | None = None
+    drop: Scores | None = None
+    idsds: Scores | None = None
+    swap: Scores | None = None
 
 
 NAMES = tuple(field.name for field in fields(Protocols))

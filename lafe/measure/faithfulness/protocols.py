@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from lafe.measure.faithfulness import benchmark, part_scores  # noqa: F401  (they register)
+from lafe.measure.faithfulness import (  # noqa: F401  (they register)
+    benchmark,
+    drop,
+    grid,
+    part_scores,
+    single_deletion,
+    swap_parts,
+)
 from lafe.measure.faithfulness.registry import (
     REGISTERED,
     FaithfulnessError,

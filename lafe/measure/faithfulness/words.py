@@ -79,7 +79,7 @@ def findings(found: Curves) -> Findings:
 def table(found: Curves) -> dict[str, list[str]]:
     """Columns of one row a map: its name, and means with their intervals."""
     maps = found.maps.values()
-    columns = {"Map": [_title(name) for name in found.maps]}
+    columns = {"Map": [title(name) for name in found.maps]}
     for head, key in {"Deletion": "deletion", "Insertion": "insertion"}.items():
         columns[head] = [_three(one.measures.get(key)) for one in maps]
     for head, key in PLACES.items():
@@ -97,7 +97,7 @@ def randomisation(found: Curves) -> dict[str, list[str]]:
     rows = {name: one for name, one in found.maps.items() if one.sanity}
     if not rows:
         return {}
-    columns = {"Map": [_title(name) for name in rows]}
+    columns = {"Map": [title(name) for name in rows]}
     for group in next(iter(rows.values())).sanity:
         columns[f"to {group}"] = [_three(one.sanity[group]) for one in rows.values()]
     columns["Defect"] = [_defect(name, one) for name, one in rows.items()]
@@ -130,7 +130,7 @@ def answers(found: Curves) -> list[tuple[str, str]]:
 def _compared(found: Curves, pair: str, place: str, energy: Interval, ranks: Interval) -> str:
     """A yes or a no holds for the energy and for the ranks."""
     a, b = (found.maps[name].measures for name in pair.split(" - "))
-    titles = [f"“{_title(name)}”" for name in pair.split(" - ")]
+    titles = [f"“{title(name)}”" for name in pair.split(" - ")]
     signs = {_sign(energy), _sign(ranks)}
     verdict = _VERDICTS.get(signs.pop(), "") if len(signs) == 1 else "It depends on the measure"
     shares = [_mean(m[f"energy in {place}"]) for m in (a, b)]
@@ -171,12 +171,13 @@ def _by_part(found: Curves, name: str) -> str:
         for parts in (ranked[:4], ranked[-3:])
     )
     return (
-        f"“{_title(name)}” has the most energy, as a multiple of the part's share of the photo, on "
+        f"“{title(name)}” has the most energy, as a multiple of the part's share of the photo, on "
         f"{most}; the least on {least}."
     )
 
 
-def _title(name: str) -> str:
+def title(name: str) -> str:
+    """A map's or a control's name, for people."""
     return _CONTROLS.get(name) or METHODS[name].title
 
 

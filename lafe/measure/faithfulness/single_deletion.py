@@ -1,0 +1,92 @@
+"""The protocol ``idsds``: do a map's sums by cell rank the cells as deleting each of them does?
+
+Source: Hesse, Schaub-Meyer, Roth, NeurIPS 2024, *Benchmarking the Attribution Quality of Vision
+Models*.  In-domain needs a model that was fine-tuned on photos without cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lafe.explain.maps import Map
+from lafe.explain.prepare import prepare
+from lafe.measure.faithfulness.curves import at_size
+from lafe.measure.faithfulness.scores import Column, Comparison, Row, Work, compare
+from lafe.measure.protocols import Scores
+
+CELLS = 4
+"""Cells to a side of the photo."""
+
+
+def without_cells(x: Tensor, n: int = CELLS) -> Tensor:
+    """A photo (1, 3, S, S) n x n times, each time with one cell set to 0, row by row."""
+    step = x.shape[-1] // n
+    found = x.repeat(n * n, 1, 1, 1)
+    for cell in range(n * n):
+        row, column = divmod(cell, n)
+        found[cell, :, row * step : (row + 1) * step, column * step : (column + 1) * step] = 0
+    return found
+
+
+def cell_sums(heat: Map, n: int, side: int) -> np.ndarray:
+    """What a map says of each cell: its sum there, (n * n,)."""
+    step = side // n
+    whole = at_size(heat, side)[: n * step, : n * step].astype(np.float64)
+    return whole.reshape(n, step, n, step).sum((1, 3)).ravel()
+
+
+def rank_correlation(said: np.ndarray, lost: np.ndarray) -> float | None:
+    """Spearman's, of what a map says and of what is lost; None where all are equal."""
+    from scipy.stats import spearmanr
+
+    if np.ptp(said) == 0 or np.ptp(lost) == 0:
+        return None
+    return float(spearmanr(said, lost).statistic)
+
+
+@torch.no_grad()
+def _rows(work: Work) -> Iterator[Row]:
+    side = work.model.input_size
+    for index in work.shuffled()[: work.photos]:
+        photo, target = prepare(work.model, work.test.photo(index)), work.test.labels[index]
+        inputs = torch.cat([photo.x, without_cells(photo.x)]).split(6)
+        logits = torch.cat([work.model(x)[:, target] for x in inputs]).cpu().double().numpy()
+        lost = logits[0] - logits[1:]
+        maps = work.maps(photo, work.test.paths[index].name, target)
+        yield {
+            name: {"correlation": rank_correlation(cell_sums(heat, CELLS, side), lost)}
+            for name, heat in maps.items()
+        }
+
+
+def _answer(found: Scores) -> tuple[str, str]:
+    question = "Does the evidence rank the cells of a photo as deleting them does?"
+    own = found.rows.get("evidence", {}).get("correlation")
+    if own is None:
+        return question, "It was not asked of the evidence."
+    return question, (
+        f"Rank correlation {own.mean:.2f} ({own.low:.2f} to {own.high:.2f}); 0 is chance, 1 is the "
+        "same order."
+    )
+
+
+compare(
+    Comparison(
+        "idsds",
+        "Single deletion",
+        100,
+        {"cells": CELLS, "fine_tuned": 0},
+        _rows,
+        [Column("correlation", "Rank correlation", percent=False)],
+        f"Of the true class: Spearman's correlation, over {CELLS} x {CELLS} cells, of a map's sum "
+        "in a cell and of what the logit loses when the cell gets the mean colour; 1 is best, 0 is "
+        "chance.  The published score (IDSDS, NeurIPS 2024) is in-domain: the model is fine-tuned "
+        "on such photos first.  This one was not, so that a photo without a cell is one of a kind "
+        "that it never saw.  Published figures are of ImageNet.",
+        _answer,
+    )
+)
