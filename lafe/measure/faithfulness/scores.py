@@ -56,7 +56,7 @@ class Work:
 
     def shuffled(self) -> list[int]:
         """All test photos in an order that says nothing."""
-        return np.random.default_rng(self.seed).permutation(len(self.test)).tolist()
+        return [int(i) for i in np.random.default_rng(self.seed).permutation(len(self.test))]
 
     def maps(self, photo: Prepared, name: str, target: int) -> dict[str, Map]:
         """The maps that are compared, and two that know nothing of the model.

@@ -36,7 +36,8 @@ def cell_sums(heat: Map, n: int, side: int) -> np.ndarray:
     """What a map says of each cell: its sum there, (n * n,)."""
     step = side // n
     whole = at_size(heat, side)[: n * step, : n * step].astype(np.float64)
-    return whole.reshape(n, step, n, step).sum((1, 3)).ravel()
+    sums: np.ndarray = whole.reshape(n, step, n, step).sum((1, 3))
+    return sums.ravel()
 
 
 def rank_correlation(said: np.ndarray, lost: np.ndarray) -> float | None:
