@@ -25,7 +25,7 @@ _METRICS = "/_stcore/metrics"
 
 
 def middleware() -> list[Middleware]:
-    """What ``st.App`` passes every request through."""
+    """Middleware that ``st.App`` passes every request through."""
     # Photos are never on the disk, where a temporary file could outlive a crash.
     MultiPartParser.spool_max_size = MAX_REQUEST_BYTES
     return [Middleware(Guard)]

@@ -1,4 +1,4 @@
-"""What was computed for a visitor's photos is forgotten when the visitor leaves.
+"""Results for a visitor's photos, forgotten when the visitor leaves.
 
 It is kept for all visitors together, since its bound is one of the server; this knows who still
 needs what.

@@ -153,7 +153,7 @@ class ClaimMap:
 
 @dataclass(frozen=True)
 class Reads:
-    """What each branch reads: mean Shapley values, by branch and part, in logits.
+    """The parts that each branch reads: mean Shapley values, by branch and part, in logits.
 
     Attributes:
         pictures: so many, each without every set of its parts.

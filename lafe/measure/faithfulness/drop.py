@@ -42,12 +42,12 @@ def without_top(x: Tensor, heat: Map, share: float = TOP, seed: int = 0) -> Tens
 
 
 def average_drop(before: float, after: float) -> float:
-    """What is lost of a probability, as a share of it; a gain is no loss."""
+    """The loss of a probability, as a share of it; a gain is no loss."""
     return max(before - after, 0.0) / before
 
 
 def relative_drop(before: float, after: float) -> float:
-    """What is lost of a probability, as a share of it; negative where it grows."""
+    """The loss of a probability, as a share of it; negative where it grows."""
     return (before - after) / before
 
 

@@ -177,13 +177,13 @@ def _bootstrap(
             found[name] = weights @ np.where(known, column, 0) / (weights @ known)
         relevant, things = np.array(background).T
         found["background"] = 1 - weights @ relevant / (weights @ things)
-    scores = PartScores(**found, threshold=0.0)  # type: ignore[arg-type]
+    scores = PartScores(**found, threshold=0.0)
     return found | {
         "completeness": scores.completeness,
         "correctness": scores.correctness,
         "contrastivity": scores.contrastivity,
         "mean": (scores.completeness + scores.correctness + scores.contrastivity) / 3,
-    }  # type: ignore[dict-item]
+    }
 
 
 def _interval(resampled: np.ndarray) -> Interval | None:

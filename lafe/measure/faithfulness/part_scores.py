@@ -70,7 +70,7 @@ def measure(order: Order) -> PartsFigures:
             settings in ``runs``.
     """
     folder = locate(order.checkpoint)
-    model = load(folder, order.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = load(folder, order.device).to(memory_format=torch.channels_last)
     methods = DEFAULT if order.methods is None else order.methods
     benchmark = _benchmark(model, order)
     _check(model, methods, benchmark)
@@ -235,7 +235,7 @@ class PartBench:
     def _claim(
         self, maps: _Maps, masks: Mapping[str, Mask], label: int, parts: Parts
     ) -> dict[str, Shares]:
-        """Where maps of one species rather than another lie, over the others of its genus."""
+        """The places of maps of one species rather than another, over the others of its genus."""
         found: dict[str, list[Shares]] = {}
         for other in self._genus(label):
             differ = frozenset(p for p in parts if self.looks[label][p] != self.looks[other][p])
@@ -316,7 +316,8 @@ class _Maps:
 
 
 def _union(masks: Mapping[str, Mask], parts: Parts) -> Mask:
-    return np.logical_or.reduce([masks[part] for part in sorted(parts)])
+    union: Mask = np.logical_or.reduce([masks[part] for part in sorted(parts)])
+    return union
 
 
 def _shares(lies: Sequence[float | None], places: Sequence[Mask]) -> Shares:

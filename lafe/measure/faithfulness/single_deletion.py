@@ -33,7 +33,7 @@ def without_cells(x: Tensor, n: int = CELLS) -> Tensor:
 
 
 def cell_sums(heat: Map, n: int, side: int) -> np.ndarray:
-    """What a map says of each cell: its sum there, (n * n,)."""
+    """A map's importance of each cell: its sum there, (n * n,)."""
     step = side // n
     whole = at_size(heat, side)[: n * step, : n * step].astype(np.float64)
     sums: np.ndarray = whole.reshape(n, step, n, step).sum((1, 3))

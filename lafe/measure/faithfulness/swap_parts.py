@@ -33,7 +33,7 @@ VARIANTS: Mapping[str, tuple[str, float | None]] = {
     "F5, similar places": ("F5", 0.2),
     "D": ("D", None),
 }
-"""By name, the map whose places are swapped, and the share of pairs that are similar enough."""
+"""Maps whose places are swapped, and the share of pairs that are similar enough, by name."""
 
 KINDS = tuple(name.removeprefix("left ").removeprefix("right ") for name in PARTS)
 """The parts without their sides, as the published protocol has them: twelve."""
