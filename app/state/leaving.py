@@ -1,7 +1,7 @@
 """Results for a visitor's photos, forgotten when the visitor leaves.
 
-It is kept for all visitors together, since its bound is one of the server; this knows who still
-needs what.
+They are kept for all visitors together, since their bound is one of the server; this knows who
+still needs what.
 """
 
 from __future__ import annotations

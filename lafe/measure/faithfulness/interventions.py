@@ -164,7 +164,7 @@ class Answers:
         }
 
     def reads(self, directions: Tensor) -> Tensor:
-        """The part of each branch's worth that hangs on each part: Shapley values of Shapley values.
+        """The part of each branch's worth that hangs on a part: Shapley values of Shapley values.
 
         A branch's worth is its exact Shapley value in the game of the twelve switches.  It is taken
         of the picture without every set of parts, and shared out among the parts as exactly.
