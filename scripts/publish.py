@@ -16,6 +16,7 @@ LIMITS = {
         "Knows the first 50 of the 200 birds of CUB-200-2011, and nothing else.",
         "Tested on three quarters of the official test photos of these 50.",
     ),
+    "partbirds": (),
     "cars": (
         "The split is our own, made from the official training photos: accuracies do not compare "
         "with published ones.",

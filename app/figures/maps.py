@@ -122,19 +122,23 @@ def _any_on(switches: Switches, side: str) -> bool:
 
 
 def _evidence(photo: Photo, checkpoint: str, panel: Panel, key: str, question: Question) -> Layer:
+    ready = models.under(photo, panel, models.model(checkpoint))
+    return evidence_layer(ready, panel.switches, key, question)
+
+
+def evidence_layer(ready: Prepared, switches: Switches, key: str, question: Question) -> Layer:
     """The share of every place in a class's centred logit, or in its lead over another class."""
-    classes, part = models.model(checkpoint).card.classes, key.partition("-")[2]
+    classes, part = ready.card.classes, key.partition("-")[2]
     for asked in (question.target, question.versus):
         if asked != AVERAGE and asked not in classes:
             return Layer(name(key), None, f"This model does not know {asked}.")
-    if part in SIDES and not _any_on(panel.switches, part):
+    if part in SIDES and not _any_on(switches, part):
         return _off(name(key))
     versus: int | Literal["mean"] = (
         "mean" if question.versus == AVERAGE else classes.index(question.versus)
     )
     target = classes.index(question.target)
-    ready = models.under(photo, panel, models.model(checkpoint))
-    found = evidence(ready, target=target, switches=panel.switches, versus=versus)
+    found = evidence(ready, target=target, switches=switches, versus=versus)
     parts = {"backbone": found.backbone, "dis": found.dis, "con": found.con}
     heat = parts[part] if part else found.total
     note = _sums(found, float(heat.sum()), "lead" if versus != "mean" else "centred logit")

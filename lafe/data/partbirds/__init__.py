@@ -9,10 +9,12 @@ from lafe.data.partbirds.folder import Shot, shots, write
 from lafe.data.partbirds.gallery import Example, examples
 from lafe.data.partbirds.looks import COLOURS, PARTS, PATTERNS, SHAPES, Look
 from lafe.data.partbirds.picture import LAYERS, Picture, draw
+from lafe.data.partbirds.sketch import GENERA, Sketch, looks_of, species_of, varied
 
 __all__ = [
     "CLASSES",
     "COLOURS",
+    "GENERA",
     "LAYERS",
     "PARTS",
     "PATTERNS",
@@ -22,10 +24,14 @@ __all__ = [
     "Look",
     "Picture",
     "Shot",
+    "Sketch",
     "differing",
     "draw",
     "examples",
+    "looks_of",
     "shared",
     "shots",
+    "species_of",
+    "varied",
     "write",
 ]
