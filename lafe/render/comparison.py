@@ -38,11 +38,15 @@ class ComparisonError(LafeError):
 
 
 class Setting(NamedTuple):
-    """A model, which of its branches are on, and what stands in for learned gates."""
+    """A model, which of its branches are on, and what stands in for learned gates.
+
+    ``other`` is the photo whose gates stand in, where the controls ask for another photo's.
+    """
 
     model: Trained
     switches: Switches
     controls: Controls = Controls()
+    other: Image.Image | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +172,7 @@ class Comparison:
         maps = [heat for panel in self.panels if (heat := panel.map(key)) is not None]
         if not maps:
             return None
-        signed = any(float(heat.min()) < 0 for heat in maps)
+        signed = key == "final"  # a difference; D and C are sums of what is not below zero
         return value_range(maps, signed=signed), signed
 
     def painted(self, panel: Panel, key: str, opacity: float = OPACITY) -> RGB | None:
@@ -197,11 +201,11 @@ def compare(photo: Image.Image, settings: Sequence[Setting], box: Box = WHOLE) -
     part = crop(photo, box)
     prepared: dict[int, Prepared] = {}
     panels = []
-    for letter, (model, switches, controls) in zip(LETTERS, settings, strict=False):
+    for letter, (model, switches, controls, other) in zip(LETTERS, settings, strict=False):
         if id(model) not in prepared:
             prepared[id(model)] = prepare(model, part)
         learned = prepared[id(model)]
-        here = learned.under(controls)
+        here = learned.under(controls, None if other is None else prepare(model, other))
         panels.append(
             Panel(
                 letter,

@@ -4,9 +4,9 @@ A map is upsampled bilinearly, which makes up no value beyond its own, and paint
 on a range that the caller gives and can print beside it: nothing is squared, nothing is rescaled
 to look stronger.  Values outside of the range get the colour of the nearer end.
 
-Unsigned maps are painted in viridis.  Signed ones run from purple over white, which is exactly
-zero, to green; both survive all common colour blindness.  Blue and vermilion are taken: they mean
-discriminative and confusable wherever this project draws something.
+Unsigned maps are painted in viridis.  Signed ones run from dark purple over grey, which is exactly
+zero, to bright green; both survive all common colour blindness.  Blue and vermilion are taken: they
+mean discriminative and confusable wherever this project draws something.
 """
 
 from collections.abc import Iterable
@@ -25,19 +25,22 @@ Box = tuple[float, float, float, float]
 _BAR = (16, 256)  # height, width in pixels
 
 
-def value_range(maps: Iterable[Map], *, signed: bool) -> Range:
+def value_range(maps: Iterable[Map], *, signed: bool, percentile: float = 100) -> Range:
     """The range of the values of all maps together, so that one scale fits them all.
 
     Args:
         maps: at least one map, of any sizes.
         signed: make the range symmetric about zero.
+        percentile: where the colours end, above and below: 99 leaves out the hundredth of a map's
+            values that is largest, and the one that is smallest, so that a few pixels do not
+            decide what all others look like.
 
     Returns:
-        Smallest and largest value.
+        Smallest and largest value, or what is there at these percentiles.
     """
     maps = [_finite(heat) for heat in maps]
-    low = min(float(heat.min()) for heat in maps)
-    high = max(float(heat.max()) for heat in maps)
+    low = min(float(np.percentile(heat, 100 - percentile)) for heat in maps)
+    high = max(float(np.percentile(heat, percentile)) for heat in maps)
     bound = max(-low, high)
     return (-bound, bound) if signed else (low, high)
 

@@ -23,14 +23,17 @@ OTHERS = (ACCENT, RIGHT, "#7a5195", "#8a6d00", "#000000")
 """Colours of curves that are neither discriminative nor confusable."""
 
 DIVERGING = {
-    -1.0: (84, 10, 110),
-    -0.6: (128, 20, 166),
-    0.0: (255, 255, 255),
-    0.6: (22, 134, 28),
-    1.0: (12, 88, 14),
+    -1.0: (40, 0, 70),
+    -0.6: (80, 20, 110),
+    0.0: (140, 140, 140),
+    0.6: (180, 230, 110),
+    1.0: (205, 255, 60),
 }
-"""Against and for something: purple to green, since blue and vermilion are taken; from -1 to 1,
-chosen so that x and -x differ as much as they can for every dichromat."""
+"""The colours from against (-1) to for (1): dark purple over grey to bright green.
+
+Lightness rises all along, so that the sign is seen by every dichromat and in print; and both ends
+stay far from blue and vermilion, which a dichromat takes purple and green of their lightness for.
+"""
 
 COLOURS = {
     "dis": DIS,
@@ -50,10 +53,37 @@ COLOURS = {
     "paper": PAPER,
     "control": CONTROL,
     "chosen": CHOSEN,
+    "sheet": PAPER,
 }
 """Colours by their names in style sheets."""
 
 
+DARK = {
+    "dis": "#56b4e9",
+    "con": "#f0924a",
+    "con-dark": "#ff9d57",
+    "backbone": "#a3a3a3",
+    "ink": "#e9edf0",
+    "soft": "#b4bfc7",
+    "faint": "#9aa7b0",
+    "accent": "#9cc3de",
+    "second": "#5d707d",
+    "right": "#5fc39f",
+    "line": "#37434c",
+    "grid": "#222b32",
+    "empty": "#2a343b",
+    "off": "#55626c",
+    "paper": "#12181d",
+    "control": "#c39be0",
+    "chosen": "#ff6b6b",
+}
+"""Values of the colours where the page is dark.  Figures stand on a sheet that stays light."""
+
+
 def css() -> str:
     """The colours as CSS variables, for a page and what is in it."""
-    return ":root {" + " ".join(f"--{name}: {value};" for name, value in COLOURS.items()) + "}"
+    given = (
+        f"--{name}: light-dark({value}, {DARK[name]});" if name in DARK else f"--{name}: {value};"
+        for name, value in COLOURS.items()
+    )
+    return ":root {" + " ".join(given) + "}"

@@ -7,29 +7,36 @@ from pathlib import Path
 
 import pytest
 
-from lafe.render.palette import ACCENT, CON_DARK, CONTROL, DIS, FAINT, INK, PAPER, RIGHT, SOFT
+from lafe.render import palette
 
 ROOT = Path(__file__).resolve().parents[2]
-THEME = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
-SIDEBAR = THEME | THEME["sidebar"]
+THEMES = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
 
-PAIRS = {
-    "text": (THEME["textColor"], THEME["backgroundColor"]),
-    "text in fields": (THEME["textColor"], THEME["secondaryBackgroundColor"]),
-    "text in the sidebar": (SIDEBAR["textColor"], SIDEBAR["backgroundColor"]),
-    "links": (THEME["linkColor"], THEME["backgroundColor"]),
-    "primary buttons": (PAPER, THEME["primaryColor"]),
-    "quiet text": (SOFT, THEME["secondaryBackgroundColor"]),
-    "the word discriminative": (DIS, THEME["backgroundColor"]),
-    "the word confusable": (CON_DARK, THEME["backgroundColor"]),
-    "a discriminative switch that is on": (PAPER, DIS),
-    "a confusable switch that is on": (PAPER, CON_DARK),
-    "a panel's letter": (PAPER, ACCENT),
-    "words of what is off": (FAINT, PAPER),
-    "the true class": (RIGHT, PAPER),
-    "gates that are not as learned": (CONTROL, PAPER),
-    "words of a figure": (INK, PAPER),
-}
+
+def pairs(kind: str) -> dict[str, tuple[str, str]]:
+    """Words and what is behind them, in the light theme or the dark one."""
+    theme = THEMES[kind]
+    side = theme | theme["sidebar"]
+    c = palette.COLOURS if kind == "light" else palette.COLOURS | palette.DARK
+    return {
+        "text": (theme["textColor"], theme["backgroundColor"]),
+        "text in fields": (theme["textColor"], theme["secondaryBackgroundColor"]),
+        "text in the sidebar": (side["textColor"], side["backgroundColor"]),
+        "links": (theme["linkColor"], theme["backgroundColor"]),
+        "primary buttons": (c["paper"], theme["primaryColor"]),
+        "quiet text": (c["soft"], theme["secondaryBackgroundColor"]),
+        "the word discriminative": (c["dis"], theme["backgroundColor"]),
+        "the word confusable": (c["con-dark"], theme["backgroundColor"]),
+        "a discriminative switch that is on": (c["paper"], c["dis"]),
+        "a confusable switch that is on": (c["paper"], c["con-dark"]),
+        "a panel's letter": (c["paper"], c["accent"]),
+        "words of what is off": (c["faint"], c["paper"]),
+        "a photo that matches nothing": (c["faint"], c["paper"]),
+        "the true class": (c["right"], c["paper"]),
+        "gates that are not as learned": (c["control"], c["paper"]),
+        "words of a figure": (palette.INK, c["sheet"]),
+        "the name of an example": (c["ink"], c["empty"]),
+    }
 
 
 def luminance(colour: str) -> float:
@@ -46,10 +53,13 @@ def contrast(a: str, b: str) -> float:
 
 
 def test_contrast_by_hand() -> None:
-    assert contrast("#000000", PAPER) == pytest.approx(21)
-    assert contrast("#767676", PAPER) == pytest.approx(4.54, abs=0.01)  # the known limit of greys
+    assert contrast("#000000", palette.PAPER) == pytest.approx(21)
+    assert contrast("#767676", palette.PAPER) == pytest.approx(
+        4.54, abs=0.01
+    )  # the known limit of greys
 
 
-@pytest.mark.parametrize("name", PAIRS)
-def test_words_can_be_read(name: str) -> None:
-    assert contrast(*PAIRS[name]) >= 4.5
+@pytest.mark.parametrize("kind", ["light", "dark"])
+@pytest.mark.parametrize("name", pairs("light"))
+def test_words_can_be_read(name: str, kind: str) -> None:
+    assert contrast(*pairs(kind)[name]) >= 4.5
