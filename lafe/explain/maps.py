@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import combinations
+
 import numpy as np
 from torch import Tensor
 
@@ -32,3 +35,17 @@ def fixed(heat: Tensor) -> Map:
     array = heat.detach().float().cpu().numpy().copy()
     array.flags.writeable = False
     return array
+
+
+def correlations(maps: Mapping[str, Map]) -> dict[tuple[str, str], float | None]:
+    """Pearson's correlation over places of each pair of maps; None where one of them is flat.
+
+    Args:
+        maps: by name, all of one shape (h, w).
+    """
+    found: dict[tuple[str, str], float | None] = {}
+    for a, b in combinations(maps, 2):
+        x, y = (np.asarray(maps[name], float).ravel() for name in (a, b))
+        flat = np.ptp(x) == 0 or np.ptp(y) == 0
+        found[a, b] = None if flat else float(np.corrcoef(x, y)[0, 1])
+    return found

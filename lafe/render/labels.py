@@ -61,6 +61,18 @@ TERMS = {"bias": "Bias", "backbone": f"Backbone {BACKBONE}"} | {
 SHORT_TERMS = {"bias": "bias", "backbone": BACKBONE} | {key: s.term for key, s in SIDES.items()}
 
 
+WITHOUT = {
+    "full": "with all branches on",
+    "no confusable": "without the confusable branches",
+    "no discriminative": "without the discriminative branches",
+    "no region": "without the region branches",
+    "no channel": "without the channel branches",
+    "stage 5 only": "with the branches of stage 5 alone",
+    "plain backbone": "without any branch",
+}
+"""Presets, in a sentence."""
+
+
 def short(branch: Branch) -> str:
     """A branch where room is scarce: ``r_dis 5``."""
     return f"{branch.name} {branch.stage}"

@@ -19,3 +19,10 @@ def number(value: float, form: str = ".3g") -> str:
     """
     sign = "+" if form.startswith("+") else ""
     return f"{value:{sign}z{form.removeprefix('+')}}".replace("-", "\N{MINUS SIGN}")
+
+
+def duration(seconds: float) -> str:
+    """A time that something will take, for people."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    return f"about {round(seconds / 60)} min"

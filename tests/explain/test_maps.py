@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lafe.explain.maps import map_of
+from lafe.explain.maps import correlations, map_of
 
 
 def test_map_of_features_is_their_mean_as_it_is():
@@ -28,3 +28,12 @@ def test_map_of_half_precision_is_not_summed_in_it():
 def test_features_of_several_photos_are_refused(shape):
     with pytest.raises(ValueError, match="one photo"):
         map_of(torch.zeros(shape))
+
+
+def test_correlations_by_hand_and_of_flat_maps() -> None:
+    a = np.array([[1.0, 2.0], [3.0, 5.0]])
+    found = correlations({"a": a, "twice": 2 * a + 1, "minus": -a, "flat": np.ones((2, 2))})
+    assert found["a", "twice"] == pytest.approx(1)
+    assert found["a", "minus"] == pytest.approx(-1)
+    assert found["a", "flat"] is None
+    assert len(found) == 6
