@@ -67,8 +67,10 @@ def _run_ablate(args: argparse.Namespace) -> int:
 
 
 def _explain(commands: Commands) -> None:
-    p = commands.add_parser("explain", help="figure, page, numbers and maps of one photo")
-    p.add_argument("photo", help="a JPEG, PNG or WebP")
+    p = commands.add_parser(
+        "explain", help="figure, page, numbers and maps of a photo; of several, one figure"
+    )
+    p.add_argument("photo", nargs="+", help="JPEG, PNG or WebP")
     p.add_argument("--checkpoint", required=True, help=CHECKPOINT)
     p.add_argument(
         "--switches",
@@ -86,6 +88,13 @@ def _explain(commands: Commands) -> None:
         metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"),
         help="the part to look at, as fractions of the photo's sides",
     )
+    p.add_argument(
+        "--maps",
+        nargs="+",
+        default=["evidence"],
+        choices=("evidence", "difference", "final", "dis", "con"),
+        help="of several photos: the columns of their figure (default: evidence)",
+    )
     p.add_argument("--out", type=Path, required=True, help="folder of the files")
     add_force(p)
     add_device(p)
@@ -99,8 +108,10 @@ def _run_explain(args: argparse.Namespace) -> int:
     from lafe.render.comparison import Setting, compare
     from lafe.render.text import percent
 
+    if len(args.photo) > 1:
+        return _explain_several(args)
     require_folder(args.out, FILES, args.force)
-    photo = open_photo(args.photo)
+    photo = open_photo(args.photo[0])
     model = load(args.checkpoint, args.device)
     found = compare(photo, [Setting(model, on) for on in args.switches], tuple(args.crop))
     for panel in found.panels:
@@ -108,5 +119,25 @@ def _run_explain(args: argparse.Namespace) -> int:
         print(printable(f"{panel.letter}  {panel.setting}: {name}, {percent(probability)}"))
     for name, data in files(found).items():
         (args.out / name).write_bytes(data)
-    print(f"{len(found.panels)} settings of {args.photo}: {args.out / 'report.html'}")
+    print(f"{len(found.panels)} settings of {args.photo[0]}: {args.out / 'report.html'}")
+    return 0
+
+
+def _explain_several(args: argparse.Namespace) -> int:
+    """One figure of several photos, a row each, and their table."""
+    from lafe.checkpoints.store import load
+    from lafe.data.photo import open_photo
+    from lafe.render.comparison import Setting, compare
+    from lafe.render.sheet import FILES, Row, sheet
+
+    require_folder(args.out, FILES, args.force)
+    model = load(args.checkpoint, args.device)
+    settings = [Setting(model, on) for on in args.switches]
+    rows = [
+        Row(Path(name).name, compare(open_photo(name), settings, tuple(args.crop)))
+        for name in args.photo
+    ]
+    for name, data in sheet(rows, args.maps).items():
+        (args.out / name).write_bytes(data)
+    print(printable(f"{len(settings)} settings of {len(rows)} photos: {args.out / FILES[0]}"))
     return 0

@@ -26,24 +26,28 @@ _GAP, _WORDS, _HEAD, _BAR = 0.06, 0.22, 0.24, 0.36  # inches
 _COLUMN = (WIDTH - 3 * _GAP) / 4
 _TALLEST = 2.4  # inches; a taller picture gets narrower
 _MAX_NAME = 60  # characters
-_TEXT: dict[str, Any] = {
+TEXT: dict[str, Any] = {
     "fontsize": 8,
     "color": INK,
     "parse_math": False,
 }  # names are no mathematics
 
 # matplotlib's settings and its cache of fonts are shared by all threads.
-_LOCK = threading.Lock()
+LOCK = threading.Lock()
 
 
 def render(comparison: Comparison, opacity: float = OPACITY) -> dict[str, bytes]:
     """``figure.png`` (300 dpi) and ``figure.pdf`` (fonts embedded); equal inputs, equal bytes."""
-    with _LOCK, mpl.rc_context(_style(comparison)):
+    with LOCK, mpl.rc_context(_style(comparison)):
         figure = draw(comparison, opacity)
         png, pdf = BytesIO(), BytesIO()
         figure.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
         figure.savefig(pdf, format="pdf", dpi=DPI, metadata={"CreationDate": None})
     return dict(zip(FIGURES, (png.getvalue(), pdf.getvalue()), strict=True))
+
+
+STYLE: dict[Any, Any] = {"font.family": [OWN], "pdf.fonttype": 42}
+"""Fonts are embedded as TrueType."""
 
 
 def _style(comparison: Comparison) -> dict[Any, Any]:
@@ -74,17 +78,17 @@ def draw(comparison: Comparison, opacity: float = OPACITY) -> Figure:
 
     for column, name in enumerate(("Photo", *MAPS.values())):
         middle = (column * (_COLUMN + _GAP) + _COLUMN / 2) / WIDTH
-        figure.text(middle, 1 - 0.6 * _HEAD / height, name, ha="center", va="center", **_TEXT)
+        figure.text(middle, 1 - 0.6 * _HEAD / height, name, ha="center", va="center", **TEXT)
     top = _HEAD
     for panel, tall in zip(comparison.panels, heights, strict=True):
         words = _words(panel, len({p.card.sha256 for p in comparison.panels}) > 1)
-        figure.text(0, 1 - (top + 0.5 * _WORDS) / height, words, va="center", **_TEXT)
+        figure.text(0, 1 - (top + 0.5 * _WORDS) / height, words, va="center", **TEXT)
         top += _WORDS
         place(0, top, tall).imshow(panel.picture)
         for column, key in enumerate(MAPS, 1):
             axes, painted = place(column, top, tall), comparison.painted(panel, key, opacity)
             if painted is None:
-                axes.text(0.5, 0.5, "off", ha="center", va="center", **_TEXT)
+                axes.text(0.5, 0.5, "off", ha="center", va="center", **TEXT)
             else:
                 axes.imshow(painted)
         top += tall + _GAP
@@ -114,4 +118,4 @@ def _legend(comparison: Comparison, key: str, axes: Axes) -> None:
     axes.imshow(colour_bar((low, high), signed=signed), aspect="auto", extent=(0, 1, 0, 1))
     ends = [(0, "left", low), (1, "right", high)] + ([(0.5, "center", 0.0)] if signed else [])
     for x, align, value in ends:
-        axes.text(x, -0.5, number(value), ha=align, va="top", **_TEXT | {"fontsize": 7})
+        axes.text(x, -0.5, number(value), ha=align, va="top", **TEXT | {"fontsize": 7})
