@@ -6,20 +6,22 @@ from collections.abc import Sequence
 from functools import partial
 from html import escape
 
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from lafe.explain.attribution.baselines import BASELINES
 from lafe.explain.attribution.methods import METHODS
+from lafe.measure.faithfulness.curves import beside_chance
 from lafe.render.labels import LETTERS
+from lafe.render.text import duration, number
 
 from ..figures import maps
 from ..figures.curves import deletion_or_insertion, title
 from ..figures.tiles import legend, tile
 from ..state import explanations, models, session
-from ..state.explanations import RANDOM, Asked
+from ..state.explanations import RANDOMS, Asked
 from ..state.session import Panel, Photo, Visit
+from ..widgets.answer import headline
 from ..widgets.kept import kept
 from ..widgets.parts import badge, chart, guarded, plain, two_columns, upload_first
 from ..widgets.switchboard import setting_name
@@ -36,6 +38,7 @@ def page() -> None:
     if photo is None:
         upload_first("Explanations of your photo side by side, and what each of them is worth.")
     else:
+        headline(photo)
         _explanations(photo)
 
 
@@ -142,29 +145,41 @@ def _maps(photo: Photo, asked: Asked, methods: Sequence[str], own: bool, opacity
 
 
 def _curves(photo: Photo, asked: Asked, methods: Sequence[str], against: str, place: int) -> None:
-    found = {
-        name: curve
-        for name in (*methods, RANDOM)
-        if (curve := explanations.measured(photo, asked, name, against)) is not None
-    }
-    if not found:
+    found, chance = (
+        {
+            name: curve
+            for name in names
+            if (curve := explanations.measured(photo, asked, name, against)) is not None
+        }
+        for names in (methods, RANDOMS)
+    )
+    if not found or not chance:
         return
+    orders = list(chance.values())
     sides = two_columns()
     for kind in ("deletion", "insertion"):
         with sides.cell():
             st.markdown(f"**{kind.capitalize()}** of panel {LETTERS[place]}")
             chart(
-                deletion_or_insertion(found, kind),
+                deletion_or_insertion(found, orders, kind),
                 f"{kind.capitalize()}: the class's probability by the share of the photo, a curve "
-                "for each map; the areas stand in the table",
+                "for each map and a band of random orders; the areas stand in the table",
                 f"curves-{kind}-{place}",
             )
-    areas = {
-        title(name): {"Area, deletion": c.deletion_area, "Area, insertion": c.insertion_area}
-        for name, c in found.items()
-    }
-    st.table(pd.DataFrame(areas).T.map("{:.3f}".format))
-    st.caption("A map that names what matters has a small area of deletion, a large of insertion.")
+    words = {name: beside_chance(curve, orders) for name, curve in found.items()}
+    st.table(
+        {
+            "Map": [title(name) for name in found],
+            "Area, deletion": [number(c.deletion_area, ".3f") for c in found.values()],
+            "beside random orders": [words[name]["deletion"] for name in found],
+            "Area, insertion": [number(c.insertion_area, ".3f") for c in found.values()],
+            "beside them": [words[name]["insertion"] for name in found],
+        }
+    )
+    st.caption(
+        "A map that names what matters has a small area of deletion, a large of insertion. Better "
+        f"or worse than chance: than all of {len(orders)} random orders."
+    )
 
 
 def _work(jobs: Sequence[explanations.Job]) -> None:
@@ -173,7 +188,7 @@ def _work(jobs: Sequence[explanations.Job]) -> None:
         return
     if not st.session_state.get("attribution-running"):
         st.button(
-            f"Compute what is missing ({len(jobs)})",
+            f"Compute what is missing ({len(jobs)}; {_long(jobs)})",
             icon=":material/play_arrow:",
             type="primary",
             on_click=_run,
@@ -186,6 +201,11 @@ def _work(jobs: Sequence[explanations.Job]) -> None:
         job.run(partial(_tell, bar, job.title))
     _run(False)
     st.rerun()
+
+
+def _long(jobs: Sequence[explanations.Job]) -> str:
+    """Say how long the jobs will take, by what a pass took here."""
+    return duration(sum(job.seconds for job in jobs))
 
 
 def _tell(bar: DeltaGenerator, title: str, done: float) -> None:

@@ -19,6 +19,13 @@ from . import models
 from .session import Panel, Photo
 
 RANDOM = "Random order"
+DRAWS = 5
+"""Random orders, which make a band."""
+CLIPPED = 99
+"""Percentile at which the colours of maps of pixels end."""
+RANDOMS = tuple(f"{RANDOM} {i}" for i in range(1, DRAWS + 1))
+STEPS = 16
+"""Equal shares of the pixels that go, or come back."""
 MAX_KEPT = 200  # results of one visitor; a map has at most a few hundred kB
 
 
@@ -34,10 +41,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Job:
-    """Something slow that is still to be done; ``run`` tells a progress and keeps the result."""
+    """Something slow that is still to be done; ``run`` tells a progress and keeps the result.
+
+    ``seconds``: about how long it takes, by what a pass through the model took here.
+    """
 
     title: str
     run: Callable[[Progress], None]
+    seconds: float
 
 
 def layer(photo: Photo, asked: Asked, method: str) -> Layer:
@@ -52,7 +63,10 @@ def layer(photo: Photo, asked: Asked, method: str) -> Layer:
     note = ""
     if found.gap is not None and found.change is not None:
         note = f"Adds up to {found.change:+.3g}, of which it misses {found.gap:+.2g}."
-    return Layer(chosen.title, found.map, note, found.signed)
+    if chosen.slow:  # of pixels: a few of them hold the largest values
+        note = f"{note} Colours end at the {CLIPPED}th percentile.".strip()
+    percentile = CLIPPED if chosen.slow else 100
+    return Layer(chosen.title, found.map, note, found.signed, percentile=percentile)
 
 
 def reason_of(asked: Asked, method: str) -> str | None:
@@ -80,16 +94,20 @@ def jobs(
     """Missing results: maps of slow methods, then the curves if ``against`` is a baseline."""
     found = []
     for asked in every:
+        second = models.seconds_of_a_pass(models.model(asked.checkpoint))
         shown = [method for method in methods if reason_of(asked, method) is None]
         for method in shown:
             if explanation(photo, asked, method) is None:
-                found.append(Job(METHODS[method].title, _map_job(photo, asked, method)))
+                chosen = METHODS[method]
+                found.append(
+                    Job(chosen.title, _map_job(photo, asked, method), second * chosen.passes)
+                )
         missing = against is not None and [
-            name for name in (*shown, RANDOM) if measured(photo, asked, name, against) is None
+            name for name in (*shown, *RANDOMS) if measured(photo, asked, name, against) is None
         ]
         if against is not None and missing:
             run = _curves_job(photo, asked, missing, against)
-            found.append(Job("Deletion and insertion", run))
+            found.append(Job("Deletion and insertion", run, second * 2 * STEPS * len(missing)))
     return found
 
 
@@ -106,13 +124,13 @@ def _curves_job(
     def run(progress: Progress) -> None:
         ready = _prepared(photo, asked)
         heats = {
-            name: random_map(ready.features[-1].shape[-1])
-            if name == RANDOM
+            name: random_map(ready.features[-1].shape[-1], RANDOMS.index(name))
+            if name in RANDOMS
             else _explained(photo, asked, name).map
             for name in names
         }
         score = probability(ready.model, asked.target, asked.panel.switches)
-        found = curves(score, ready.x, heats, against=against, progress=progress)
+        found = curves(score, ready.x, heats, steps=STEPS, against=against, progress=progress)
         for name, curve in found.items():
             _keep(_key(photo, asked, name, against), curve)
 

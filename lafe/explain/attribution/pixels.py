@@ -57,7 +57,7 @@ def _gradient_shap(q: Question) -> Result:
     return _map(total), _change(q, *starts.split(1))
 
 
-@on_pixels("occlusion", "Occlusion", steps=13)
+@on_pixels("occlusion", "Occlusion", steps=13, cost=lambda steps: steps**2 + 1)
 def _occlusion(q: Question) -> Result:
     from captum.attr import Occlusion
 
@@ -75,7 +75,7 @@ def _occlusion(q: Question) -> Result:
     return _map(found / 3), None  # the same for each channel: their sum is the drop of the score
 
 
-@on_pixels("superpixels", "Ablation of superpixels", steps=49)
+@on_pixels("superpixels", "Ablation of superpixels", steps=49, cost=lambda steps: steps + 1)
 def _superpixels(q: Question) -> Result:
     from captum.attr import FeatureAblation
 

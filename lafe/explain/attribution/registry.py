@@ -80,6 +80,7 @@ class Method:
             side, superpixels; None where nothing can be chosen.
         needs: branches of which one must be there and on.
         learned: it runs the whole model, whose gates are the learned ones.
+        cost: of so many steps, in forward passes; a backward pass counts as two.
         misfit: why it cannot be right for a model, in a sentence; None where it can.
     """
 
@@ -92,6 +93,12 @@ class Method:
     needs: Switches = Switches.none()  # noqa: RUF009  (immutable)
     learned: bool = False
     misfit: Callable[[LAFE], str | None] = lambda model: None
+    cost: Callable[[int], int] = lambda steps: 3 * steps
+
+    @property
+    def passes(self) -> int:
+        """About how many forward passes of the whole model a slow method takes, by default."""
+        return self.cost(self.steps or 1) if self.slow else 0
 
     @property
     def slow(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -139,3 +139,26 @@ def random_map(side: int, seed: int = 0) -> Map:
     A coarse order leaves patches whole and a fine one does not, so each needs a control of its own.
     """
     return np.random.default_rng(seed).random((side, side), dtype=np.float32)
+
+
+def beside_chance(curve: Curves, chance: Sequence[Curves]) -> dict[str, str]:
+    """Compare a map's two areas with those of random orders, in words.
+
+    Args:
+        curve: the map's.
+        chance: those of several random orders, at least one.
+
+    Returns:
+        For ``"deletion"`` and ``"insertion"``: better or worse than all of the random orders, or
+        as good as some of them.
+    """
+
+    def word(own: float, others: list[float]) -> str:
+        if min(others) <= own <= max(others):
+            return "as chance"
+        return "better than chance" if own > max(others) else "worse than chance"
+
+    return {  # deletion is good where its area is small
+        "deletion": word(-curve.deletion_area, [-c.deletion_area for c in chance]),
+        "insertion": word(curve.insertion_area, [c.insertion_area for c in chance]),
+    }

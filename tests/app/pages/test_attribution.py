@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from streamlit.testing.v1 import AppTest
 from visiting import app, goes_to, picture, upload
 
+from app.figures.curves import SHARE
 from app.state import explanations, models, session
-from app.state.explanations import Asked
+from app.state.explanations import RANDOMS, Asked
 from app.state.session import Panel, Photo
 from lafe import Switches, open_photo, prepare
 from lafe.explain.attribution.methods import METHODS, attribute
-from lafe.measure.faithfulness.curves import curves, probability, random_map
+from lafe.measure.faithfulness.curves import beside_chance, curves, probability, random_map
 
 pytestmark = pytest.mark.usefixtures("only_these")
 
@@ -42,7 +45,7 @@ def test_maps_of_both_panels_and_what_is_missing_is_computed_when_asked() -> Non
     at.segmented_control(key="attribution-against").set_value("mean").run()
     assert "Not computed yet." in html(at)
     assert not at.get("plotly_chart")
-    start = next(b for b in at.button if b.label == "Compute what is missing (4)")
+    start = next(b for b in at.button if b.label.startswith("Compute what is missing (4; about "))
     start.click().run()
     assert not at.exception
     assert "Not computed yet." not in html(at)
@@ -55,15 +58,23 @@ def test_maps_of_both_panels_and_what_is_missing_is_computed_when_asked() -> Non
     for table, on in zip(at.table, (Switches.all(), Switches.none()), strict=True):
         target = int(model(x, Switches.all()).argmax())
         heats = {
-            METHODS[name].title: attribute(photo, method=name, target=target, switches=on).map
+            name: attribute(photo, method=name, target=target, switches=on).map
             for name in ("evidence", "superpixels")
         }
-        heats[explanations.RANDOM] = random_map(x.shape[-1] // 32)
-        truth = curves(probability(model, target, on), x, heats, against="mean")
+        draws = {name: random_map(x.shape[-1] // 32, i) for i, name in enumerate(RANDOMS)}
+        truth = curves(probability(model, target, on), x, heats | draws, against="mean")
+        chance = [truth.pop(name) for name in draws]
+        shown = table.value.set_index("Map")
         for name, curve in truth.items():
-            shown = table.value.loc[name]
-            assert float(shown["Area, deletion"]) == pytest.approx(curve.deletion_area, abs=1e-3)
-            assert float(shown["Area, insertion"]) == pytest.approx(curve.insertion_area, abs=1e-3)
+            row = shown.loc[METHODS[name].title]
+            assert float(row["Area, deletion"]) == pytest.approx(curve.deletion_area, abs=1e-3)
+            assert float(row["Area, insertion"]) == pytest.approx(curve.insertion_area, abs=1e-3)
+            words = beside_chance(curve, chance)
+            assert [row["beside random orders"], row["beside them"]] == list(words.values())
+    for place, chart in enumerate(at.get("plotly_chart")):
+        layout = json.loads(chart.proto.spec)["layout"]
+        kind = ("deletion", "insertion")[place % 2]
+        assert layout["xaxis"]["title"]["text"] == SHARE[kind]
 
 
 def test_what_was_stopped_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
