@@ -7,6 +7,7 @@ import streamlit as st
 from lafe.branches import Switches
 from lafe.explain.evidence import Evidence, evidence
 from lafe.explain.neighbours import copies
+from lafe.render.names import spelled
 from lafe.render.pictures import jpeg_url
 from lafe.render.text import percent
 
@@ -14,6 +15,7 @@ from ..figures import ablation as figures, maps
 from ..figures.tiles import legend
 from ..state import gallery, models, session
 from ..state.session import Photo
+from ..widgets.answer import headline
 from ..widgets.kept import kept
 from ..widgets.parts import chart, guarded, plain, two_columns, upload_first
 
@@ -25,7 +27,8 @@ def page() -> None:
     if photo is None:
         upload_first("Which class is your photo taken for, and which one is it nearly taken for?")
         return
-    _of(photo, session.visit().checkpoint or "")
+    headline(photo)
+    _of(photo, session.visit().model or "")
 
 
 def _of(photo: Photo, checkpoint: str) -> None:
@@ -35,7 +38,7 @@ def _of(photo: Photo, checkpoint: str) -> None:
     order = probabilities.argsort(descending=True).tolist()
 
     def shown(i: int) -> str:
-        return f"{classes[i]} ({percent(float(probabilities[i]))})"
+        return f"{spelled(classes[i])} ({percent(float(probabilities[i]))})"
 
     with st.container(horizontal=True):
         key = f"{photo.digest[:8]}-{checkpoint}"
@@ -78,7 +81,10 @@ def _why(photo: Photo, checkpoint: str, found: Evidence, a: str, b: str) -> None
                 width="stretch",
                 alt=f"Where the photo speaks for {a} against {b}",
             )
-            st.html(legend(scale, total.note))
+            st.html(legend(scale, total.note, (f"for {spelled(b)}", f"for {spelled(a)}")))
+        if words := gallery.differing(checkpoint, a, b):
+            st.markdown(f"**{plain(spelled(a))}**, unlike {plain(spelled(b))}:")
+            st.markdown("\n".join(f"- {plain(each)}" for each in words))
     with sides.cell():
         chart(
             figures.waterfall(found.steps, "Difference"),
@@ -101,7 +107,17 @@ def _photos(photo: Photo, checkpoint: str, pair: dict[int, str]) -> None:
             "folder. No photo comes with this app."
         )
         return
-    found = {label: gallery.nearest(photo, checkpoint, label) for label in pair}
+    found = {
+        label: near
+        for label in pair
+        if (near := gallery.nearest(photo, checkpoint, label)) is not None
+    }
+    if not found:
+        st.markdown(
+            f"They are looked through once: run `lafe index {plain(checkpoint)} --data DIR` with "
+            "the data set that this model was trained on."
+        )
+        return
     small = {each: gallery.thumbnail(each.path) for near in found.values() for each in near}
     for label, near in found.items():
         if any(copies(photo.image, small[each]) for each in near):

@@ -16,6 +16,12 @@ def add(commands: Commands) -> None:
     p = commands.add_parser("app", help="start the app, which opens in the browser")
     p.add_argument("--checkpoints", type=Path, metavar="DIR", help="folder of more checkpoints")
     p.add_argument("--data", type=Path, metavar="DIR", help="folder of data sets, for look-alikes")
+    p.add_argument(
+        "--examples",
+        type=Path,
+        metavar="DIR",
+        help="folder of photos to try, with a line of licences.txt each",
+    )
     p.add_argument("--port", type=int, default=8501, help="(default: %(default)s)")
     p.add_argument(
         "--address",
@@ -29,7 +35,15 @@ def add(commands: Commands) -> None:
 def _run(args: argparse.Namespace) -> int:
     from streamlit.web.cli import main
 
-    for name, folder in (("LAFE_CHECKPOINTS", args.checkpoints), ("LAFE_DATA", args.data)):
+    if args.examples is not None:
+        from lafe.data.examples import licensed
+
+        licensed(args.examples)  # refused here, where somebody reads it
+    for name, folder in (
+        ("LAFE_CHECKPOINTS", args.checkpoints),
+        ("LAFE_DATA", args.data),
+        ("LAFE_EXAMPLES", args.examples),
+    ):
         if folder is not None:
             _first_in(name, folder)
     options = {

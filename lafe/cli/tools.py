@@ -1,4 +1,4 @@
-"""Commands beside the models: ``lafe bench``, ``export``, ``partbirds``."""
+"""Commands beside the models: ``lafe bench``, ``export``, ``partbirds``, ``router``, ``index``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import argparse
 from pathlib import Path
 
 from lafe.branches import Switches
-from lafe.cli.arguments import CHECKPOINT, Commands, count, switches
+from lafe.cli.arguments import CHECKPOINT, DATA, Commands, add_device, count, switches
 from lafe.cli.outputs import add_force, require_file
 
 
 def add(commands: Commands) -> None:
     """The commands of this file."""
-    for command in (_bench, _export, _partbirds):
+    for command in (_bench, _export, _partbirds, _router, _index, _crops):
         command(commands)
 
 
@@ -74,4 +74,81 @@ def _run_partbirds(args: argparse.Namespace) -> int:
 
     drawn = write(args.folder, seed=args.seed, train=args.train, test=args.test, size=args.size)
     print(f"{len(drawn)} pictures of {len(CLASSES)} species are in {args.folder}.")
+    return 0
+
+
+def _router(commands: Commands) -> None:
+    p = commands.add_parser("router", help="fit and measure what sends a photo to its model")
+    p.add_argument("--data", type=Path, required=True, help=DATA)
+    p.add_argument("--checkpoint", default="aircraft", help="whose backbone it reads")
+    p.add_argument("--photos", type=count, default=1500, help="of a kind, to fit on (%(default)s)")
+    p.add_argument("--others", type=Path, metavar="DIR", help="test photos of other things")
+    p.add_argument(
+        "--without", nargs="+", default=[], metavar="FILE", help="names in there to leave out"
+    )
+    p.add_argument("--out", type=Path, default=Path("checkpoints"), help="(%(default)s)")
+    add_force(p)
+    p.set_defaults(run=_run_router)
+
+
+def _run_router(args: argparse.Namespace) -> int:
+    from lafe.cli.outputs import require_folder
+    from lafe.explain.router import FILE
+    from lafe.measure.router import REPORT, run
+
+    require_folder(args.out, (FILE, REPORT), args.force)
+    found = run(
+        args.checkpoint,
+        args.data,
+        args.out,
+        most=args.photos,
+        others=args.others,
+        without=tuple(args.without),
+    )
+    if others := found.others:
+        print(
+            f"{others.no_match} of {others.photos} photos of other things get no match, "
+            f"{others.other} of them from the router."
+        )
+    return 0
+
+
+def _index(commands: Commands) -> None:
+    p = commands.add_parser("index", help="look at all training photos, for the app's Look-alikes")
+    p.add_argument("checkpoint", help=CHECKPOINT)
+    p.add_argument("--data", type=Path, required=True, help=DATA)
+    add_device(p)
+    p.set_defaults(run=_run_index)
+
+
+def _run_index(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from lafe.checkpoints.store import load
+    from lafe.data import load_benchmark
+    from lafe.explain.neighbours import index_folder, look, write_index
+
+    model = load(args.checkpoint, args.device)
+    photos = load_benchmark(str(model.card.data["name"]), args.data, "trainval")
+    with tqdm(total=len(photos)) as bar:
+        pooled = look(model, photos, lambda done: bar.update(round(done * len(photos)) - bar.n))
+    print(f"{len(photos)} photos are in {write_index(index_folder(), pooled, model, photos)}")
+    return 0
+
+
+def _crops(commands: Commands) -> None:
+    p = commands.add_parser("crops", help="measure the crop that the app proposes")
+    p.add_argument("--data", type=Path, required=True, help=DATA)
+    p.add_argument("--photos", type=count, help="of birds, and of cars (default: all)")
+    p.add_argument("--out", type=Path, default=Path("checkpoints"), help="(%(default)s)")
+    add_force(p)
+    p.set_defaults(run=_run_crops)
+
+
+def _run_crops(args: argparse.Namespace) -> int:
+    from lafe.cli.outputs import require_folder
+    from lafe.measure.crops import FILE, run
+
+    require_folder(args.out, (FILE,), args.force)
+    run(args.data, args.out, most=args.photos)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from lafe.branches import Switches
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset
+from lafe.errors import LafeError
 from lafe.explain.prepare import Prepared
 
 COPY = 4.0
@@ -47,26 +51,69 @@ class Neighbour:
 
 @torch.inference_mode(False)
 @torch.no_grad()
-def gallery(
-    model: Trained,
-    dataset: PhotoDataset,
-    label: int,
-    progress: Callable[[float], None] = lambda _: None,
-) -> Gallery:
-    """Look at every photo of one class; ``progress`` is told the share that is done.
+def look(
+    model: Trained, dataset: PhotoDataset, progress: Callable[[float], None] = lambda _: None
+) -> Tensor:
+    """Look at every photo of a data set, once: GAP(F_5) under the full setting, (N, C_5) float16.
+
+    ``progress`` is told the share that is done.
 
     Raises:
         lafe.data.DataError: a photo that cannot be decoded.
     """
-    members = [i for i, each in enumerate(dataset.labels) if each == label]
     device = model.classifier.weight.device
-    pooled = [torch.zeros(0, model.classifier.in_features)]
-    for done, i in enumerate(members, 1):
+    pooled = torch.zeros(len(dataset), model.classifier.in_features, dtype=torch.float16)
+    for i in range(len(dataset)):
         features = model.features(model.preprocess(dataset.photo(i)).to(device))
         F5 = model.final(features[-1], *model.attributes(features))
-        pooled.append(F5.mean((2, 3)).cpu())
-        progress(done / len(members))
-    return Gallery(tuple(dataset.paths[i] for i in members), torch.cat(pooled))
+        pooled[i] = F5.mean((2, 3))[0].half().cpu()
+        progress((i + 1) / len(dataset))
+    return pooled
+
+
+def write_index(folder: Path, pooled: Tensor, model: Trained, dataset: PhotoDataset) -> Path:
+    """Keep what :func:`look` gave; returns the file, whose name and header say what it is of."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = index_file(folder, model)
+    header = {"sha256": model.card.sha256, "photos": dataset.fingerprint()}
+    save_file({"pooled": pooled}, file, header)
+    return file
+
+
+def read_index(folder: Path, model: Trained, dataset: PhotoDataset) -> Tensor | None:
+    """The index of these photos under this model, (N, C_5); None if it is not there, or of others.
+
+    Raises:
+        LafeError: a file of this name that is no index.
+    """
+    file = index_file(folder, model)
+    if not file.is_file():
+        return None
+    try:
+        with safe_open(file, "pt") as opened:
+            header = opened.metadata() or {}
+            pooled: Tensor = opened.get_tensor("pooled")
+    except (OSError, SafetensorError) as error:
+        raise LafeError(f"{file} cannot be read ({error}): run `lafe index`.") from error
+    same = header.get("sha256") == model.card.sha256
+    return pooled.float() if same and header.get("photos") == dataset.fingerprint() else None
+
+
+def index_folder() -> Path:
+    """The folder of indices: ``$LAFE_INDEX``, or one of this user's."""
+    named = os.environ.get("LAFE_INDEX")
+    return Path(named) if named else Path.home() / ".cache" / "lafe" / "index"
+
+
+def index_file(folder: Path, model: Trained) -> Path:
+    """The file of a model's index in a folder of indices."""
+    return folder / f"{model.card.name}-{model.card.sha256[:12]}.safetensors"
+
+
+def gallery(pooled: Tensor, dataset: PhotoDataset, label: int) -> Gallery:
+    """The photos of one class, of an index."""
+    members = [i for i, each in enumerate(dataset.labels) if each == label]
+    return Gallery(tuple(dataset.paths[i] for i in members), pooled[members])
 
 
 def nearest(photo: Prepared, among: Gallery, count: int = 4) -> list[Neighbour]:

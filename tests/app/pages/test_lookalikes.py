@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 from tiny import tiny_model
@@ -15,7 +16,7 @@ from visiting import BIRDS, app, goes_to, picture, said, shown, upload
 from lafe import evidence, load, open_photo, prepare
 from lafe.checkpoints import store
 from lafe.data import load_benchmark
-from lafe.explain.neighbours import gallery, nearest
+from lafe.explain.neighbours import gallery, look, nearest, write_index
 
 pytestmark = pytest.mark.usefixtures("only_these")
 
@@ -47,6 +48,25 @@ def page(photo: bytes = DATA) -> AppTest:
     at = goes_to(upload(app(), ("owl.png", photo)), "lookalikes")
     assert not at.exception
     return at
+
+
+def indexed(folder: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
+    """The data set is at hand, and was looked through."""
+    monkeypatch.setenv("LAFE_DATA", str(photos))
+    monkeypatch.setenv("LAFE_INDEX", str(photos.parent / "index"))
+    model = load(folder / "birds")
+    data = load_benchmark("folder", photos, "trainval")
+    pooled = look(model, data)
+    write_index(photos.parent / "index", pooled, model, data)
+    return pooled
+
+
+def test_without_an_index_the_command_is_said(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LAFE_DATA", str(photos))
+    monkeypatch.setenv("LAFE_INDEX", str(tmp_path))
+    assert "run `lafe index birds" in said(page())
 
 
 def test_without_a_photo_it_says_what_to_do() -> None:
@@ -82,7 +102,7 @@ def test_without_the_data_set_no_photo_is_shown(monkeypatch: pytest.MonkeyPatch)
 def test_a_photo_of_the_training_split_is_said_to_be_one(
     folder: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LAFE_DATA", str(photos))
+    indexed(folder, photos, monkeypatch)
     assert "training photos of" not in " ".join(info.value for info in page().info)
     model = load(folder / "birds")
     data = load_benchmark("folder", photos, "trainval")
@@ -102,7 +122,7 @@ def test_a_photo_of_the_training_split_is_said_to_be_one(
 def test_the_nearest_photos_of_both_classes(
     folder: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LAFE_DATA", str(photos))
+    pooled = indexed(folder, photos, monkeypatch)
     at = page()
     model = load(folder / "birds")
     x = model.preprocess(open_photo(DATA))
@@ -110,7 +130,7 @@ def test_the_nearest_photos_of_both_classes(
     expected = [
         f"{near.cosine:.2f}"
         for label in model(x)[0].argsort(descending=True)[:2].tolist()
-        for near in nearest(prepare(model, x), gallery(model, data, label))[:4]
+        for near in nearest(prepare(model, x), gallery(pooled.float(), data, label))[:4]
     ]
     captions = [each.caption for image in at.get("image") for each in image.proto.imgs]
     assert captions[1:] == expected

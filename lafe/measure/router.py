@@ -1,0 +1,264 @@
+"""Fit and measure the router: which model should look at a photo?
+
+It is fitted on training photos of the three data sets, on drawn birds, and on what stands for
+"other": parts of bird photos outside of the bird's box, and soft spots of colour.  Photos of other
+things, where a folder of them is given, are for the test alone.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageDraw, ImageFilter
+from torch import Tensor
+
+from lafe.checkpoints.store import available, load
+from lafe.checkpoints.trained import Trained
+from lafe.data import PhotoDataset, load_benchmark
+from lafe.data.partbirds import CLASSES, draw
+from lafe.data.photo import open_photo
+from lafe.data.walk import walk
+from lafe.explain.prepare import prepare
+from lafe.explain.router import FILE, KINDS, OTHER, Router, fit
+from lafe.explain.unknown import looks_unknown
+from lafe.measure import records
+from lafe.measure.outputs import open_test_split
+
+REPORT = "router.json"
+BENCHMARKS = {"bird": "cub", "car": "cars", "aircraft": "aircraft"}
+HELD_OUT = 150
+"""Photos of each data set that decide how seldom a known kind is called other."""
+LOST = 0.003
+"""Share of them that may be."""
+LEAST = 60  # px, the shorter side of a part without a bird
+TRAINING_SCENES, TEST_SCENES = 5_000_000, 7_000_000  # of drawn birds
+
+Photos = Iterator[Image.Image]
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Test photos of a kind, and where they went.
+
+    Attributes:
+        what: the photos.
+        photos: how many.
+        share: that reached their kind.
+        went: how many went to each kind.
+    """
+
+    what: str
+    photos: int
+    share: float
+    went: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Others:
+    """Test photos of other things.
+
+    Attributes:
+        what: the photos.
+        photos: how many.
+        other: how many the router calls other.
+        no_match: how many get no match in the end: from the router, or from the model that they
+            went to, which finds them unfamiliar.
+    """
+
+    what: str
+    photos: int
+    other: int
+    no_match: int
+
+
+@dataclass(frozen=True)
+class Routed:
+    """Measurements of a router.
+
+    Attributes:
+        checkpoint, sha256: whose backbone it reads.
+        training: photos of each kind that it was fitted on.
+        kinds: by kind, test photos.
+        others: test photos of other things; None if none were given.
+    """
+
+    checkpoint: str
+    sha256: str
+    training: dict[str, int]
+    kinds: dict[str, Reached]
+    others: Others | None
+
+
+def run(
+    checkpoint: str,
+    data: Path,
+    out: Path,
+    *,
+    most: int = 1500,
+    others: Path | None = None,
+    without: tuple[str, ...] = (),
+    tell: Callable[[str], None] = print,
+) -> Routed:
+    """Fit a router, measure it, and write both files.
+
+    Args:
+        checkpoint: whose backbone it reads.
+        data: folder of the three data sets.
+        out: where ``router.safetensors`` and ``router.json`` go.
+        most: training photos of a kind.
+        others: folder of photos of other things.
+        without: names of files there that do show a kind that is known.
+        tell: hears how far it is.
+
+    Raises:
+        lafe.data.DataError: a data set is missing.
+    """
+    model = load(checkpoint)
+    pooled, labels, counts = [], [], {}
+    for place, (kind, photos) in enumerate(_training(data, most).items()):
+        features = _features(model, photos)
+        tell(f"{len(features)} training photos of the kind {kind!r}")
+        pooled.append(features)
+        labels.append(torch.full((len(features),), place))
+        counts[kind] = len(features)
+    weight, bias = fit(torch.cat(pooled), torch.cat(labels))
+    held = {kind: _features(model, photos) for kind, photos in _held_out(data).items()}
+    bias = bias - _reserve(weight, bias, torch.cat(list(held.values())))
+    router = Router(weight, bias, checkpoint, model.card.sha256)
+    kinds = {}
+    for kind, (what, photos) in _test(data).items():
+        found = router.probabilities(_features(model, photos)).argmax(1)
+        went = found.bincount(minlength=len(KINDS)).tolist()
+        share = went[list(KINDS).index(kind)] / len(found)
+        kinds[kind] = Reached(what, len(found), share, dict(zip(KINDS, went, strict=True)))
+        tell(f"{kind}: {100 * share:.1f} % of {len(found)} test photos ({what})")
+    last = None if others is None else _others(router, model, others, without)
+    routed = Routed(checkpoint, model.card.sha256, counts, kinds, last)
+    out.mkdir(parents=True, exist_ok=True)
+    router.write(out / FILE)
+    records.write(out / REPORT, routed)
+    return routed
+
+
+@torch.no_grad()
+def _features(model: Trained, photos: Photos) -> Tensor:
+    """``GAP(f_5)``, (N, C_5)."""
+    found = [model.features(model.preprocess(photo))[-1].mean((2, 3))[0] for photo in photos]
+    return torch.stack(found)
+
+
+def _training(data: Path, most: int) -> dict[str, Photos]:
+    birds = load_benchmark("cub", data, "train")
+    known = {
+        kind: _some(load_benchmark(name, data, "train"), most) for kind, name in BENCHMARKS.items()
+    }
+    return known | {
+        "drawn bird": _drawn(most // 3, TRAINING_SCENES),
+        OTHER: _chain(outside(birds, most // 2), _spots(most // 10, TRAINING_SCENES)),
+    }
+
+
+def _held_out(data: Path) -> dict[str, Photos]:
+    return {
+        kind: _some(load_benchmark(name, data, "val"), HELD_OUT)
+        for kind, name in BENCHMARKS.items()
+    }
+
+
+def _reserve(weight: Tensor, bias: Tensor, held: Tensor) -> Tensor:
+    """Lower the score of "other" until at most `LOST` of held-out photos (N, C) go there.
+
+    A photo of another thing is then left to the threshold of the model that it goes to.
+
+    Shape: (kinds,), what to subtract from the scores.
+    """
+    scores = held @ weight.T + bias
+    place = list(KINDS).index(OTHER)
+    known = scores.clone()
+    known[:, place] = -torch.inf
+    lead = scores[:, place] - known.amax(1)
+    lowered = torch.zeros(len(KINDS))
+    lowered[place] = torch.quantile(lead, 1 - LOST).clamp(min=0)
+    return lowered
+
+
+def _test(data: Path) -> dict[str, tuple[str, Photos]]:
+    splits = {kind: open_test_split(name, data) for kind, name in BENCHMARKS.items()}
+    known = {
+        kind: (f"all test photos of {BENCHMARKS[kind]}", _some(split, len(split)))
+        for kind, split in splits.items()
+    }
+    nothing = _chain(outside(splits["bird"], 200), _spots(50, TEST_SCENES))
+    return known | {
+        "drawn bird": ("drawn birds of scenes not fitted on", _drawn(200, TEST_SCENES)),
+        OTHER: ("parts of test photos of birds outside of their boxes, and soft spots", nothing),
+    }
+
+
+def _others(router: Router, model: Trained, folder: Path, without: tuple[str, ...]) -> Others:
+    paths = [p for p in walk([folder]).photos if p.name not in without]
+    here, other, no_match = available(), 0, 0
+    for path in paths:
+        photo = open_photo(path)
+        kind = router.kind(prepare(model, photo))
+        own = KINDS[kind]
+        other += kind == OTHER
+        no_match += own not in here or looks_unknown(prepare(load(own), photo))
+    return Others("photos of other things, from elsewhere", len(paths), other, no_match)
+
+
+def _some(dataset: PhotoDataset, most: int) -> Photos:
+    order = random.Random(0).sample(range(len(dataset)), min(most, len(dataset)))
+    return (dataset.photo(i) for i in order)
+
+
+def outside(dataset: PhotoDataset, most: int) -> Photos:
+    """The largest part of a photo beside its bird's box, where it is not too narrow."""
+    assert dataset.boxes is not None
+    found = 0
+    for i in random.Random(1).sample(range(len(dataset)), len(dataset)):
+        photo = dataset.photo(i)
+        left, top, width, height = map(int, dataset.boxes[i].tolist())
+        parts = (
+            (0, 0, left, photo.height),
+            (left + width, 0, photo.width, photo.height),
+            (0, 0, photo.width, top),
+            (0, top + height, photo.width, photo.height),
+        )
+        best = max(parts, key=lambda part: min(part[2] - part[0], part[3] - part[1]))
+        if min(best[2] - best[0], best[3] - best[1]) >= LEAST:
+            yield photo.crop(best)
+            found += 1
+        if found == most:
+            return
+
+
+def _drawn(count: int, first: int) -> Photos:
+    rng = random.Random(first)
+    for i in range(count):
+        yield Image.fromarray(draw(rng.choice(CLASSES), first + i).image)
+
+
+def _spots(count: int, first: int) -> Photos:
+    """Soft spots of colour, which show nothing."""
+    for i in range(count):
+        rng = random.Random(first + i)
+        picture = Image.new("RGB", (320, 240), _colour(rng))
+        pen = ImageDraw.Draw(picture)
+        for _ in range(rng.randrange(3, 15)):
+            x, y, r = rng.randrange(320), rng.randrange(240), rng.randrange(15, 90)
+            pen.ellipse((x - r, y - r // 2, x + r, y + r // 2), fill=_colour(rng))
+        yield picture.filter(ImageFilter.GaussianBlur(2))
+
+
+def _colour(rng: random.Random) -> tuple[int, int, int]:
+    return rng.randrange(256), rng.randrange(256), rng.randrange(256)
+
+
+def _chain(*sources: Photos) -> Photos:
+    for source in sources:
+        yield from source
