@@ -9,8 +9,9 @@ import streamlit as st
 from lafe.render import palette
 
 from . import navigation
-from .state import address, session
-from .state.models import cards
+from .state import address, routing, session
+from .state.models import cards, load_in_background
+from .widgets.browser import browser
 from .widgets.lost import notice_lost_session, rerun_on_reconnection
 from .widgets.parts import guarded, show_notices
 from .widgets.sidebar import sidebar
@@ -32,10 +33,13 @@ def main() -> None:
     page = st.navigation([navigation.to(name) for name in navigation.PAGES], position="top")
     _arrive()
     notice_lost_session()
+    routing.recognise()
     show_notices()
     sidebar()
     page.run()
     address.show(session.visit())
+    browser()
+    load_in_background()
     rerun_on_reconnection()
 
 
@@ -49,6 +53,11 @@ def _arrive() -> None:
             session.notify(
                 f"Part of this page's address could not be read ({', '.join(unread)}): "
                 "the usual settings are shown instead."
+            )
+        elif address.holds_settings(st.query_params.to_dict()):
+            session.notify(
+                "An address holds settings, not the photo, and a reload forgets it: give the same "
+                "photo again to see the same."
             )
     if session.visit().checkpoint not in cards():
         session.change(checkpoint=next(iter(cards()), None))

@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw, ImageFilter
 from playwright.sync_api import sync_playwright
 
 OUT = ROOT / "docs" / "app.png"
-SIZE = {"width": 1440, "height": 760}
-ADDRESS = "checkpoint=aircraft&map=final&a=all&b=none"
+SIZE = {"width": 1440, "height": 900}
+ADDRESS = "checkpoint=aircraft"
 
 
 def picture() -> bytes:
@@ -66,7 +66,7 @@ def main() -> None:
         page.set_default_timeout(1000 * PATIENCE_SECONDS)
         page.goto(f"{address}/?{ADDRESS}")
         page.locator("input[type=file]").first.set_input_files(upload(picture()))
-        page.locator(".js-plotly-plot").nth(1).wait_for()  # the bars of panel B
+        page.locator(".bars").nth(1).wait_for()  # of panel B
         before, now = b"", page.screenshot()
         while now != before:  # until nothing moves any more
             page.wait_for_timeout(5000)

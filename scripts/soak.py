@@ -29,6 +29,7 @@ from lafe.checkpoints.store import available
 from lafe.explain.prepare import Prepared
 from lafe.measure import records
 from lafe.measure.visits import Spread, Visits
+from lafe.render.names import spelled
 from lafe.render.text import percent
 
 PATIENCE = 300  # seconds
@@ -67,7 +68,7 @@ class Tally:
 def sentences(photo: Prepared, switches: Switches) -> set[str]:
     """Sentences that panel A may show."""
     p = photo.probabilities(switches)
-    name, likeliest = photo.card.classes[int(p.argmax())], float(p.max())
+    name, likeliest = spelled(photo.card.classes[int(p.argmax())]), float(p.max())
     shares = {percent(likeliest + off) for off in (-ROUNDING, 0, ROUNDING)}
     return {f"Five likeliest classes; first {name} with {share}" for share in shares}
 
@@ -103,6 +104,8 @@ class Visitor:
 
     async def click(self, seconds: float) -> None:
         """Click switches until the time is over; panel A must show what the model gives."""
+        await self.page.locator(".st-key-switches-0 summary").click()
+        await self.page.locator(".st-key-switch-0-c_con button").first.wait_for()
         rng, switches = random.Random(self.seed), Switches.all()
         end = time.monotonic() + seconds
         while time.monotonic() < end:

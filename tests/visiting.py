@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +56,26 @@ def visit(at: AppTest) -> Visit:
 
 
 def bars(at: AppTest, place: int) -> list[float]:
-    """The bars of a panel's chart: the probabilities of its five likeliest classes."""
-    chart = at.get("plotly_chart")[place]
-    x = shown(json.loads(chart.proto.spec)["data"][0]).tolist()
-    assert x[:5] == [1] * 5  # what they are bars of
-    return x[5:]
+    """The bars of a panel: the probabilities of its five likeliest classes."""
+    return [float(p) for p in re.findall(r'data-probability="([^"]+)"', panels(at)[place])]
 
 
-def open_controls(at: AppTest, place: int) -> AppTest:
-    at.session_state[f"controls-{place}"] = True
+def panels(at: AppTest) -> list[str]:
+    """HTML of what each panel says."""
+    return [h.value for h in at.html if 'class="bars"' in h.value]
+
+
+def unfold(at: AppTest, *drawers: str) -> AppTest:
+    """Open drawers, by their keys: ``switches-0``, ``controls-1``, ``more-maps``."""
+    for key in drawers:
+        at.session_state[key] = True
     return at.run()
+
+
+def alts(at: AppTest) -> list[str]:
+    """What the pictures of the page Compare are said to show."""
+    (viewer,) = (c for c in at.get("bidi_component") if "viewer" in c.proto.component_name)
+    return [picture["alt"] for picture in json.loads(viewer.proto.json)["pictures"]]
 
 
 def ranges(at: AppTest) -> list[str]:

@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from lafe import Switches, load, open_photo
 from lafe.checkpoints.trained import Trained
+from lafe.render.names import spelled
 
 PATIENCE = 300_000  # ms: a busy machine is slow; what is waited for is what is seen
 CHECKPOINT = "birds"
@@ -27,7 +28,7 @@ def truth(seed: int, switches: Switches) -> tuple[str, float]:
     if model.temperatures is not None:
         logits = logits / model.temperatures[switches.index]
     p = logits.softmax(0)
-    return model.card.classes[int(p.argmax())], float(p.max())
+    return spelled(model.card.classes[int(p.argmax())]), float(p.max())
 
 
 @cache
@@ -43,7 +44,7 @@ class Visitor:
 
     def opens(self, query: str = "") -> None:
         self.page.goto(f"{self.address}/?{query}")
-        expect(self.page.get_by_role("radio", name="Birds")).to_be_checked()
+        expect(self.page.locator(".st-key-first-upload")).to_be_visible()
 
     def arrives(self, seed: int, query: str = "") -> None:
         """Open the app and give it a drawing."""
@@ -66,8 +67,17 @@ class Visitor:
         return self.page.get_by_role("figure", name="Five likeliest classes").nth(place)
 
     def switch(self, place: int, branch: str, stage: int) -> Locator:
+        self.unfolds(place)
         row = self.page.locator(f".st-key-switch-{place}-{branch}")
         return row.get_by_role("button", name=f"Stage {stage}")
+
+    def unfolds(self, place: int) -> None:
+        """Open the drawer with a panel's switches, if it is closed."""
+        drawer = self.page.locator(f".st-key-switches-{place} details")
+        expect(drawer).to_be_visible()
+        if drawer.get_attribute("open") is None:
+            drawer.locator("summary").click()
+        expect(drawer.get_by_role("button", name="All on")).to_be_visible()
 
     def setting(self, place: int) -> Locator:
         letter = "ABCD"[place]

@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from PIL import Image
 
 from lafe.branches import KINDS, SIDES, STAGES, Branch, Switches
+from lafe.explain.answer import difference as evidence_difference
 from lafe.explain.evidence import Evidence, evidence
-from lafe.explain.maps import Map, map_of
+from lafe.explain.maps import Map, correlations, map_of
 from lafe.explain.prepare import Prepared
 from lafe.render import labels
+from lafe.render.bars import sorted_bars
+from lafe.render.names import spelled
 from lafe.render.overlay import RGB, Range, overlay, value_range
 from lafe.render.text import number
 
 from ..state import models
-from ..state.session import AVERAGE, EVIDENCE_LAYERS, FUSED_LAYERS, Panel, Photo
+from ..state.session import (
+    AVERAGE,
+    DIFFERENCE,
+    EVIDENCE,
+    EVIDENCE_LAYERS,
+    FUSED_LAYERS,
+    PART_LAYERS,
+    PHOTO,
+    WHY,
+    Panel,
+    Photo,
+)
 
-_NAMES = labels.MAPS | {
-    layer: f"Evidence in {labels.SHORT_TERMS[part]}" if part else "All evidence"
-    for layer in EVIDENCE_LAYERS
-    for part in [layer.partition("-")[2]]
-}
+_NAMES = (
+    labels.MAPS
+    | {layer: f"Evidence in {labels.SHORT_TERMS[_part]}" for layer in PART_LAYERS
+       for _part in [layer.partition("-")[2]]}
+    | {
+        PHOTO: "Photo",
+        EVIDENCE: "Evidence",
+        WHY: "Why not the runner-up",
+        DIFFERENCE: f"A {labels.MINUS} B",
+    }
+)  # fmt: skip
 MEAN = "mean over its channels"
 
 
@@ -35,13 +55,18 @@ class Layer:
         name: for people.
         heat: (h, w), or None where there is no map.
         note: what its values are, or why there are none.
-        signed: its values are for and against something, even if all have one sign.
+        signed: its values go both ways from zero.  That belongs to the kind of map, not to the
+            values that happen to be in one: the colours of a layer never change.
+        percentile: of its values at which the colours end, both ways.
+        ends: what the lowest and the highest colours say, where it is more than a number.
     """
 
     name: str
     heat: Map | None
     note: str
     signed: bool = False
+    ends: tuple[str, str] | None = None
+    percentile: float = 100
 
 
 @dataclass(frozen=True)
@@ -67,6 +92,8 @@ def name(layer: str) -> str:
 
 def layer(photo: Photo, checkpoint: str, panel: Panel, key: str, question: Question) -> Layer:
     """One of ``LAYERS`` in a panel's setting; all but evidence as the mean over its channels."""
+    if key == PHOTO:
+        return Layer(name(key), None, "")
     if key in EVIDENCE_LAYERS:
         return _evidence(photo, checkpoint, panel, key, question)
     prepared = models.under(photo, panel, models.model(checkpoint))
@@ -88,6 +115,35 @@ def stage_layers(prepared: Prepared, switches: Switches, stage: int) -> list[Lay
     return layers
 
 
+def gates(prepared: Prepared, switches: Switches, stage: int) -> list[Layer | str]:
+    """A stage's gates, in the order of `stage_layers`: a region gate is a map, of a channel gate
+    there is an SVG of its sorted weights; of sums there is none.
+    """
+    found: list[Layer | str] = []
+    for side in SIDES:
+        for kind in KINDS:
+            branch = Branch(stage, kind, side)
+            title = f"Gate of {branch.name}"
+            weights = prepared.gate(branch)[0].cpu().numpy()
+            if not switches[branch]:
+                found.append(_off(title))
+            elif kind == "r":
+                found.append(Layer(title, weights[0], "one weight a region"))
+            else:
+                found.append(sorted_bars(weights, side, title))
+    return found
+
+
+def pairs(layers: Iterable[Layer]) -> list[str]:
+    """The correlations of each pair of maps, in words, highest first."""
+    shown = {each.name: each.heat for each in layers if each.heat is not None}
+    found = correlations(shown)
+    known = sorted(((v, k) for k, v in found.items() if v is not None), reverse=True)
+    words = [f"{a} and {b}: {number(v, '+.2f')}" for v, (a, b) in known]
+    flat = [f"{a} and {b}: one is flat" for (a, b), v in found.items() if v is None]
+    return words + flat
+
+
 def fused_layers(photo: Photo, checkpoint: str, panel: Panel) -> list[Layer]:
     """The backbone's features, D, C, and what they add up to."""
     prepared = models.under(photo, panel, models.model(checkpoint))
@@ -100,11 +156,12 @@ def _fused(prepared: Prepared, switches: Switches, key: str) -> Layer:
     if key != "final" and not _any_on(switches, key):
         return _off(name(key))
     fused = prepared.fused(switches)
-    return _mean(name(key), map_of({"final": fused.F5, "dis": fused.D, "con": fused.C}[key]))
+    heat = map_of({"final": fused.F5, "dis": fused.D, "con": fused.C}[key])
+    return _mean(name(key), heat, signed=key == "final")  # a difference; the others are sums
 
 
-def _mean(title: str, heat: Map, on: bool = True) -> Layer:
-    return Layer(title, heat, f"{title}, {MEAN}") if on else _off(title)
+def _mean(title: str, heat: Map, on: bool = True, signed: bool = False) -> Layer:
+    return Layer(title, heat, f"{title}, {MEAN}", signed) if on else _off(title)
 
 
 def _off(title: str) -> Layer:
@@ -142,7 +199,41 @@ def evidence_layer(ready: Prepared, switches: Switches, key: str, question: Ques
     parts = {"backbone": found.backbone, "dis": found.dis, "con": found.con}
     heat = parts[part] if part else found.total
     note = _sums(found, float(heat.sum()), "lead" if versus != "mean" else "centred logit")
-    return Layer(name(key), heat.numpy(), note, signed=True)
+    return Layer(name(key), heat.numpy(), note, signed=True, ends=_ends(question))
+
+
+def difference(
+    photo: Photo, sides: Sequence[tuple[str, Panel]], question: Question, *, raw: bool
+) -> Layer:
+    """Subtract what every place adds in B from what it adds in A: settings of one model."""
+    title = name(DIFFERENCE)
+    if len(sides) < 2:
+        return Layer(title, None, "There is no B: add a panel.")
+    (first, a), (second, b) = sides[:2]
+    if first != second:
+        return Layer(title, None, "A and B are of two models: their logits are not one scale.")
+    model = models.model(first)
+    classes = model.card.classes
+    versus = "mean" if question.versus == AVERAGE else classes.index(question.versus)
+    heat = evidence_difference(
+        (models.under(photo, a, model), a.switches),
+        (models.under(photo, b, model), b.switches),
+        classes.index(question.target),
+        versus,
+        calibrated=not raw,
+    )
+    kind = "raw" if raw else "calibrated"
+    note = f"Its places add up to {number(float(heat.sum()), '+.2f')} of the {kind} logit."
+    target = spelled(question.target)
+    ends = f"more for {target} in B", f"more for {target} in A"
+    return Layer(title, heat.numpy(), note, signed=True, ends=ends)
+
+
+def _ends(question: Question) -> tuple[str, str]:
+    """Words for the ends of the colours of evidence."""
+    target = spelled(question.target)
+    against = f"against {target}" if question.versus == AVERAGE else spelled(question.versus)
+    return against if question.versus == AVERAGE else f"for {against}", f"for {target}"
 
 
 def _sums(found: Evidence, total: float, whole: str) -> str:
@@ -158,12 +249,13 @@ def _sums(found: Evidence, total: float, whole: str) -> str:
 
 def scale(layers: Iterable[Layer]) -> Scale | None:
     """One scale for all of these maps, around zero if any of them has negative values."""
-    shown = [(each.heat, each.signed) for each in layers if each.heat is not None]
+    shown = [(each.heat, each) for each in layers if each.heat is not None]
     if not shown:
         return None
     maps = [heat for heat, _ in shown]
-    signed = any(around or float(heat.min()) < 0 for heat, around in shown)
-    return Scale(value_range(maps, signed=signed), signed)
+    signed = any(each.signed for _, each in shown)
+    percentile = min(each.percentile for _, each in shown)
+    return Scale(value_range(maps, signed=signed, percentile=percentile), signed)
 
 
 def painted(picture: Image.Image, shown: Layer, on: Scale | None, opacity: float) -> RGB | None:

@@ -1,85 +1,79 @@
-"""The likeliest classes of a setting, as bars."""
+"""The word of a panel, as HTML: quick to draw, and no name is cut."""
 
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
-import plotly.graph_objects as go
-
-from lafe.explain.outcome import Outcome
-from lafe.render.palette import ACCENT, GRID, INK, RIGHT, SECOND
-from lafe.render.text import percent
-
-from .style import LAYOUT
-
-_ROW = 43  # px
-_MAX_NAME = 34  # characters
+from lafe.explain.outcome import Change, Outcome, change
+from lafe.render.labels import LETTERS
+from lafe.render.names import spelled
+from lafe.render.text import number, percent
 
 
-def top_five(
-    outcome: Outcome, against: Outcome | None = None, truth: str | None = None
-) -> go.Figure:
-    """The five likeliest classes; a tick marks what panel A says of the same class."""
-    rows = outcome.top(5)
-    names = [name for name, _ in rows]
-    values = [probability for _, probability in rows]
-    places = list(range(len(rows)))
-    # Few traces: a visitor waits for this figure after every click.
-    data: list[dict[str, Any]] = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "width": 0.3,
-            "x": [1] * len(rows) + values,
-            "y": places * 2,
-            "marker": {"color": [GRID] * len(rows) + _colours(names, truth)},
-        },
-        {
-            "x": [0] * len(rows) + [1] * len(rows),
-            "y": [place - 0.37 for place in places] * 2,  # the words stand above the bars
-            "mode": "text",
-            "text": _labels(names, truth) + [percent(p) for p in values],
-            "textposition": ["middle right"] * len(rows) + ["middle left"] * len(rows),
-            "cliponaxis": False,
-        },
+def panel_words(
+    place: int,
+    setting: str,
+    outcome: Outcome,
+    first: Outcome | None = None,
+    truth: str | None = None,
+) -> str:
+    """The likeliest classes under a setting, and what changed against panel A's, ``first``."""
+    lines = [
+        f'<div class="setting"><span class="letter">{LETTERS[place]}</span>{escape(setting)}</div>',
+        f'<div class="answer">{escape(spelled(outcome.best))}</div>',
     ]
-    if against is not None:
-        data.append(
-            {
-                "x": [against.probability(name) for name in names],
-                "y": places,
-                "mode": "markers",
-                "marker": {"symbol": "line-ns", "size": 8, "line": {"width": 2, "color": INK}},
-                "cliponaxis": False,
-            }
-        )
-    return go.Figure(
-        data,
-        {
-            **LAYOUT,
-            "height": _ROW * len(rows),
-            "margin": {"l": 2, "r": 2, "t": 0, "b": 0},
-            "showlegend": False,
-            "barmode": "overlay",
-            "xaxis": {"range": [0, 1], "visible": False, "fixedrange": True},
-            "yaxis": {
-                "range": [len(rows) - 0.75, -0.75],
-                "visible": False,
-                "fixedrange": True,
-            },
-        },
+    if first is not None:
+        lines.append(_changed(change(first, outcome)))
+    if truth is not None:
+        lines.append(_truth(outcome, truth))
+    return "".join([*lines, top_five(outcome, first, truth)])
+
+
+def top_five(outcome: Outcome, against: Outcome | None = None, truth: str | None = None) -> str:
+    """The five likeliest classes as bars; a tick marks what panel A says of the same class."""
+    rows = outcome.top(5)
+    name, p = rows[0]
+    label = escape(f"Five likeliest classes; first {spelled(name)} with {percent(p)}")
+    bars = "".join(_bar(name, p, against, truth) for name, p in rows)
+    return f'<ol class="bars" role="figure" aria-label="{label}">{bars}</ol>'
+
+
+def _bar(name: str, p: float, against: Outcome | None, truth: str | None) -> str:
+    known = None if against is None else against.probability(name)
+    tick = "" if known is None else f'<s style="left:{100 * known:.2f}%" title="In A"></s>'
+    true = name == truth
+    return (
+        f'<li class="{"true" if true else ""}" data-probability="{p:.7f}">'
+        f"<span>{escape(spelled(name))}{' (true)' if true else ''}</span><b>{percent(p)}</b>"
+        f'<div><i style="width:{100 * p:.2f}%"></i>{tick}</div></li>'
     )
 
 
-def _colours(names: list[str], truth: str | None) -> list[str]:
-    first = [ACCENT] + [SECOND] * (len(names) - 1)
-    return [RIGHT if name == truth else colour for name, colour in zip(names, first, strict=True)]
+_TICK = '<span class="tick" title="Where A stands">┃ A</span>'
 
 
-def _labels(names: list[str], truth: str | None) -> list[str]:
-    short = [n if len(n) <= _MAX_NAME else n[: _MAX_NAME - 1] + "…" for n in names]
-    labels = [
-        escape(s) + (" (true)" if n == truth else "") for s, n in zip(short, names, strict=True)
-    ]
-    return [f"<b>{labels[0]}</b>", *labels[1:]]
+def _changed(found: Change) -> str:
+    """Say what changed against panel A."""
+    before = escape(spelled(found.before))
+    if found.identical:
+        return '<div class="change">Identical to A, to the bit.</div>'
+    if found.probability_after is None:
+        return f'<div class="change">This model does not know {before}.</div>'
+    points = f"{number(found.points or 0, '+.1f')} points"
+    if not found.flipped:
+        return f'<div class="change">Same class as A, {points}. {_TICK}</div>'
+    now = f"rank {found.rank_after} here with {percent(found.probability_after)} ({points})"
+    return f'<div class="change flipped">Changed. {before}, first in A, is {now}. {_TICK}</div>'
+
+
+def _truth(outcome: Outcome, truth: str) -> str:
+    """Say where the true class stands."""
+    rank, probability = outcome.rank(truth), outcome.probability(truth)
+    if rank is None:
+        return f'<div class="truth">This model does not know {escape(spelled(truth))}.</div>'
+    if rank == 1:
+        return '<div class="truth right">✓ This is the true class.</div>'
+    return (
+        f'<div class="truth">True class {escape(spelled(truth))}: rank {rank} of '
+        f"{len(outcome.classes)}, {percent(probability or 0)}.</div>"
+    )

@@ -46,14 +46,16 @@ def tile(
     )
 
 
-def legend(scale: Scale, note: str = "") -> str:
-    """A colour bar with the values at its ends, and at zero where it is signed."""
+def legend(scale: Scale, note: str = "", ends: tuple[str, str] | None = None) -> str:
+    """A colour bar with the values at its ends, what they say, and zero where it is signed."""
     low, high = scale.range
     middle = "<span>0</span>" if scale.signed else ""
+    before, after = (f"{escape(words)} " for words in ends) if ends else ("", "")
     return (
         '<div class="legend">'
         f'<img alt="Colours from {low:.3g} to {high:.3g}" '
         f'src="{png_url(colour_bar(scale.range, signed=scale.signed))}">'
-        f'<div class="ends"><span>{number(low)}</span>{middle}<span>{number(high)}</span></div>'
+        f'<div class="ends"><span>{before}{number(low)}</span>{middle}'
+        f"<span>{after}{number(high)}</span></div>"
         f'<div class="note">{escape(note)}</div></div>'
     )

@@ -20,6 +20,7 @@ from .. import navigation
 from ..figures import ablation as figures
 from ..state import models, session
 from ..state.session import Photo
+from ..widgets.answer import headline
 from ..widgets.kept import kept
 from ..widgets.parts import chart, guarded, plain
 
@@ -34,12 +35,15 @@ def page() -> None:
             "twelve switches, exactly, and says which branches made the prediction."
         )
         return
-    _of(photo, session.visit().checkpoint or "")
+    headline(photo)
+    _of(photo, session.visit().model or "")
 
 
 def _of(photo: Photo, checkpoint: str) -> None:
     model = models.model(checkpoint)
     table, classes = models.table(photo, model), model.card.classes
+    if session.visit().display.raw:
+        table = table.raw
     predicted = int(table.predictions()[Switches.all().index])
     with st.container(horizontal=True, vertical_alignment="bottom"):
         target = kept(

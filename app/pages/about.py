@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from lafe.branches import Switches
 
 from .. import navigation
-from ..state import session
+from ..state import models, session
 from ..state.models import cards
 from ..widgets.card import model_card
 from ..widgets.components import live_diagram
-from ..widgets.parts import two_columns
+from ..widgets.parts import plain, two_columns
 
+WORDS = Path(__file__).parents[1] / "assets" / "words.md"
 PAPER = "https://doi.org/10.1145/3394171.3413883"
 
 
@@ -23,7 +26,9 @@ def page() -> None:
     with sides.cell():
         _reading()
     with sides.cell():
-        chosen = session.visit().checkpoint
+        if left_out := models.broken():
+            st.warning(f"Cannot be used, the log says why: {plain(', '.join(left_out))}.")
+        chosen = session.visit().model
         if chosen is not None:
             model_card(chosen, cards()[chosen])
             st.page_link(
@@ -60,6 +65,8 @@ def _reading() -> None:
         "why a class was chosen.\n"
         "- Two panels with equal switches and models give the same numbers to the bit."
     )
+    with st.expander("Words"):
+        st.markdown(WORDS.read_text(encoding="utf-8"))
     st.subheader("Your photos", anchor=False)
     st.markdown(
         "They stay in the memory of the computer that runs this app while you are here, and are "

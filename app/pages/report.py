@@ -35,7 +35,7 @@ def page() -> None:
         st.markdown("No model is installed here.")
         return
     names = list(known)
-    now = session.visit().checkpoint
+    now = session.visit().model
     name = st.selectbox(
         "Model",
         names,

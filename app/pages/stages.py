@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import streamlit as st
+from PIL import Image
 
 from lafe.branches import STAGES
 from lafe.render.labels import LETTERS, SIDES
@@ -12,6 +15,7 @@ from ..figures.tiles import legend, tile
 from ..state import address, models, session
 from ..state.models import cards, title
 from ..state.session import Photo
+from ..widgets.answer import headline
 from ..widgets.card import verdict
 from ..widgets.kept import kept
 from ..widgets.parts import guarded, plain, upload_first
@@ -35,6 +39,7 @@ def _stages(photo: Photo) -> None:
     """The grid of a panel's setting."""
     visit = session.visit()
     st.title("Stages")
+    headline(photo)
     opening = st.container()
     with st.container(horizontal=True):
         place = kept(
@@ -74,16 +79,33 @@ def _stages(photo: Photo) -> None:
         layers = maps.stage_layers(prepared, panel.switches, stage)
         shared = None if own else maps.scale(layers)
         size = "\N{MULTIPLICATION SIGN}".join(str(n) for n in prepared.feature(stage).shape[2:])
-        rows.append(f'<div class="stage">Stage {stage}<small>{size} places</small></div>')
+        rows.append(
+            f'<div class="stage">Stage {stage}<small>{size} places</small>'
+            "<small>Gates</small></div>"
+        )
+        for k, gate in enumerate(maps.gates(prepared, panel.switches, stage)):
+            rows.append(_gate(picture, gate, opacity))
+            if k % 2:
+                rows.append('<div class="blank"></div>')  # sums have no gate
+        rows.append('<div class="blank"></div>')
+        rows.append('<div class="stage times">Gate \N{MULTIPLICATION SIGN} features</div>')
         rows += [tile(picture, layer, shared, opacity) for layer in layers]
         rows.append(f"<div>{legend(shared) if shared else ''}</div>")
+        branches = [layer for k, layer in enumerate(layers) if k % 3 < 2]
+        if told := maps.pairs(branches):
+            alike = "; ".join(map(escape, told))
+            rows.append(f'<div class="pairs">Correlation of the maps: {alike}.</div>')
     rows.append("</div></div>")
     st.html("".join(rows))
 
     st.subheader("Fused over the stages", anchor=False)
     layers = maps.fused_layers(photo, name, panel)
-    shared = None if own else maps.scale(layers)
-    tiles = [tile(picture, layer, shared, opacity) for layer in layers]
+    shared = None if own else maps.scale(layers[:-1])
+    # F_5 has a sign, and so other colours and a scale of its own.
+    scales = [shared] * (len(layers) - 1) + [None]
+    tiles = [
+        tile(picture, layer, scale, opacity) for layer, scale in zip(layers, scales, strict=True)
+    ]
     signs = [*(words.sign for words in SIDES.values()), "="]
     parts = [tiles[0]]
     for sign, part in zip(signs, tiles[1:], strict=True):
@@ -92,8 +114,21 @@ def _stages(photo: Photo) -> None:
         f'<div class="fit"><div class="equation">{"".join(parts)}'
         f"<div>{legend(shared) if shared else ''}</div></div></div>"
     )
+    if told := maps.pairs(layers):
+        st.caption(f"Correlation of the maps: {plain('; '.join(told))}.")
     st.caption(
         f"Maps of the model “{plain(title(name, cards()[name]))}”, each the mean over its "
         "channels, shown as it is."
     )
     address.show(visit)
+
+
+def _gate(picture: Image.Image, gate: maps.Layer | str, opacity: float) -> str:
+    """A region gate as a map over the photo, with its own values; a channel gate as bars."""
+    if isinstance(gate, maps.Layer):
+        return tile(picture, gate, None, opacity)
+    ratio = f"{picture.width} / {picture.height}"
+    return (
+        f'<figure class="tile"><div style="aspect-ratio: {ratio}">{gate}</div>'
+        "<figcaption>Gate, its channels sorted</figcaption></figure>"
+    )

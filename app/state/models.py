@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 import gc
 import logging
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -17,16 +20,20 @@ from lafe.checkpoints import store
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.stored import CARD, WEIGHTS, CheckpointError
 from lafe.checkpoints.trained import Trained
-from lafe.data.photo import crop
+from lafe.data.photo import WHOLE, Box, crop
+from lafe.errors import LafeError
 from lafe.explain.ablation import Table, factorial
+from lafe.explain.crop import propose
 from lafe.explain.prepare import Prepared, prepare
 from lafe.explain.unknown import looks_unknown
 from lafe.measure import report as reports, sweep
 from lafe.measure.records import ReportError
 from lafe.measure.report import Report
+from lafe.render.comparison import Setting
 from lafe.render.pictures import view
 
-from . import leaving
+from . import leaving, session
+from .examples import drawn
 from .session import Panel, Photo
 
 MAX_MODELS = 8
@@ -89,8 +96,19 @@ def sweeps() -> dict[str, list[sweep.Result]]:
 
 
 def title(name: str, card: Card) -> str:
-    """The name of a checkpoint in the app."""
+    """The title of a checkpoint in the app; where several have one, their names tell them apart."""
+    own = _title(name, card)
+    several = sum(_title(other, each) == own for other, each in cards().items()) > 1
+    return f"{own} ({name})" if several else own
+
+
+def _title(name: str, card: Card) -> str:
     return card.title or name.replace("_", " ").capitalize()
+
+
+def broken() -> list[str]:
+    """The checkpoints that are there and cannot be used; the log says why."""
+    return sorted(_sources(tuple(store.folders())).keys() - cards().keys())
 
 
 # A photo is known by its bytes and its crop: equal ones share what was computed, whoever brought
@@ -129,7 +147,25 @@ def _kept(
 @_kept(MAX_PREPARED, "Looking at the photo")
 def prepared(photo: Photo, model: Trained) -> Prepared:
     """The photo's features under a model; the only passes through a backbone are here."""
-    return prepare(model, crop(photo.image, photo.crop))
+    start = time.perf_counter()
+    found = prepare(model, crop(photo.image, photo.crop))
+    _SECONDS[model.card.sha256] = time.perf_counter() - start
+    return found
+
+
+_SECONDS: dict[str, float] = {}
+
+
+def seconds_of_a_pass(model: Trained) -> float:
+    """The time that the last photo took under a model, for saying how long something will take."""
+    return _SECONDS.get(model.card.sha256, 0.1)
+
+
+@_kept(MAX_VERDICTS)
+def proposal(photo: Photo, model: Trained) -> Box | None:
+    """A crop of the photo to its object, whatever its crop is now; None where it fills it."""
+    whole = prepared(replace(photo, crop=WHOLE), model)
+    return propose(whole, photo.image.size, model.preprocess)
 
 
 @_kept(MAX_VERDICTS)
@@ -152,7 +188,33 @@ def seen(photo: Photo, model: Trained) -> Image.Image:
 
 def under(photo: Photo, panel: Panel, model: Trained) -> Prepared:
     """The photo's features, with a panel's stand-ins for learned gates."""
-    return prepared(photo, model).under(panel.controls)
+    own, other = prepared(photo, model), None
+    if len(panel.controls.other_photo):
+        other = prepared(stranger(photo), model)
+    try:
+        return own.under(panel.controls, other)
+    except LafeError as error:
+        raise ModelError(str(error)) from error
+
+
+def setting(photo: Photo, panel: Panel, checkpoint: str) -> Setting:
+    """A panel as what is taken away needs it, which knows no session; raises ModelError."""
+    found = model(checkpoint)
+    under(photo, panel, found)  # says why where it cannot be
+    other = stranger(photo) if len(panel.controls.other_photo) else None
+    picture = None if other is None else crop(other.image, other.crop)
+    return Setting(found, panel.switches, panel.controls, picture)
+
+
+def stranger(photo: Photo) -> Photo:
+    """Another photo, whose gates may stand in: the visitor's next, else a drawn bird."""
+    others = [p for p in session.visit().photos if p.digest != photo.digest]
+    return others[0] if others else _drawn_stranger()
+
+
+@st.cache_resource(show_spinner=False)
+def _drawn_stranger() -> Photo:
+    return Photo("a drawn bird", drawn())
 
 
 def who_knows(photo: Photo) -> list[str]:
@@ -211,9 +273,37 @@ def _sweeps(folders: tuple[Path, ...]) -> dict[str, list[sweep.Result]]:
     return found
 
 
-@st.cache_resource(max_entries=MAX_MODELS, show_spinner="Loading the model")
+@st.cache_resource(max_entries=MAX_MODELS, show_spinner="Loading the model, a second or two")
 def _model(source: Source) -> Trained:
+    return _loaded(source)
+
+
+def _loaded(source: Source) -> Trained:
+    with _LOADING:
+        return _weights(source)
+
+
+@functools.lru_cache(maxsize=MAX_MODELS)
+def _weights(source: Source) -> Trained:
     loaded = store.load(source.path)
     gc.collect()
     gc.freeze()  # Streamlit collects garbage after each click: not among what is loaded for good
     return loaded
+
+
+_LOADING = threading.Lock()  # two visitors, or one and the thread below, load a model once
+
+
+@st.cache_resource(show_spinner=False)
+def load_in_background() -> threading.Thread:
+    """Load all models, once and beside the first page, so that the first photo need not wait."""
+    known, sources = list(cards()), _sources(tuple(store.folders()))
+
+    def load() -> None:
+        for name in known[:MAX_MODELS]:
+            with suppress(CheckpointError):  # whoever asks for it is told
+                _loaded(sources[name])
+
+    thread = threading.Thread(target=load, daemon=True)
+    thread.start()
+    return thread

@@ -24,10 +24,14 @@ MAX_SEED = 999  # of shuffles
 
 FUSED_LAYERS = ("final", "dis", "con")
 BRANCH_LAYERS = tuple(map(str, EVERY_BRANCH))
-EVIDENCE_LAYERS = ("evidence", "evidence-backbone", "evidence-dis", "evidence-con")
-LAYERS = FUSED_LAYERS + BRANCH_LAYERS + EVIDENCE_LAYERS
-"""The maps that can be laid over a photo: F_5, D, C, a branch at a stage, like ``r_dis5``, and
-what all of F_5, or one of its three parts, says for a class."""
+PART_LAYERS = ("evidence-backbone", "evidence-dis", "evidence-con")
+PHOTO, EVIDENCE, WHY, DIFFERENCE = "photo", "evidence", "why", "difference"
+MAIN_LAYERS = (PHOTO, EVIDENCE, WHY, DIFFERENCE)
+EVIDENCE_LAYERS = (EVIDENCE, WHY, *PART_LAYERS)
+LAYERS = MAIN_LAYERS + FUSED_LAYERS + BRANCH_LAYERS + PART_LAYERS
+"""Layers over a photo: nothing; what all of F_5 says for a class, or for it rather than
+the runner-up; what it says in A more than in B; F_5, D, C; a branch at a stage, like ``r_dis5``;
+what one of the three parts of F_5 says for a class."""
 
 LIKELIEST, AVERAGE = "*", "~"
 """Stand-ins for a class: panel A's likeliest that is not asked for already; the mean over all."""
@@ -35,9 +39,11 @@ LIKELIEST, AVERAGE = "*", "~"
 
 @dataclass(frozen=True)
 class Photo:
-    """An uploaded photo, its crop (fractions of its sides) and what it really shows, if given.
+    """A photo, its crop (fractions of its sides) and what it really shows, if given.
 
-    The file's name is for the visitor's eyes only: it enters no log and no repr.
+    The file's name is for the visitor's eyes only: it enters no log and no repr.  ``kind`` is what
+    the photo was recognised as ("car"), and ``checkpoint`` the model that this led to, or that the
+    visitor chose for it; None before anything looked at it.
     """
 
     digest: str
@@ -45,6 +51,8 @@ class Photo:
     name: str = field(default="", compare=False, repr=False)
     crop: Box = WHOLE
     truth: str | None = None
+    kind: str | None = None
+    checkpoint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,14 +68,16 @@ class Panel:
 class Display:
     """The map that the panels lay over the photo, and its looks.
 
-    Evidence is that for the class ``target`` rather than ``versus``.
+    Evidence is that for the class ``target`` rather than ``versus``.  Probabilities are calibrated
+    unless ``raw``.
     """
 
-    layer: str = "final"
+    layer: str = EVIDENCE
     target: str = LIKELIEST
     versus: str = AVERAGE
     shared: bool = True
     opacity: float = 0.55
+    raw: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,12 @@ class Visit:
     display: Display = Display()
     first_crop: Box = WHOLE
     choices: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str | None:
+        """The checkpoint that looks at the photo: what it led to, else the visit's own."""
+        photo = self.photo
+        return photo.checkpoint if photo and photo.checkpoint else self.checkpoint
 
     @property
     def photo(self) -> Photo | None:
@@ -116,6 +132,12 @@ class Visit:
         """Say what the photo that is looked at really shows."""
         return self._with_current(truth=name)
 
+    def with_model(self, name: str, kind: str | None = None) -> Visit:
+        """Look at the photo with this checkpoint; without a photo, at the next ones."""
+        if self.photo is None:
+            return replace(self, checkpoint=name)
+        return self._with_current(checkpoint=name, kind=kind)
+
     def _with_current(self, **changes: Any) -> Visit:
         photos = tuple(
             replace(p, **changes) if p.digest == self.current else p for p in self.photos
@@ -134,7 +156,7 @@ class Visit:
 
     def checkpoint_of(self, panel: Panel) -> str:
         """The name of the checkpoint that a panel uses."""
-        return panel.checkpoint or self.checkpoint or ""
+        return panel.checkpoint or self.model or ""
 
 
 def visit() -> Visit:
@@ -166,13 +188,13 @@ def take_notices() -> list[str]:
     return notices
 
 
-def add_photo(data: bytes, name: str) -> str | None:
-    """Add an uploaded file to the visit; returns what is wrong with it, or None."""
+def add_photo(data: bytes, name: str, **known: Any) -> str | None:
+    """Add a file to the visit; returns what is wrong with it, or None.  ``known``: of `Photo`."""
     if len(visit().photos) >= MAX_PHOTOS:
         return f"{MAX_PHOTOS} photos is the most at a time: remove one first."
     try:
         image = open_photo(data)
     except PhotoError as error:
         return str(error)
-    keep(visit().with_photo(Photo(hashlib.sha256(data).hexdigest(), image, name)))
+    keep(visit().with_photo(Photo(hashlib.sha256(data).hexdigest(), image, name, **known)))
     return None

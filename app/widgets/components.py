@@ -1,17 +1,20 @@
-"""Streamlit components of our own: the crop box, and the diagram with its switches."""
+"""Streamlit components of our own: crop box, pictures, diagram with its switches."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
+from PIL import Image
 from streamlit.components.v2.types import ComponentRenderer
 
 from lafe.branches import Branch, Switches
 from lafe.data.photo import MIN_SIDE, Box
-from lafe.render.pictures import jpeg_url
+from lafe.render.overlay import RGB
+from lafe.render.pictures import SIDE as VIEW, jpeg_url
 
 from ..figures.diagram import diagram
 from ..state.session import Photo
@@ -19,7 +22,7 @@ from ..state.session import Photo
 _ASSETS = Path(__file__).parents[1] / "assets"
 
 
-def _component(name: str) -> ComponentRenderer:
+def component(name: str) -> ComponentRenderer:
     """Register the components in every run: Streamlit's registry belongs to its runtime."""
     html, css, js = (_text(f"{name}.{kind}") for kind in ("html", "css", "js"))
     return st.components.v2.component(f"lafe_{name}", html=html, css=css, js=js)
@@ -40,7 +43,7 @@ def cropper(photo: Photo, on_change: Callable[[Box], None]) -> None:
             left, top, right, bottom = (float(edge) for edge in box)
             on_change((left, top, right, bottom))
 
-    _component("cropper")(
+    component("cropper")(
         key=key,
         data={
             "src": jpeg_url(photo.image),
@@ -49,6 +52,27 @@ def cropper(photo: Photo, on_change: Callable[[Box], None]) -> None:
         },
         on_box_change=changed,
     )
+
+
+class Shown(NamedTuple):
+    """A picture of the photo: what it is, its panel's letter, and words below it."""
+
+    picture: Image.Image | RGB
+    alt: str
+    letter: str = ""
+    title: str = ""
+
+
+def viewer(pictures: Sequence[Shown]) -> None:
+    """Show pictures of one photo, side by side or with a wipe; zoom and place are the browser's."""
+    given = []
+    for picture, alt, letter, title in pictures:
+        width, height = picture.size if isinstance(picture, Image.Image) else picture.shape[1::-1]
+        src = jpeg_url(picture, VIEW)
+        given.append(
+            {"src": src, "alt": alt, "letter": letter, "title": title, "ratio": width / height}
+        )
+    component("viewer")(key="viewer", data={"pictures": given})
 
 
 def live_diagram(
@@ -61,4 +85,4 @@ def live_diagram(
         if text is not None and on_switch is not None:
             on_switch(switches.toggled(Branch.parse(text)))
 
-    _component("diagram")(key=key, data=diagram(switches), on_switch_change=switched)
+    component("diagram")(key=key, data=diagram(switches), on_switch_change=switched)

@@ -1,4 +1,4 @@
-"""The choices above the panels: the map over the photo, and its looks."""
+"""The row of choices above the pictures: the map over the photo, and how it lies there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import streamlit as st
 
 from lafe.explain.outcome import Outcome
 from lafe.render.labels import SHORT_TERMS
+from lafe.render.names import spelled
 
 from ..figures import maps
 from ..figures.maps import Question
@@ -16,34 +17,58 @@ from ..state import session
 from ..state.session import (
     AVERAGE,
     BRANCH_LAYERS,
-    EVIDENCE_LAYERS,
+    EVIDENCE,
     FUSED_LAYERS,
     LIKELIEST,
+    MAIN_LAYERS,
+    PART_LAYERS,
+    WHY,
     Display,
 )
 from .parts import plain
 
-_PARTS = {layer: SHORT_TERMS.get(layer.partition("-")[2], "All") for layer in EVIDENCE_LAYERS}
+_PARTS = {layer: SHORT_TERMS[layer.partition("-")[2]] for layer in PART_LAYERS}
 
 
 def question(display: Display, first: Outcome) -> Question:
-    """The question that evidence answers, the same in all panels: named by panel A's answer."""
+    """Name what evidence is for, the same in all panels, by what panel A says."""
     target = display.target if display.target in first.classes else first.best
-    versus = display.versus
+    versus = LIKELIEST if display.layer == WHY and display.versus == AVERAGE else display.versus
     if versus != AVERAGE and (versus == target or versus not in first.classes):
         versus = next((name for name, _ in first.top(2) if name != target), AVERAGE)
     return Question(target, versus)
 
 
 def choices(display: Display, first: Outcome) -> None:
-    """The widgets.  Classes are those that panel A's model knows."""
-    with st.container(horizontal=True, key="display"):
-        _fused(display)
-        _branch(display)
-        _evidence(display)
-        _look(display)
-    if display.layer in EVIDENCE_LAYERS:
-        _classes(display, first)
+    """The four layers, and a drawer with all other maps and how they are shown.
+
+    Classes are those that panel A's model knows.
+    """
+    with st.container(horizontal=True, vertical_alignment="center", key="display"):
+        st.session_state["layer"] = display.layer if display.layer in MAIN_LAYERS else None
+        st.segmented_control(
+            "Over the photo",
+            MAIN_LAYERS,
+            format_func=maps.name,
+            key="layer",
+            on_change=lambda: _show(layer=st.session_state["layer"] or display.layer),
+            label_visibility="collapsed",
+        )
+        drawer = st.popover(
+            "More maps", icon=":material/layers:", on_change="rerun", key="more-maps"
+        )
+        with drawer:
+            if drawer.open:
+                _more(display, first)
+
+
+def _more(display: Display, first: Outcome) -> None:
+    """Everything that most visitors never need."""
+    _fused(display)
+    _branch(display)
+    _evidence(display)
+    _classes(display, first)
+    _look(display)
 
 
 def _show(**changes: Any) -> None:
@@ -53,7 +78,7 @@ def _show(**changes: Any) -> None:
 def _fused(display: Display) -> None:
     st.session_state["map"] = display.layer if display.layer in FUSED_LAYERS else None
     st.segmented_control(
-        "Map over the photo",
+        "Features",
         FUSED_LAYERS,
         format_func=maps.name,
         key="map",
@@ -65,27 +90,26 @@ def _fused(display: Display) -> None:
 def _branch(display: Display) -> None:
     st.session_state["branch-map"] = display.layer if display.layer in BRANCH_LAYERS else None
     st.selectbox(
-        "or one branch",
+        "Map of one branch",
         BRANCH_LAYERS,
         index=None,
         format_func=maps.name,
         placeholder="Choose a branch",
         key="branch-map",
-        on_change=lambda: _show(layer=st.session_state["branch-map"] or "final"),
-        width=170,
+        on_change=lambda: _show(layer=st.session_state["branch-map"] or EVIDENCE),
     )
 
 
 def _evidence(display: Display) -> None:
-    st.session_state["evidence"] = display.layer if display.layer in EVIDENCE_LAYERS else None
+    st.session_state["evidence"] = display.layer if display.layer in PART_LAYERS else None
     st.segmented_control(
-        "or evidence for a class",
-        EVIDENCE_LAYERS,
+        "Evidence in one part",
+        PART_LAYERS,
         format_func=lambda layer: _PARTS[layer],
         key="evidence",
         on_change=lambda: _show(layer=st.session_state["evidence"] or display.layer),
-        help="What every place adds to a class's score, exactly: all of F₅, or one of the parts "
-        "that it is the sum of.",
+        help="What every place adds to a class's score, exactly: that of one of the three parts "
+        "that F₅ is the sum of.",
     )
 
 
@@ -109,7 +133,17 @@ def _look(display: Display) -> None:
         format="%d %%",
         key="opacity",
         on_change=lambda: _show(opacity=st.session_state["opacity"] / 100),
-        width=130,
+    )
+    st.session_state["raw"] = display.raw
+    st.segmented_control(
+        "Probabilities",
+        (False, True),
+        format_func=lambda raw: "Raw" if raw else "Calibrated",
+        required=True,
+        key="raw",
+        on_change=lambda: _show(raw=st.session_state["raw"]),
+        help="Calibrated ones say how often the model is right: every setting has a temperature, "
+        "which its logits are divided by. Raw ones are the softmax of the logits as they are.",
     )
 
 
@@ -119,33 +153,34 @@ def _classes(display: Display, first: Outcome) -> None:
     names = sorted(first.classes)
     likeliest = question(replace(display, target=LIKELIEST), first).target
     runner_up = question(replace(display, versus=LIKELIEST), first).versus
-    labels = {LIKELIEST: f"{likeliest} (predicted in A)"}
-    with st.container(horizontal=True, key="evidence-classes"):
+    labels = {LIKELIEST: f"{spelled(likeliest)} (predicted in A)"}
+    with st.container(key="evidence-classes"):
         st.session_state["target"] = display.target if display.target in names else LIKELIEST
         st.selectbox(
             "Evidence for",
             [LIKELIEST, *names],
-            format_func=lambda name: labels.get(name, name),
+            format_func=lambda name: labels.get(name, spelled(name)),
             key="target",
             on_change=lambda: _show(target=st.session_state["target"]),
-            width=320,
         )
-        others = {AVERAGE: "the average class", LIKELIEST: f"{runner_up} (likeliest other in A)"}
+        others = {
+            AVERAGE: "the average class",
+            LIKELIEST: f"{spelled(runner_up)} (likeliest other in A)",
+        }
         st.session_state["versus"] = asked.versus if asked.versus == display.versus else LIKELIEST
         st.selectbox(
             "rather than",
             [*others, *(name for name in names if name != asked.target)],
-            format_func=lambda name: others.get(name, name),
+            format_func=lambda name: others.get(name, spelled(name)),
             key="versus",
             on_change=lambda: _show(versus=st.session_state["versus"]),
-            width=320,
         )
     st.caption(_reading(asked))
 
 
 def _reading(asked: Question) -> str:
     """Markdown: how to read the maps."""
-    target, versus = plain(asked.target), plain(asked.versus)
+    target, versus = plain(spelled(asked.target)), plain(spelled(asked.versus))
     if asked.versus == AVERAGE:
         return (
             f"Green places speak for **{target}**, purple ones against it. The values of all "

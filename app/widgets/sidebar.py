@@ -8,6 +8,7 @@ import streamlit as st
 
 from lafe.checkpoints.card import Card
 from lafe.data.photo import Box, PhotoError, crop
+from lafe.render.names import spelled
 from lafe.render.pictures import jpeg_url
 
 from ..state import session
@@ -18,12 +19,13 @@ from .parts import plain
 
 
 def sidebar() -> None:
-    """The inputs: photo and crop once there is a photo, and the model."""
+    """The inputs, once there is a photo: photo and crop, the model, the true class."""
+    photo = session.visit().photo
+    if photo is None:
+        return
     with st.sidebar:
-        photo = session.visit().photo
-        if photo is not None:
-            _photos(photo)
-            _crop(photo)
+        _photos(photo)
+        _crop(photo)
         _model(photo)
 
 
@@ -38,7 +40,7 @@ def uploader(where: str) -> None:
         accept_multiple_files=True,
         key=key,
         on_change=_take,
-        args=(f"upload-{where}",),
+        args=(f"upload-{where}", key),
         label_visibility="collapsed",
     )
 
@@ -48,11 +50,12 @@ def camera(where: str, kind: Literal["secondary", "tertiary"] = "secondary") -> 
     drawer = st.popover("Camera", icon=":material/photo_camera:", on_change="rerun", type=kind)
     with drawer:
         if drawer.open:
+            key = _fresh(f"camera-{where}")
             st.camera_input(
                 "Take a photo",
-                key=_fresh(f"camera-{where}"),
+                key=key,
                 on_change=_take,
-                args=(f"camera-{where}",),
+                args=(f"camera-{where}", key),
                 label_visibility="collapsed",
             )
 
@@ -62,15 +65,19 @@ def _fresh(name: str) -> str:
     return f"{name}-{st.session_state.setdefault(f'round-{name}', 0)}"
 
 
-def _take(name: str) -> None:
-    """Callback: put uploaded files into the visit, and say which ones cannot be used."""
-    given = st.session_state[_fresh(name)]
+def _take(name: str, key: str) -> None:
+    """Callback: put uploaded files into the visit, and say which ones cannot be used.
+
+    ``key`` is the widget's own: a slow browser may tell of a widget again that was emptied already.
+    """
+    given = st.session_state.get(key)
     files = given if isinstance(given, list) else [given] if given is not None else []
     for file in files:
         problem = session.add_photo(file.getvalue(), file.name)
         if problem is not None:
             session.notify(f"**{plain(file.name)}**: {plain(problem)}")
-    st.session_state[f"round-{name}"] += 1
+    if key == _fresh(name):
+        st.session_state[f"round-{name}"] += 1
 
 
 def _photos(photo: Photo) -> None:
@@ -143,24 +150,24 @@ def _set_crop(box: Box) -> None:
         session.keep(session.visit().with_crop(box))
 
 
-def _model(photo: Photo | None) -> None:
+def _model(photo: Photo) -> None:
     st.subheader("Model", anchor=False)
     known = cards()
     if not known:
         st.info("No model is installed here yet.")
         return
     visit = session.visit()
-    st.session_state["checkpoint"] = visit.checkpoint
+    st.session_state["checkpoint"] = visit.model
     st.pills(
         "Model",
         list(known),
         format_func=lambda name: plain(title(name, known[name])),
         required=True,
         key="checkpoint",
-        on_change=lambda: session.change(checkpoint=st.session_state["checkpoint"]),
+        on_change=lambda: session.keep(session.visit().with_model(st.session_state["checkpoint"])),
         label_visibility="collapsed",
     )
-    card = known[visit.checkpoint or ""]
+    card = known[visit.model or ""]
     with st.popover(f"{len(card.classes)} classes", icon=":material/search:", width="stretch"):
         _classes(card)
     if test := card.figures.get("test"):
@@ -168,14 +175,13 @@ def _model(photo: Photo | None) -> None:
             f"{test['top1']:.1%} right on {test['photos']:,} test photos.",
             help="\n".join(f"- {plain(limit)}" for limit in card.limits) or None,
         )
-    if photo is not None:
-        _truth(photo, card)
+    _truth(photo, card)
 
 
 def _classes(card: Card) -> None:
     """The classes that a model knows, searchable."""
     wanted = st.text_input("Search the classes", key="class-search").casefold()
-    names = [name for name in sorted(card.classes) if wanted in name.casefold()]
+    names = [name for name in sorted(map(spelled, card.classes)) if wanted in name.casefold()]
     with st.container(height=320, border=False):
         st.markdown("  \n".join(map(plain, names)) or "No class of this name.")
 
@@ -186,6 +192,7 @@ def _truth(photo: Photo, card: Card) -> None:
         "True class, if you know it",
         sorted(card.classes),
         index=None,
+        format_func=spelled,
         key="truth",
         placeholder="Search",
         on_change=lambda: session.keep(session.visit().with_truth(st.session_state["truth"])),

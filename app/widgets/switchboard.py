@@ -75,7 +75,8 @@ def preset_picker(place: int, panel: Panel) -> None:
 
     def pick() -> None:
         # A quick click on a switch brings what stood here before the last one: that is no choice.
-        rows = {branch: st.session_state[_row(place, branch)] for branch in BRANCHES}
+        # Rows that are folded away say nothing.
+        rows = {b: st.session_state.get(_row(place, b), _on(panel, b)) for b in BRANCHES}
         if all(sorted(on) == _on(panel, branch) for branch, on in rows.items()):
             set_switches(place, st.session_state[key])
 

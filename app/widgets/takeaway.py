@@ -7,11 +7,12 @@ from functools import partial
 import streamlit as st
 
 from lafe.render import bundle
-from lafe.render.comparison import Setting, compare
+from lafe.render.comparison import compare
 from lafe.render.printout import printout
 
 from ..state import models, session
 from ..state.models import ModelError
+from .browser import copy_link
 
 
 def takeaway() -> None:
@@ -24,10 +25,7 @@ def takeaway() -> None:
     if visit.photo is None:
         return
     try:
-        settings = [
-            Setting(models.model(visit.checkpoint_of(p)), p.switches, p.controls)
-            for p in visit.panels
-        ]
+        settings = [models.setting(visit.photo, p, visit.checkpoint_of(p)) for p in visit.panels]
     except ModelError:
         return  # the panel says why
     comparison = partial(compare, visit.photo.image, settings, visit.photo.crop)
@@ -53,3 +51,4 @@ def takeaway() -> None:
             key="download-report",
             help="One HTML file that opens without a network.",
         )
+        copy_link()

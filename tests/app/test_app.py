@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,16 @@ from streamlit.testing.v1 import AppTest
 from tiny import CLASSES
 from visiting import (
     BIRDS,
+    alts,
     app,
     bars,
     goes_to,
-    open_controls,
+    panels,
     picture,
     ranges,
     said,
     truth,
+    unfold,
     upload,
     visit,
 )
@@ -39,14 +42,26 @@ from lafe.render.text import percent
 pytestmark = pytest.mark.usefixtures("only_these")
 
 
-def test_first_screen_says_what_to_do_and_shows_the_model() -> None:
+def test_first_screen_asks_for_a_photo_and_for_no_model() -> None:
     at = app()
     assert not at.exception
-    assert "Upload a photo" in said(at)
+    assert "Give it a bird" in said(at)
     assert len(at.file_uploader) == 1
-    assert at.get("bidi_component")  # the diagram
-    assert not at.get("plotly_chart")
-    assert [o.lower() for o in at.pills(key="checkpoint").options] == ["birds", "cars"]
+    assert not panels(at)
+    assert not at.sidebar.children
+    assert not at.pills
+
+
+def test_the_answer_comes_first_in_real_spelling() -> None:
+    data = picture()
+    at = upload(app(), ("owl.png", data))
+    p = truth("birds", data, Switches.all())
+    first, second = p.argsort(descending=True)[:2].tolist()
+    (card,) = (h.value for h in at.html if "<h1" in h.value)
+    name = escape(BIRDS[first])
+    assert card.index(name) < card.index(percent(float(p[first]))) < card.index("Runner-up")
+    assert escape(BIRDS[second]) in card[card.index("Runner-up") :]
+    assert len([h for h in at.html if "<h1" in h.value]) + len(at.title) == 1
 
 
 def test_upload_compares_full_with_plain_backbone() -> None:
@@ -79,7 +94,7 @@ def test_a_switch_changes_only_its_panel() -> None:
     data = picture()
     at = upload(app(), ("owl.png", data))
     before = bars(at, 1)
-    at.segmented_control(key="switch-0-r_con").unselect(5).run()
+    unfold(at, "switches-0").segmented_control(key="switch-0-r_con").unselect(5).run()
     setting = Switches.all().without("r_con", stages=(5,))
     assert visit(at).panels[0].switches == setting
     assert bars(at, 1) == before
@@ -91,14 +106,14 @@ def test_a_switch_changes_only_its_panel() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_set_all_switches(name: str) -> None:
     at = upload(app(), ("owl.png", picture()))
-    at.selectbox(key="preset-1").set_value(PRESETS[name]).run()
+    unfold(at, "switches-1").selectbox(key="preset-1").set_value(PRESETS[name]).run()
     for branch in ("r_dis", "r_con", "c_dis", "c_con"):
         on = [stage for stage in (3, 4, 5) if PRESETS[name][stage, branch]]
         assert at.segmented_control(key=f"switch-1-{branch}").value == on
 
 
 def test_all_on_and_all_off() -> None:
-    at = upload(app(), ("owl.png", picture()))
+    at = unfold(upload(app(), ("owl.png", picture())), "switches-1")
     at.button(key="All on-1").click().run()
     assert visit(at).panels[1].switches == Switches.all()
     at.button(key="All off-1").click().run()
@@ -106,7 +121,7 @@ def test_all_on_and_all_off() -> None:
 
 
 def test_equal_switches_are_identical_to_the_bit() -> None:
-    at = upload(app(), ("owl.png", picture()))
+    at = unfold(upload(app(), ("owl.png", picture())), "switches-1")
     assert "Identical to A" not in said(at)
     at.button(key="All on-1").click().run()
     assert "Identical to A, to the bit" in said(at)
@@ -117,12 +132,13 @@ def test_switches_never_pass_through_the_backbone_again() -> None:
     at = upload(app(), ("owl.png", picture(99)))  # a photo that no other test has prepared
     passes: list[int] = []
     hook = models.model("birds").backbone.register_forward_hook(lambda *_: passes.append(1))
-    at.segmented_control(key="switch-0-c_dis").unselect(3).run()
+    unfold(at, "switches-0", "more-maps").segmented_control(key="switch-0-c_dis").unselect(3).run()
     at.selectbox(key="preset-1").set_value(PRESETS["no region"]).run()
+    at.segmented_control(key="layer").set_value("difference").run()
     at.segmented_control(key="map").set_value("con").run()
     at.segmented_control(key="evidence").set_value("evidence-dis").run()
     at.selectbox(key="versus").set_value(BIRDS[1]).run()
-    open_controls(at, 0).segmented_control(key="control-0").set_value("shuffled").run()
+    unfold(at, "controls-0").segmented_control(key="control-0").set_value("shuffled").run()
     at.button(key="shuffle-0").click().run()
     goes_to(at, "stages")
     assert passes == []
@@ -151,14 +167,18 @@ def test_a_crop_that_leaves_nothing_is_refused() -> None:
     assert f"at least {MIN_SIDE}" in at.warning[0].value
 
 
-def test_panels_on_demand_up_to_four() -> None:
+def test_panels_on_demand_up_to_four_and_down_to_one() -> None:
     at = upload(app(), ("owl.png", picture()))
     for count in (3, 4):
         next(b for b in at.button if b.label == "Add a panel").click().run()
-        assert len(at.get("plotly_chart")) == count
+        assert len(panels(at)) == count
     assert not [b for b in at.button if b.label == "Add a panel"]
-    at.button(key="remove-2").click().run()
-    assert len(visit(at).panels) == 3
+    for place in (2, 2, 1):
+        at.button(key=f"remove-{place}").click().run()
+    assert len(visit(at).panels) == len(panels(at)) == len(alts(at)) == 1
+    assert "remove-0" not in [b.key for b in at.button]
+    again = upload(app(**dict(at.query_params)), ("owl.png", picture()))
+    assert visit(again).panels == visit(at).panels
 
 
 def test_panels_may_use_different_models() -> None:
@@ -168,7 +188,7 @@ def test_panels_may_use_different_models() -> None:
     expected = truth("cars", data, Switches.none()).sort(descending=True).values[:5]
     np.testing.assert_allclose(bars(at, 1), expected.numpy(), atol=1e-5)
     at.pills(key="checkpoint").set_value("cars").run()
-    assert visit(at).checkpoint == "cars"
+    assert visit(at).model == "cars"
     assert at.selectbox(key="model-0").value == "cars"
 
 
@@ -186,7 +206,7 @@ def test_true_class_shows_its_rank() -> None:
 
 
 def test_overlays_on_one_scale_or_each_its_own() -> None:
-    at = upload(app(), ("owl.png", picture()))
+    at = unfold(upload(app(map="final"), ("owl.png", picture())), "more-maps")
     at.selectbox(key="preset-1").set_value(PRESETS["no confusable"]).run()
     assert len(set(ranges(at))) == 1
     at.segmented_control(key="scale").set_value(False).run()
@@ -213,19 +233,20 @@ def numbers(text: str) -> list[float]:
 
 def test_evidence_is_that_of_the_library() -> None:
     data = picture()
-    at = upload(app(), ("owl.png", data))
+    at = unfold(upload(app(), ("owl.png", data)), "more-maps")
     at.selectbox(key="preset-1").set_value(PRESETS["no region"]).run()
     model = load(models._source("birds").path)
     photo = prepare(model, model.preprocess(open_photo(data)))
     order = photo.logits(Switches.all()).argsort(descending=True).tolist()
 
     def expect(layer: str, target: int, versus: int | str) -> None:
-        at.segmented_control(key="evidence").set_value(layer).run()
+        key = "layer" if layer in ("evidence", "why") else "evidence"
+        at.segmented_control(key=key).set_value(layer).run()
         assert not at.exception
         for place, note in enumerate(notes(at)):
             switches = visit(at).panels[place].switches
             e = evidence(photo, target=target, switches=switches, versus=versus)
-            parts = {"evidence": e.backbone + e.dis + e.con, "evidence-con": e.con}
+            parts = {"evidence": e.total, "why": e.total, "evidence-con": e.con}
             expected = [float(parts[layer].sum()), e.logit, *e.steps.values()]
             assert numbers(note) == pytest.approx(expected, abs=0.0051)
             assert ("lead" in note) == (versus != "mean")
@@ -246,10 +267,13 @@ def test_evidence_is_that_of_the_library() -> None:
     params = dict(at.query_params)
     assert visit(upload(app(**params), ("owl.png", data))).display == visit(at).display
     assert params["class"] == BIRDS[order[3]]
+    at.selectbox(key="versus").set_value("~").run()
+    expect("why", order[3], order[0])  # the likeliest other
+    assert f"for {escape(BIRDS[order[0]])} " in said(at)  # the other end of the colours
 
 
 def test_evidence_where_there_is_none() -> None:
-    at = upload(app(b="none@cars", c="none"), ("owl.png", picture()))
+    at = unfold(upload(app(b="none@cars", c="none"), ("owl.png", picture())), "more-maps")
     at.segmented_control(key="evidence").set_value("evidence-dis").run()
     at.selectbox(key="target").set_value("Crow").run()
     assert "This model does not know Crow" in said(at)
@@ -261,7 +285,7 @@ def test_evidence_where_there_is_none() -> None:
 
 def test_controls_stand_in_for_gates_in_their_panel_only() -> None:
     data = picture()
-    at = open_controls(upload(app(b="all"), ("owl.png", data)), 1)
+    at = unfold(upload(app(b="all"), ("owl.png", data)), "controls-1")
     assert "Identical to A" in said(at)
     at.segmented_control(key="control-1").set_value("uniform").run()
     at.selectbox(key="control-1-c_con4").set_value("shuffled").run()
@@ -276,14 +300,14 @@ def test_controls_stand_in_for_gates_in_their_panel_only() -> None:
         expected = ready.probabilities(Switches.all()).sort(descending=True).values[:5]
         np.testing.assert_allclose(bars(at, place), expected.numpy(), atol=1e-5)
     assert said(at).count("Not as learned: uniform") == 1
-    at.segmented_control(key="evidence").set_value("evidence").run()
+    at.segmented_control(key="layer").set_value("evidence").run()
     top = int(photo.logits(Switches.all()).argmax())
     found = evidence(photo.under(controls), target=top, versus="mean")
     assert numbers(notes(at)[1])[1] == pytest.approx(found.logit, abs=0.0051)
     at.button(key="shuffle-1").click().run()
     assert visit(at).panels[1].controls.seed == 1
     assert visit(upload(app(**dict(at.query_params)), ("owl.png", data))).panels == visit(at).panels
-    at.selectbox(key="branch-map").set_value("r_con5").run()
+    unfold(at, "more-maps").selectbox(key="branch-map").set_value("r_con5").run()
     assert "r_con at stage 5" in notes(at)[1]
     gate = photo.under(controls).branch_map(5, "r_con").mean(1)
     low = float(photo.branch_map(5, "r_con").mean(1).min())
@@ -293,7 +317,7 @@ def test_controls_stand_in_for_gates_in_their_panel_only() -> None:
 
 def test_state_survives_changing_the_page() -> None:
     at = upload(app(), ("owl.png", picture(0)), ("hawk.png", picture(1)))
-    at.segmented_control(key="switch-0-r_con").unselect(4).run()
+    unfold(at, "switches-0", "more-maps").segmented_control(key="switch-0-r_con").unselect(4).run()
     at.segmented_control(key="map").set_value("dis").run()
     at.slider(key="crop-0").set_value((20, 90)).run()
     before = visit(at), bars(at, 0)
@@ -304,6 +328,7 @@ def test_state_survives_changing_the_page() -> None:
     assert not at.exception
     goes_to(at, "compare")
     assert (visit(at), bars(at, 0)) == before
+    unfold(at, "switches-0", "more-maps")
     assert at.segmented_control(key="switch-0-r_con").value == [3, 5]
     assert at.segmented_control(key="map").value == "dis"
     assert at.slider(key="crop-0").value == (20, 90)
@@ -313,8 +338,10 @@ def test_stages_shows_twelve_branches_and_what_they_add_up_to() -> None:
     at = upload(app(a="r_dis345.c_con5"), ("owl.png", picture()))
     goes_to(at, "stages")
     grid, fused = (h.value for h in at.html if "<figure" in h.value)
-    assert grid.count("<figure") == 18  # 3 stages: 4 branches, dis, con
-    assert grid.count('class="off"') == (12 - 4) + 2  # con of stages 3 and 4 is off, too
+    assert grid.count("<figure") == 18 + 12  # 3 stages: 4 branches, dis, con; 4 gates
+    assert grid.count('class="off"') == 2 * (12 - 4) + 2  # con of stages 3 and 4 is off, too
+    assert grid.count('class="gate"') == 1  # the channel gate that is on, as sorted bars
+    assert "Correlation of the maps: Region r_con" not in grid  # it is off
     assert fused.count("<figure") == 4
 
 
@@ -331,7 +358,7 @@ def test_ablation_opens_a_setting_as_panel_b() -> None:
     next(b for b in at.button if b.label == "Open as panel B").click().run()
     # The setting that was looked at: of the page's model, without panel B's controls.
     assert visit(at).panels[1] == Panel(Switches.parse("r_dis3.c_dis5.r_con4"))
-    assert len(at.get("plotly_chart")) == 2
+    assert len(panels(at)) == 2
 
 
 def test_stages_without_a_photo_says_what_to_do() -> None:
@@ -370,7 +397,7 @@ def test_names_of_classes_are_no_markup() -> None:
 
 
 def test_address_round_trip() -> None:
-    at = upload(app(), ("owl.png", picture()))
+    at = unfold(upload(app(), ("owl.png", picture())), "switches-0", "more-maps")
     at.segmented_control(key="switch-0-r_con").unselect(4).run()
     at.selectbox(key="model-1").set_value("cars").run()
     at.segmented_control(key="map").set_value("con").run()
@@ -402,10 +429,12 @@ def test_a_photo_like_nothing_known_is_said_so(
         store.save(model, tmp_path / name, model.card.classes, unknown=unknown)
     monkeypatch.setattr(store, "folders", lambda: [tmp_path])
     at = upload(app(), ("owl.png", picture()))
-    assert "does not look like any of the" in at.warning[0].value
-    at.button(key="use-birds-cars").click().run()
-    assert not at.warning
-    assert visit(at).checkpoint == at.pills(key="checkpoint").value == "cars"
+    assert "No match; nearest: " in said(at)
+    assert "does not look like any of the" in said(at)
+    assert "Choose Cars, or crop closer" in said(at)
+    at.button(key="use-cars").click().run()
+    assert "No match" not in said(at)
+    assert visit(at).model == at.pills(key="checkpoint").value == "cars"
 
 
 def test_no_model_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -461,3 +490,107 @@ def test_a_photo_says_nothing_of_itself_in_a_log() -> None:
     photo = Photo("0" * 64, Image.new("RGB", (40, 40)), "holiday.jpg")
     assert "holiday" not in repr(photo)
     assert "holiday" not in repr(Visit().with_photo(photo))
+
+
+def test_a_minus_b_is_the_difference_of_two_calibrated_maps() -> None:
+    data = picture()
+    at = upload(app(map="difference"), ("owl.png", data))
+    assert alts(at) == ["The photo under the map A \N{MINUS SIGN} B"]
+    model = load(models._source("birds").path)
+    photo = prepare(model, model.preprocess(open_photo(data)))
+    top = int(photo.logits(Switches.all()).argmax())
+    a, b = (
+        evidence(photo, target=top, switches=s, versus="mean")
+        for s in (Switches.all(), Switches.none())
+    )
+    assert numbers(notes(at)[0])[0] == pytest.approx(a.logit - b.logit, abs=0.0051)
+    at.selectbox(key="model-1").set_value("cars").run()
+    assert "A and B are of two models" in said(at)
+    at.button(key="remove-1").click().run()
+    assert "There is no B" in said(at)
+
+
+def test_a_switch_that_differs_from_a_is_outlined() -> None:
+    at = upload(app(b="all"), ("owl.png", picture()))
+
+    def outlined() -> list[str]:
+        (style,) = (h.value for h in at.html if "2px dashed" in h.value)
+        return re.findall(r"st-key-(switch-\d-\w+) button:nth-of-type\((\d)\)", style)
+
+    assert not any("2px dashed" in h.value for h in at.html)
+    unfold(at, "switches-1").segmented_control(key="switch-1-r_con").unselect(4).run()
+    assert outlined() == [("switch-1-r_con", "2")]
+
+
+def test_the_table_of_photos() -> None:
+    first, second = picture(0), picture(1)
+    at = upload(app(), ("a.png", first), ("b.png", second))
+    (table,) = (d.value for d in at.dataframe)
+    assert list(table["Name"]) == ["a.png", "b.png"]
+    for place, data in enumerate((first, second)):
+        a, b = (truth("birds", data, s) for s in (Switches.all(), Switches.none()))
+        k = int(a.argmax())
+        assert table["A"][place] == BIRDS[k]
+        assert table["B"][place] == BIRDS[int(b.argmax())]
+        assert table["Points moved"][place] == pytest.approx(100 * float(b[k] - a[k]), abs=1e-3)
+        assert table["Flipped"][place] == (k != int(b.argmax()))
+
+
+def test_each_photo_keeps_its_own_model() -> None:
+    first, second = picture(0), picture(1)
+    at = upload(app(), ("a.png", first), ("b.png", second))
+    at.pills(key="checkpoint").set_value("cars").run()
+    assert bars(at, 0)[0] == pytest.approx(float(truth("cars", second, Switches.all()).max()), 1e-4)
+    at.button(key=f"thumb-{visit(at).photos[0].digest[:16]}").click().run()
+    assert visit(at).model == "birds"
+    assert bars(at, 0)[0] == pytest.approx(float(truth("birds", first, Switches.all()).max()), 1e-4)
+
+
+def test_another_photo_s_gates_are_those_of_the_visitor_s_next() -> None:
+    first, second = picture(0), picture(1)
+    at = upload(app(b="all"), ("a.png", first), ("b.png", second))
+    at.segmented_control(key="control-1").set_value("other photo").run()
+    assert not at.exception
+    model = load(models._source("birds").path)
+    mine, other = (prepare(model, open_photo(data)) for data in (second, first))
+    swapped = mine.under(Controls(other_photo=Switches.all()), other)
+    expected = swapped.probabilities(Switches.all()).sort(descending=True).values[:5]
+    np.testing.assert_allclose(bars(at, 1), expected.numpy(), atol=1e-5)
+    assert "Not as learned: other photo all" in said(at)
+    assert "mean" not in at.segmented_control(key="control-1").options  # this model has none
+
+
+def test_a_crop_is_proposed_taken_and_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    box = (0.1, 0.2, 0.6, 0.7)
+    monkeypatch.setattr(models, "proposal", lambda *_: box)
+    at = upload(app(), ("owl.png", picture()))
+    at.button(key="propose-crop").click().run()
+    assert visit(at).photo.crop == box
+    assert at.slider(key="crop-0").value == (10, 60)
+    assert at.button(key="propose-crop").label == "Whole photo"
+    at.button(key="propose-crop").click().run()
+    assert visit(at).photo.crop == (0, 0, 1, 1)
+    monkeypatch.setattr(models, "proposal", lambda *_: None)
+    assert "propose-crop" not in [b.key for b in at.run().button]
+
+
+def test_models_of_one_title_are_told_apart_and_broken_ones_named(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load(folder / "birds")
+    for name in ("birds", "mine"):
+        store.save(model, tmp_path / name, model.card.classes, title="Birds")
+    (tmp_path / "spoilt").mkdir()
+    (tmp_path / "spoilt" / "model.safetensors").write_bytes(b"nothing")
+    monkeypatch.setattr(store, "folders", lambda: [tmp_path])
+    at = upload(app(), ("owl.png", picture()))
+    assert list(at.pills(key="checkpoint").options) == [r"Birds \(birds\)", r"Birds \(mine\)"]
+    goes_to(at, "about")
+    assert not at.exception
+    assert "the log says why: spoilt" in said(at)
+
+
+def test_the_words_in_the_app_are_those_in_the_docs() -> None:
+    root = Path(__file__).parents[2]
+    docs = (root / "docs" / "glossary.md").read_text(encoding="utf-8")
+    assert docs.endswith((root / "app" / "assets" / "words.md").read_text(encoding="utf-8"))

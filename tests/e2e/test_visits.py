@@ -9,7 +9,6 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,103 +16,48 @@ import pytest
 from tiny import photos, tiny_model
 
 from lafe import BRANCHES, PRESETS, STAGES, Switches
-from lafe.checkpoints import store
 from lafe.explain.ablation import factorial
 from lafe.explain.prepare import prepare
 
 pytest.importorskip("playwright", reason="These tests need Playwright: pip install playwright.")
-from browser import NO_CHROMIUM, chromium, drawing, launch, running_app, upload
+from browser import drawing, upload
 from playwright.sync_api import (
     Browser,
-    BrowserContext,
     FileChooser,
     Locator,
     TimeoutError,
     expect,
-    sync_playwright,
 )
-from visitor import CHECKPOINT, PATIENCE, Visitor, truth
+from visitor import Visitor, truth
 
 ALL, NONE = Switches.all(), Switches.none()
 
 
-@pytest.fixture(scope="session")
-def address() -> Iterator[str]:
-    """Of the running app."""
-    if chromium() is None:
-        pytest.skip(NO_CHROMIUM)
-    if CHECKPOINT not in store.available():
-        pytest.skip(f"These tests need the checkpoint {CHECKPOINT!r}.")
-    with running_app() as address:
-        yield address
-
-
-@pytest.fixture(scope="session")
-def browser(address: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="session")
-def windows(browser: Browser) -> BrowserContext:
-    """What windows are opened in; they share the cache of the app's code, and nothing else."""
-    context = browser.new_context()
-    context.set_default_timeout(PATIENCE)
-    return context
-
-
-@pytest.fixture
-def size() -> tuple[int, int]:
-    """Of the window, in px."""
-    return 1440, 900
-
-
-@pytest.fixture
-def visitor(windows: BrowserContext, address: str, size: tuple[int, int]) -> Iterator[Visitor]:
-    """A new visitor.  In the end, nothing went wrong in the browser, and nothing left it."""
-    wrong: list[str] = []
-    page = windows.new_page()
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
-    own = (address, address.replace("http", "ws"), "data:", "blob:")
-    page.on("request", lambda r: None if r.url.startswith(own) else wrong.append(r.url))
-    yield Visitor(page, address)
-    page.close()
-    assert wrong == []
-
-
-@pytest.fixture
-def second_window(windows: BrowserContext, address: str) -> Iterator[Visitor]:
-    """Somebody else, who is sent an address."""
-    page = windows.new_page()
-    yield Visitor(page, address)
-    page.close()
-
-
-def test_first_visit_says_what_to_do_and_shows_the_model(visitor: Visitor) -> None:
+def test_first_visit_asks_for_a_photo(visitor: Visitor) -> None:
     visitor.opens()
     page = visitor.page
     expect(page.get_by_role("heading", level=1)).to_contain_text("What did the model look at")
-    expect(page.get_by_text("Upload a photo, switch attention branches off")).to_be_visible()
-    switches = page.get_by_role("switch")
-    expect(switches).to_have_count(len(STAGES) * len(BRANCHES))
     expect(page.get_by_role("figure")).to_have_count(0)
+    expect(page.get_by_role("radio")).to_have_count(0)  # no choice of model up front
+
+
+def test_a_click_on_the_diagram_is_a_setting_of_a(visitor: Visitor) -> None:
+    visitor.arrives(1)
+    visitor.sees(0, 1, ALL)
+    page = visitor.page
+    page.locator(".st-key-built summary").click()
+    expect(page.get_by_role("switch")).to_have_count(len(STAGES) * len(BRANCHES))
     page.get_by_role("switch", name="region attention, confusable, stage 5").click()
     expect(page.get_by_role("switch", checked=False)).to_have_count(1)
     expect(page).to_have_url(re.compile(r"a=r_dis345\.r_con34\.c_dis345\.c_con345"))
-    visitor.uploads(1)
-    visitor.sees(0, 1, ALL.without("r_con", stages=(5,)))  # what was tried is panel A
+    visitor.sees(0, 1, ALL.without("r_con", stages=(5,)))
 
 
 def test_upload_compares_full_with_plain_backbone(visitor: Visitor) -> None:
     visitor.arrives(1)
     visitor.sees(0, 1, ALL)
     visitor.sees(1, 1, NONE)
-    pictures = visitor.page.get_by_role("img", name="The photo under the map Final F₅")
+    pictures = visitor.page.get_by_role("img", name="The photo under the map Evidence")
     expect(pictures).to_have_count(2)
     for place in range(2):
         width = pictures.nth(place).evaluate("e => e.decode().then(() => e.naturalWidth)")
@@ -271,8 +215,8 @@ def test_an_address_shows_the_same_to_somebody_else(
     visitor.switch(0, "c_con", 3).click()
     setting = ALL.without("c_con", stages=(3,))
     visitor.sees(0, 1, setting)
-    visitor.page.get_by_role("radio", name="Discriminative D").click()
-    expect(visitor.page).to_have_url(re.compile(r"map=dis"))
+    visitor.page.get_by_role("radio", name="Why not the runner-up").click()
+    expect(visitor.page).to_have_url(re.compile(r"map=why"))
     seen = visitor.page.url
     for window in (second_window, visitor):  # a reload forgets the photo, not the settings
         window.page.goto(seen)
@@ -280,7 +224,7 @@ def test_an_address_shows_the_same_to_somebody_else(
         window.uploads(1)
         window.sees(0, 1, setting)
         window.sees(1, 1, NONE)
-        expect(window.page.get_by_role("radio", name="Discriminative D")).to_be_checked()
+        expect(window.page.get_by_role("radio", name="Why not the runner-up")).to_be_checked()
         assert window.page.url == seen
 
 
@@ -324,6 +268,9 @@ def test_the_keyboard_is_enough(visitor: Visitor) -> None:
 
     visitor.waits()
     files().set_files(upload(drawing(1)))
+    expect(visitor.figure(0)).to_be_visible()
+    tab_to(page.locator(".st-key-switches-0 summary"))
+    page.keyboard.press("Enter")
     visitor.sees(0, 1, ALL)
     tab_to(visitor.switch(0, "r_con", 3))  # the row of switches is one stop
     page.keyboard.press("ArrowRight")

@@ -1,0 +1,132 @@
+"""Screens of a desk, a tablet and a phone: the answer first, and nothing cut off."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+pytest.importorskip("playwright", reason="These tests need Playwright: pip install playwright.")
+from browser import drawing, upload
+from playwright.sync_api import expect
+from visitor import Visitor, truth
+
+from lafe import Switches
+
+ALL, NONE = Switches.all(), Switches.none()
+SIZES = [(1440, 900), (800, 900), (390, 844)]
+FOREIGN = ("Compare", "Stages", "Ablation", "Attribution", "Look-alikes")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_tile_is_a_result_in_one_click_and_nothing_is_cut_off(
+    visitor: Visitor, size: tuple[int, int]
+) -> None:
+    visitor.opens()
+    page = visitor.page
+    tiles = page.locator(".st-key-examples button")
+    assert tiles.count() >= 9
+    tiles.first.click()
+    heading = page.locator(".st-key-answer h1")
+    expect(heading).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    visitor.waits()
+    expect(heading).to_be_focused()
+    image = page.get_by_role("img", name="The photo under the map Evidence, panel A")
+    expect(image).to_be_visible()
+    sides = [i.bounding_box() for i in (heading, image)]
+    for box in sides:
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= size[0]
+        if size == (390, 844):  # on the first screen of a phone
+            assert box["y"] + box["height"] <= size[1]
+    if size == (1440, 900):
+        assert all(
+            page.get_by_role(
+                "img", name=f"The photo under the map Evidence, panel {letter}"
+            ).evaluate("e => e.getBoundingClientRect().width")
+            >= 420
+            for letter in "AB"
+        )
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll("h1, .answer, .bars span, .card b, .legend span")]
+        .filter((e) => e.scrollWidth > e.clientWidth + 1)
+        .filter((e) => getComputedStyle(e).display !== "inline")
+        .map((e) => e.textContent)"""
+    )
+    assert cut == []
+    wider = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
+    assert wider <= 0
+
+
+@pytest.mark.parametrize("size", [(390, 844)])
+def test_a_wipe_on_a_phone_and_touch_targets(visitor: Visitor, size: tuple[int, int]) -> None:
+    visitor.arrives(1)
+    visitor.sees(0, 1, ALL)
+    page = visitor.page
+    slider = page.get_by_role("slider", name="Wipe: how much of the picture shows A")
+    expect(slider).to_be_visible()
+    over = page.locator(".over")
+    slider.fill("80")
+    assert over.evaluate("e => getComputedStyle(e).clipPath").replace(" ", "") == "inset(00080%)"
+    page.get_by_role("button", name="Side by side").click()
+    expect(slider).to_be_hidden()
+    expect(over).to_have_count(0)
+
+
+def test_back_undoes_a_switch_and_keeps_the_photo(visitor: Visitor) -> None:
+    visitor.arrives(1)
+    visitor.sees(0, 1, ALL)
+    one, two = ALL.without("r_con", stages=(5,)), ALL.without("r_con", stages=(4, 5))
+    visitor.switch(0, "r_con", 5).click()
+    visitor.sees(0, 1, one)
+    visitor.switch(0, "r_con", 4).click()
+    visitor.sees(0, 1, two)
+    for setting in (one, ALL):
+        visitor.page.go_back()
+        visitor.sees(0, 1, setting)
+    visitor.page.go_forward()
+    visitor.sees(0, 1, one)
+    visitor.sees(1, 1, NONE)
+
+
+def test_a_figure_of_six_photos_in_three_clicks(visitor: Visitor) -> None:
+    visitor.opens()
+    seeds = range(1, 7)
+    visitor.uploads(*seeds)  # one: the choice of files
+    visitor.sees(0, 6, ALL)
+    page = visitor.page
+    page.get_by_role("button", name="Figure of all").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    assert len(rows) == 12
+    for seed, row in zip(seeds, rows[::2], strict=True):
+        assert float(row["probability"]) == pytest.approx(truth(seed, ALL)[1], abs=1e-4)
+
+
+def test_a_photo_that_matches_nothing_is_said_so_on_every_page(visitor: Visitor) -> None:
+    visitor.arrives(1)
+    page = visitor.page
+    for name in FOREIGN:
+        visitor.goes_to(name)
+        expect(page.get_by_text("No match; nearest:").first).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_have_count(1)
+
+
+def test_a_picture_from_the_clipboard_is_a_photo(visitor: Visitor) -> None:
+    visitor.opens()
+    visitor.waits()
+    file = upload(drawing(3))
+    visitor.page.evaluate(
+        """(bytes) => {
+            const clipboard = new DataTransfer();
+            const file = new File([new Uint8Array(bytes)], "image.png", { type: "image/png" });
+            clipboard.items.add(file);
+            document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: clipboard }));
+        }""",
+        list(file["buffer"]),
+    )
+    visitor.sees(0, 3, ALL)
