@@ -31,6 +31,9 @@ NUMBERS, ARRAYS, PHOTO, PAGE, README = (
 FILES = (*FIGURES, PAGE, NUMBERS, ARRAYS, PHOTO, README)
 """Names of the files; in a folder of a visitor's, no other file is touched."""
 
+SCHEMA = 1
+"""Of ``comparison.json`` and ``maps.npz``: grows when a name changes its meaning or goes."""
+
 _VERSIONS = ("torch", "torchvision", "timm", "numpy", "pillow", "opencv-python-headless")
 _BEGINNING = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can hold
 
@@ -44,7 +47,8 @@ Files
   figure.png, figure.pdf   photo, final features F5, discriminative D, confusable C: a row a
                            setting; a column has one colour scale, printed below it
   report.html              the same with more numbers, to read or print; needs no network
-  comparison.json          settings, checkpoints (sha256), crop, versions; every class's
+  comparison.json          "schema" (version 1 of these names), settings, checkpoints (sha256),
+                           crop, versions; every class's
                            probability and centred logit; the terms of the first class's logit
   maps.npz                 the arrays behind it, float32, as they are: never squared or rescaled
   photo.png                the part of the photo that was looked at, without metadata
@@ -105,6 +109,7 @@ def versions() -> dict[str, str]:
 
 def _numbers(comparison: Comparison) -> dict[str, Any]:
     return {
+        "schema": SCHEMA,
         "crop": list(comparison.box),
         "size": list(comparison.photo.size),
         "panels": [panel.to_dict() for panel in comparison.panels],

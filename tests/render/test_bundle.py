@@ -154,6 +154,7 @@ def test_the_photo_inside_is_the_crop_and_nothing_else(
 def test_settings_hashes_and_versions_are_told(files: dict[str, bytes], checkpoint: Path) -> None:
     numbers = json.loads(files["comparison.json"])
     assert numbers["crop"] == list(BOX)
+    assert numbers["schema"] == bundle.SCHEMA == 1
     assert numbers["versions"]["lafe"] == lafe.__version__
     assert numbers["versions"]["torch"] == torch.__version__.split("+")[0]
     sha256 = json.loads((checkpoint / "card.json").read_text())["sha256"]
