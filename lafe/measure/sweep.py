@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lafe.branches import PRESETS
 from lafe.checkpoints.store import load
 from lafe.measure import predictions, records
 from lafe.measure.metrics import accuracy
-from lafe.measure.outputs import FULL_ONLY, labelled_as, open_test_split, run
+from lafe.measure.outputs import labelled_as, open_test_split, run
 from lafe.measure.provenance import Provenance
 from lafe.measure.report import Accuracy, Training
 from lafe.render.text import number
@@ -44,7 +43,7 @@ class Result:
         variant: a key of ``ROWS``.
         recipe: of this run.
         photos, classes: of the test split.
-        presets: by name of the setting, at inference; a plain backbone has ``full`` alone.
+        presets: by name of the setting, at inference: ``full`` alone.
     """
 
     sweep: str
@@ -122,6 +121,7 @@ def sweep(
         ReportError: a result file that cannot be read.
     """
     from lafe.train.loop import train
+    from lafe.train.photos import TrainingPhotos
 
     unknown = sorted(set(variants) - set(VARIANTS))
     if unknown:
@@ -132,9 +132,12 @@ def sweep(
         if file.is_file() and _training(read(file).recipe) != _training(each):
             raise RecipeError(f"{file} is of another recipe: remove it, or rename the recipe.")
     Path(results).mkdir(parents=True, exist_ok=True)
+    photos: TrainingPhotos | None = None
     for (variant, each), file in zip(todo, files, strict=True):
         if not file.is_file():
-            folder = train(each, data, out, **accelerator(device))
+            if photos is None or photos.recipe.seed != each.seed:
+                photos = TrainingPhotos(each, Path(data))
+            folder = train(each, data, out, photos=photos, **accelerator(device))
             kept = file.with_name(predictions.FOLDER.name) / f"{each.name}.csv"
             found = _measure(folder, each, variant, recipe.name, data, device, kept)
             records.write(file, found)  # last: this file says that the run is done
@@ -153,13 +156,12 @@ def _measure(
     """A run on the test split; its predictions go to the file ``kept``."""
     model = load(folder, device)
     test = labelled_as(model.card, open_test_split(recipe.data, data))
-    presets = PRESETS if recipe.attention else FULL_ONLY
     training = Training.of(model.card.training)
     assert training is not None, "a run of our own says it"
     source = Provenance.now(
         f"lafe sweep {base} --variants {variant} --seeds {recipe.seed} --data DIR"
     )
-    outputs = run(model, test, presets)
+    outputs = run(model, test)
     given = predictions.predicted({"full": outputs.logits["full"]})
     predictions.write(kept, test, given, source, model.card.sha256)
     return Result(

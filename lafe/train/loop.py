@@ -21,8 +21,8 @@ from lafe.train.drawn import settings_field
 from lafe.train.module import TrainingModule, start_from
 from lafe.train.objectives import backbone_features
 from lafe.train.photos import TrainingPhotos
-from lafe.train.probe import probe_first
-from lafe.train.recipe import Recipe
+from lafe.train.probe import fit_classifier, probe_first
+from lafe.train.recipe import Recipe, RecipeError
 from lafe.train.run import BEST, LAST, Run
 from lafe.train.scale import apply_scale, fit_scale
 
@@ -35,6 +35,7 @@ def train(
     fresh: bool = False,
     skip_bad: bool = False,
     workers: int = 0,
+    photos: TrainingPhotos | None = None,
     **trainer_options: Any,
 ) -> Path:
     """Train a recipe, or go on where an earlier run of it was cut.
@@ -46,6 +47,8 @@ def train(
         fresh: start over instead of resuming.
         skip_bad: go on without photos that cannot be read.
         workers: processes that augment photos, beside the one that trains.
+        photos: those of an earlier run that is the same but for name and variant, which are not
+            decoded again.
         trainer_options: passed to :class:`lightning.Trainer` (accelerator, devices, num_nodes,
             precision, ...); one device unless given.
 
@@ -59,7 +62,9 @@ def train(
     """
     folder = Path(out) / recipe.name
     L.seed_everything(recipe.seed, workers=True, verbose=False)
-    photos = TrainingPhotos(recipe, Path(data), workers, skip_bad=skip_bad)
+    if photos is None:
+        photos = TrainingPhotos(recipe, Path(data), workers, skip_bad=skip_bad)
+    photos.recipe = recipe
     rank_zero_only(print)(summary(photos.splits), flush=True)
     resume = _last(folder, fresh)
     run = Run.of(recipe, photos.splits)
@@ -72,7 +77,9 @@ def train(
     run = replace(run, passed_over=photos.passed_over)
     if resume is not None:
         runs.check(folder, run)
-    elif recipe.probe:
+    if recipe.views:
+        _stand_in(recipe, module, photos)
+    if recipe.probe and resume is None:
         _probe(recipe, module, photos)
     run.write(folder)
     trainer, hours = _trainer(recipe, folder, trainer_options)
@@ -95,15 +102,32 @@ def _module(
     recipe: Recipe, classes: list[str], out: Path, resume: Path | None
 ) -> tuple[TrainingModule, dict[str, Any]]:
     """The model at the start, and what the card says of where it comes from."""
-    # Weights that would be overwritten are not fetched.
-    first = recipe.with_changes(weights=None) if resume or recipe.init else recipe
+    # Weights that would be overwritten are not fetched; views are computed before they are.
+    overwritten = recipe.init or (resume and not recipe.views)
+    first = recipe.with_changes(weights=None) if overwritten else recipe
     module = TrainingModule(first, len(classes))
     before = {} if recipe.init is None else start_from(recipe, module, classes, out)
     return module, before
 
 
+def _stand_in(recipe: Recipe, module: TrainingModule, photos: TrainingPhotos) -> None:
+    """Let features stand for the photos, which a backbone that learns would outdate."""
+    backbone = module.model.backbone
+    if any(p.requires_grad for p in backbone.parameters()):
+        raise RecipeError(
+            f"views is {recipe.views}, which needs a backbone that is frozen as a whole: `freeze` "
+            "leaves some of it to train.",
+            "views",
+        )
+    backbone.eval()
+    photos.pass_through(backbone, lambda x: backbone_features(module.model, recipe, x))
+
+
 def _probe(recipe: Recipe, module: TrainingModule, photos: TrainingPhotos) -> None:
     """Fit the classifier to the features with which training begins."""
+    if photos.views:
+        fit_classifier(module.model, *photos.pooled(), recipe.probe_decay)
+        return
     mean, std = module.model.backbone.mean, module.model.backbone.std
     probe_first(
         module.model,
@@ -178,7 +202,7 @@ def _write(
     if (top1 := _top1(state)) is not None:
         training["val_top1"] = top1
     training |= settings_field(recipe.to_dict(), training, ranks)
-    if recipe.fit_scale and recipe.attention and recipe.fusion:
+    if recipe.fit_scale and recipe.objective == "attentive" and recipe.attention and recipe.fusion:
         scale = fit_scale(module.model, photos.val_dataloader)
         apply_scale(module.model, scale)
         training["scale"] = scale.to_dict()

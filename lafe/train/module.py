@@ -18,7 +18,7 @@ from lafe.model.attention import ChannelGate, RegionGate
 from lafe.model.fusion import Fusion
 from lafe.model.lafe import LAFE
 from lafe.model.losses import ConLoss
-from lafe.train.objectives import backbone_features, draw, loss_parts
+from lafe.train.objectives import Inputs, backbone_features, draw, loss_parts
 from lafe.train.recipe import Recipe, RecipeError
 
 
@@ -75,9 +75,9 @@ class TrainingModule(L.LightningModule):
         sampler: PairSampler = self.trainer.train_dataloader.batch_sampler  # type: ignore[union-attr]
         return sampler
 
-    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+    def training_step(self, batch: tuple[Inputs, Tensor], index: int) -> Tensor:
         x, labels = batch
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = _laid_out(x)
         drawn = draw(self.recipe, self.global_step, (len(labels) + 1) // 2)
         parts = loss_parts(self.model, self.con, self.recipe, x, labels, drawn)
         loss = torch.stack(list(parts.values())).sum()
@@ -107,10 +107,9 @@ class TrainingModule(L.LightningModule):
                 "name or --fresh.  The epochs before are kept in the run's folder."
             )
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+    def validation_step(self, batch: tuple[Inputs, Tensor], index: int) -> None:
         x, labels = batch
-        x = x.contiguous(memory_format=torch.channels_last)
-        features = [f.float() for f in backbone_features(self.model, self.recipe, x)]
+        features = [f.float() for f in backbone_features(self.model, self.recipe, _laid_out(x))]
         for name, on in (("top1", Switches.all()), ("top1_none", Switches.none())):
             logits = self.model.head(features, on)
             self._require_finite(logits, "A logit of a held-out photo", {})
@@ -158,6 +157,11 @@ class TrainingModule(L.LightningModule):
             for group, rate in rates
         ]
         return [group for group in groups if group["params"]]
+
+
+def _laid_out(x: Inputs) -> Inputs:
+    """Photos as convolutions on CPUs like them; features are so already."""
+    return x if isinstance(x, tuple) else x.contiguous(memory_format=torch.channels_last)
 
 
 def start_from(

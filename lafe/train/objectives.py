@@ -15,6 +15,7 @@ from lafe.branches import PRESETS, STAGES, Switches
 from lafe.model.fusion import Lifted
 from lafe.model.lafe import LAFE
 from lafe.model.losses import ConLoss, cls_loss, dis_loss
+from lafe.train.features import Maps
 from lafe.train.mixed import Gates, frozen_statistics, indices, swapped
 from lafe.train.recipe import Recipe
 
@@ -75,8 +76,11 @@ def _mild_setting(g: torch.Generator, share: float) -> Switches:
     return off[int(torch.randint(len(off), (1,), generator=g))]
 
 
-Objective = Callable[[LAFE, ConLoss, Recipe, Tensor, Tensor, Draw], dict[str, Tensor]]
-"""Model, FC of Eq. 9, recipe, photos (B, 3, S, S), labels (B,), draw -> weighted parts by name."""
+Inputs = Tensor | Maps
+"""Photos (B, 3, S, S), or what the backbone made of them: f_3, f_4, f_5."""
+
+Objective = Callable[[LAFE, ConLoss, Recipe, Inputs, Tensor, Draw], dict[str, Tensor]]
+"""Model, FC of Eq. 9, recipe, inputs, labels (B,), draw -> weighted parts by name."""
 
 OBJECTIVES: dict[str, Objective] = {}
 """Every objective by the name that recipes give it."""
@@ -88,7 +92,7 @@ def _register(objective: Objective) -> Objective:
 
 
 def loss_parts(
-    model: LAFE, con: ConLoss, recipe: Recipe, x: Tensor, labels: Tensor, drawn: Draw
+    model: LAFE, con: ConLoss, recipe: Recipe, x: Inputs, labels: Tensor, drawn: Draw
 ) -> dict[str, Tensor]:
     """The parts of a recipe's objective; a plain backbone has the cross-entropy alone."""
     objective = OBJECTIVES[recipe.objective] if recipe.attention else paper
@@ -97,16 +101,16 @@ def loss_parts(
 
 @_register
 def paper(
-    model: LAFE, con: ConLoss, recipe: Recipe, x: Tensor, labels: Tensor, drawn: Draw
+    model: LAFE, con: ConLoss, recipe: Recipe, x: Inputs, labels: Tensor, drawn: Draw
 ) -> dict[str, Tensor]:
     """``L = L_cls + L_dis + L_con`` (Eq. 11), its parts weighted and by name.
 
     A variant without attention leaves ``cls`` alone.
 
-    Shape: x (B, 3, S, S), labels (B,) -> scalars.
+    Shape: photos (B, 3, S, S) or their features, labels (B,) -> scalars.
     """
     features = backbone_features(model, recipe, x)
-    with _low_precision(recipe.head_bf16, x):
+    with _low_precision(recipe.head_bf16, labels):
         D, C = model.attributes(features)
     D, C = (None if m is None else m.float() for m in (D, C))
     parts = {"cls": _cls(model, model.final(features[-1].float(), D, C), labels, recipe)}
@@ -117,16 +121,17 @@ def paper(
 
 @_register
 def switched(
-    model: LAFE, con: ConLoss, recipe: Recipe, x: Tensor, labels: Tensor, drawn: Draw
+    model: LAFE, con: ConLoss, recipe: Recipe, x: Inputs, labels: Tensor, drawn: Draw
 ) -> dict[str, Tensor]:
     """The paper's losses, each pair under a setting of its own, and one that gives D a task.
 
     The classifier on D alone should name the class (``alone``).
 
-    Shape: x (B, 3, S, S), labels (B,), a setting per pair of neighbours -> scalars.
+    Shape: photos (B, 3, S, S) or their features, labels (B,), a setting per pair of neighbours ->
+    scalars.
     """
     features = backbone_features(model, recipe, x)
-    D, C = _maps(model, recipe, features, _settings(drawn, x))
+    D, C = _maps(model, recipe, features, _settings(drawn, labels))
     parts = {"cls": _cls(model, model.final(features[-1].float(), D, C), labels, recipe)}
     parts |= _feature_losses(con, recipe, D, C, labels)
     parts |= _alone(model, recipe, D, labels)
@@ -135,7 +140,7 @@ def switched(
 
 @_register
 def attentive(
-    model: LAFE, con: ConLoss, recipe: Recipe, x: Tensor, labels: Tensor, drawn: Draw
+    model: LAFE, con: ConLoss, recipe: Recipe, x: Inputs, labels: Tensor, drawn: Draw
 ) -> dict[str, Tensor]:
     """``switched``, and losses that dead attention cannot meet.
 
@@ -143,18 +148,19 @@ def attentive(
     ``correlation``: D and C look at different places and channels.  ``subtraction``: taking C away
     helps by itself.
 
-    Shape: x (B, 3, S, S), labels (B,), a setting per pair of neighbours -> scalars.
+    Shape: photos (B, 3, S, S) or their features, labels (B,), a setting per pair of neighbours ->
+    scalars.
     """
     features = backbone_features(model, recipe, x)
     f5 = features[-1].float()
-    settings, gates = _settings(drawn, x), model.gates(features)
+    settings, gates = _settings(drawn, labels), model.gates(features)
     lifted: Lifted = {}
     D, C = _maps(model, recipe, features, settings, gates, lifted)
     parts = {"cls": _cls(model, model.final(f5, D, C), labels, recipe)}
     parts |= _feature_losses(con, recipe, D, C, labels)
     parts |= _alone(model, recipe, D, labels)
     if recipe.counterfactual_loss:
-        order = _other_pair(len(x), drawn.shift).to(x.device)
+        order = _other_pair(len(labels), drawn.shift).to(labels.device)
         stages = [s for s in STAGES if s >= drawn.first]
         others = swapped(gates, order, stages)
         below = {at: maps for at, maps in lifted.items() if at[1] == drawn.first}
@@ -273,8 +279,8 @@ def _maps(
     return D, C
 
 
-def _settings(drawn: Draw, x: Tensor) -> Tensor:
-    return indices(drawn.settings).repeat_interleave(2, 0)[: len(x)].to(x.device)
+def _settings(drawn: Draw, labels: Tensor) -> Tensor:
+    return indices(drawn.settings).repeat_interleave(2, 0)[: len(labels)].to(labels.device)
 
 
 def _other_pair(photos: int, shift: float) -> Tensor:
@@ -284,8 +290,10 @@ def _other_pair(photos: int, shift: float) -> Tensor:
     return torch.arange(photos).roll(turn)
 
 
-def backbone_features(model: LAFE, recipe: Recipe, x: Tensor) -> tuple[Tensor, ...]:
-    """f_3, f_4, f_5 of photos (B, 3, S, S), in bfloat16 if the recipe says so."""
+def backbone_features(model: LAFE, recipe: Recipe, x: Inputs) -> Maps:
+    """f_3, f_4, f_5 of photos (B, 3, S, S), in bfloat16 if the recipe says so; or as given."""
+    if isinstance(x, tuple):
+        return x
     with _low_precision(recipe.backbone_bf16, x):
         maps: tuple[Tensor, ...] = model.backbone(x)
     return maps

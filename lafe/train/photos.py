@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lafe.checkpoints.stored import fingerprint
 from lafe.data import (
     DataError,
     DecodedDataset,
@@ -20,6 +22,9 @@ from lafe.data import (
     train_transform,
 )
 from lafe.data.cache import decode_readable
+from lafe.data.transforms import Transform
+from lafe.model.backbones import Backbone
+from lafe.train.features import Features, Maps, view, whole
 from lafe.train.recipe import Recipe
 
 
@@ -47,6 +52,7 @@ class TrainingPhotos(L.LightningDataModule):
         splits: ``train`` and, where photos are held out, ``val``.
         pixels: of each split once it is decoded, (N, 3, resize, resize) uint8.
         passed_over: of each split, the photos that were left out.
+        views: of each split, features that stand for the photos, see :meth:`pass_through`.
     """
 
     def __init__(
@@ -62,6 +68,8 @@ class TrainingPhotos(L.LightningDataModule):
         }
         self.pixels: dict[str, Tensor] = {}
         self.passed_over: dict[str, tuple[str, ...]] = {}
+        self.views: dict[str, list[Maps]] = {}
+        self._backbone = ""
 
     @property
     def classes(self) -> list[str]:
@@ -101,23 +109,62 @@ class TrainingPhotos(L.LightningDataModule):
             world_size=world_size,
         )
 
-    def train_dataloader(self) -> DataLoader[Any]:
-        r, trainer = self.recipe, self.trainer
-        assert trainer is not None
-        transform = train_transform(
+    def pass_through(self, backbone: Backbone, run: Callable[[Tensor], Maps]) -> None:
+        """Let the features of a frozen backbone stand for the photos from here on.
+
+        They are computed once for one backbone.
+
+        Args:
+            backbone: its weights, and how it wants photos normalised.
+            run: photos (B, 3, S, S) to f_3, f_4, f_5 by this backbone.
+        """
+        known = fingerprint([], backbone.state_dict())
+        if known == self._backbone:
+            return
+        norm = {"mean": backbone.mean, "std": backbone.std}
+        for split, pixels in self.pixels.items():
+            of_training = split == "train"
+            transform = self._augmented(norm) if of_training else self._seen(norm)
+            self.views[split] = []
+            for i in range(self.recipe.views if of_training else 1):
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(self.recipe.seed * 1_000_003 + i)
+                    self.views[split].append(view(run, pixels, transform, f"Features, {split}"))
+        self._backbone = known
+
+    def pooled(self) -> tuple[Tensor, Tensor]:
+        """GAP(f_5) of all views of the training photos, (N, C_5), and their labels (N,)."""
+        f5 = [maps[-1].float().mean((1, 2)) for maps in self.views["train"]]
+        return torch.cat(f5), torch.tensor(self.splits["train"].labels).repeat(len(f5))
+
+    def _augmented(self, norm: dict[str, Any]) -> Transform:
+        r = self.recipe
+        return train_transform(
             r.input_size,
             rotation=r.rotation,
             flip=r.flip,
             scale=r.scale,
             jitter=r.jitter,
             erase=r.erase,
-            **self.norm,
+            **norm,
         )
+
+    def _seen(self, norm: dict[str, Any]) -> Transform:
+        return test_transform(self.recipe.resize, self.recipe.input_size, **norm)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        trainer, labels = self.trainer, self.splits["train"].labels
+        assert trainer is not None
         sampler = self.sampler(trainer.global_rank, trainer.world_size)
-        data = DecodedDataset(self.pixels["train"], self.splits["train"].labels, transform)
+        if self.views:
+            features = Features(self.views["train"], labels, sampler)
+            return EpochLoader(features, batch_sampler=sampler, collate_fn=whole)
+        data = DecodedDataset(self.pixels["train"], labels, self._augmented(self.norm))
         return EpochLoader(data, batch_sampler=sampler, num_workers=self.workers)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        transform = test_transform(self.recipe.resize, self.recipe.input_size, **self.norm)
-        data = DecodedDataset(self.pixels["val"], self.splits["val"].labels, transform)
+        labels = self.splits["val"].labels
+        if self.views:
+            return DataLoader(Features(self.views["val"], labels), batch_size=32, collate_fn=whole)
+        data = DecodedDataset(self.pixels["val"], labels, self._seen(self.norm))
         return DataLoader(data, batch_size=32, num_workers=self.workers)

@@ -70,9 +70,13 @@ def probe_first(
         x = transform(photos[i : i + batch_size]).contiguous(memory_format=torch.channels_last)
         f5 = model.backbone(x)[-1] if features is None else features(x)
         pooled.append(f5.float().mean((2, 3)))
-    weight, bias = linear_classifier(
-        torch.cat(pooled), torch.tensor(labels), model.classifier.out_features, decay
-    )
+    fit_classifier(model, torch.cat(pooled), torch.tensor(labels), decay)
+    model.train(training)
+
+
+@torch.no_grad()
+def fit_classifier(model: LAFE, pooled: Tensor, labels: Tensor, decay: float) -> None:
+    """Fit a model's classifier to GAP(f_5) of photos, (N, C_5), and their labels (N,)."""
+    weight, bias = linear_classifier(pooled, labels, model.classifier.out_features, decay)
     model.classifier.weight.copy_(weight)
     model.classifier.bias.copy_(bias)
-    model.train(training)

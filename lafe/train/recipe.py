@@ -152,6 +152,7 @@ _FIELDS: dict[str, _Kind] = {
     "freeze": _TEXTS,
     "head_bf16": _TRUTH,
     "backbone_bf16": _TRUTH,
+    "views": ({"type": "integer", "minimum": 0, "maximum": 1000}, "a whole number from 0"),
     "val_fraction": _BELOW_1,
     "seed": ({"type": "integer", "minimum": 0, "maximum": 10**9}, "a whole number from 0"),
     "title": _TEXT,
@@ -210,10 +211,14 @@ class Recipe:
             share ``warmup``.
         clip: largest norm of a step's gradient; 0 for any.
         average: decay of the moving average of the weights that is validated and kept; 0 for none.
-        fit_scale: scale D and C by held-out photos at the end, see :mod:`lafe.train.scale`.
+        fit_scale: scale D and C by held-out photos at the end of ``attentive``, see
+            :mod:`lafe.train.scale`.
         freeze: modules of the backbone that stay as they are, with their batch norms.
         head_bf16, backbone_bf16: run the branches and fusions, or the backbone, in bfloat16 (gates
             and losses stay float32).
+        views: with a backbone that is frozen as a whole, the features of so many augmented views of
+            every training photo are computed once, before the first epoch, and the epochs take them
+            in turn; 0 passes freshly augmented photos each time.
         val_fraction: share of each class's training photos held out to choose the epoch; with 0 all
             are trained on, and the last epoch is kept.
         seed: of everything random.
@@ -273,6 +278,7 @@ class Recipe:
     freeze: tuple[str, ...] = ()
     head_bf16: bool = False
     backbone_bf16: bool = False
+    views: int = 0
     val_fraction: float = 0.1
     seed: int = 0
     title: str = ""

@@ -21,6 +21,7 @@ from lafe.branches import STAGES
 from lafe.model.fusion import Fusion
 from lafe.model.lafe import LAFE
 from lafe.train.mixed import Gates, rescaled
+from lafe.train.objectives import Inputs
 
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.5)
 LEAST_COST = 0.06
@@ -28,8 +29,9 @@ LEAST_COST = 0.06
 TEMPERATURES = (0.5, 0.7, 1.0, 1.4, 2.0)
 DRAWS = 3
 
-Batches = Callable[[], Iterable[tuple[Tensor, Tensor]]]
-"""Photos (B, 3, S, S) as the model reads them, and labels (B,); the same each time."""
+Batches = Callable[[], Iterable[tuple[Inputs, Tensor]]]
+"""Photos (B, 3, S, S) as the model reads them, or their features, and labels (B,); the same each
+time."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,12 @@ def _features(
     """The first row, the features and the labels of every batch."""
     device, start = model.classifier.weight.device, 0
     for x, y in tqdm(batches(), desc=about):
-        x = x.to(device, memory_format=torch.channels_last)
-        yield start, model.backbone(x), y.to(device)
+        if isinstance(x, tuple):
+            features = tuple(f.to(device).float() for f in x)
+        else:
+            x = x.to(device, memory_format=torch.channels_last)
+            features = model.backbone(x)
+        yield start, features, y.to(device)
         start += len(y)
 
 
