@@ -152,6 +152,18 @@ def test_every_row_of_table_4_can_be_trained(
     assert (con.fc.weight.grad is not None) == ("con" in parts)
 
 
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_features_stand_for_photos(objective: str, con: ConLoss, x: Tensor) -> None:
+    model = tiny_model()
+    drawing = drawn(Switches.all(), *some_settings(3))
+    recipe = (ATTENTIVE if objective == "attentive" else RECIPE).with_changes(objective=objective)
+    of_photos = loss_parts(model, con, recipe, x, LABELS, drawing)
+    of_features = loss_parts(model, con, recipe, model.features(x), LABELS, drawing)
+    assert of_features.keys() == of_photos.keys()
+    for name, value in of_photos.items():
+        assert torch.allclose(of_features[name], value), name
+
+
 @pytest.mark.parametrize("variant", ["lafe", "no region attention", "no feature fusion"])
 def test_photos_without_a_D_train_nothing_on_D_alone(variant: str, con: ConLoss, x: Tensor) -> None:
     """A variant may lack the very branches that are on."""
