@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Literal
 
 from PIL import Image
@@ -17,6 +18,7 @@ from lafe.render import labels
 from lafe.render.bars import sorted_bars
 from lafe.render.names import spelled
 from lafe.render.overlay import RGB, Range, overlay, value_range
+from lafe.render.pictures import svg_url
 from lafe.render.text import number
 
 from ..state import models
@@ -117,7 +119,7 @@ def stage_layers(prepared: Prepared, switches: Switches, stage: int) -> list[Lay
 
 def gates(prepared: Prepared, switches: Switches, stage: int) -> list[Layer | str]:
     """A stage's gates, in the order of `stage_layers`: a region gate is a map, of a channel gate
-    there is an SVG of its sorted weights; of sums there is none.
+    there is HTML of a picture of its sorted weights; of sums there is none.
     """
     found: list[Layer | str] = []
     for side in SIDES:
@@ -130,7 +132,8 @@ def gates(prepared: Prepared, switches: Switches, stage: int) -> list[Layer | st
             elif kind == "r":
                 found.append(Layer(title, weights[0], "one weight a region"))
             else:
-                found.append(sorted_bars(weights, side, title))
+                svg, words = sorted_bars(weights, side, title)
+                found.append(f'<img class="gate" alt="{escape(words)}" src="{svg_url(svg)}">')
     return found
 
 

@@ -13,6 +13,7 @@ from lafe.explain.ablation import Table
 from lafe.explain.controls import Controls
 from lafe.explain.evidence import evidence
 from lafe.render import labels
+from lafe.render.names import spelled
 from lafe.render.text import percent
 from lafe.render.units import UNITS, flip_text
 
@@ -22,7 +23,7 @@ from ..state import models, session
 from ..state.session import Photo
 from ..widgets.answer import headline
 from ..widgets.kept import kept
-from ..widgets.parts import chart, guarded, plain
+from ..widgets.parts import chart, guarded, plain, upload_first
 
 
 @guarded
@@ -30,9 +31,9 @@ def page() -> None:
     photo = session.visit().photo
     st.title("What was each branch worth?")
     if photo is None:
-        st.markdown(
-            "Upload a photo on the left. This page then evaluates **all 4,096 settings** of the "
-            "twelve switches, exactly, and says which branches made the prediction."
+        upload_first(
+            "This page evaluates **all 4,096 settings** of the twelve switches, exactly, and says "
+            "which branches made the prediction."
         )
         return
     headline(photo)
@@ -41,7 +42,7 @@ def page() -> None:
 
 def _of(photo: Photo, checkpoint: str) -> None:
     model = models.model(checkpoint)
-    table, classes = models.table(photo, model), model.card.classes
+    table, classes = models.table(photo, model), [spelled(name) for name in model.card.classes]
     if session.visit().display.raw:
         table = table.raw
     predicted = int(table.predictions()[Switches.all().index])

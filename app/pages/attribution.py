@@ -13,6 +13,7 @@ from lafe.explain.attribution.baselines import BASELINES
 from lafe.explain.attribution.methods import METHODS
 from lafe.measure.faithfulness.curves import beside_chance
 from lafe.render.labels import LETTERS
+from lafe.render.names import spelled
 from lafe.render.text import duration, number
 
 from ..figures import maps
@@ -103,6 +104,7 @@ def _question(photo: Photo, visit: Visit) -> dict[int, Asked]:
             st.selectbox,
             "Why",
             classes,
+            format_func=spelled,
             usual=best,
             key=f"attribution-target-{photo.digest[:8]}-{first}",
             width=330,
@@ -111,6 +113,7 @@ def _question(photo: Photo, visit: Visit) -> dict[int, Asked]:
             st.selectbox,
             "and not",
             [name for name in classes if name != target],
+            format_func=spelled,
             usual=None,
             index=None,
             placeholder="any other class",

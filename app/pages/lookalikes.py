@@ -34,11 +34,12 @@ def page() -> None:
 def _of(photo: Photo, checkpoint: str) -> None:
     prepared = models.prepared(photo, models.model(checkpoint))
     classes = prepared.card.classes
+    names = [spelled(name) for name in classes]
     probabilities = prepared.probabilities(Switches.all())
     order = probabilities.argsort(descending=True).tolist()
 
     def shown(i: int) -> str:
-        return f"{spelled(classes[i])} ({percent(float(probabilities[i]))})"
+        return f"{names[i]} ({percent(float(probabilities[i]))})"
 
     with st.container(horizontal=True):
         key = f"{photo.digest[:8]}-{checkpoint}"
@@ -63,8 +64,9 @@ def _of(photo: Photo, checkpoint: str) -> None:
     if a == b:
         st.info("Choose two classes.")
         return
-    _why(photo, checkpoint, evidence(prepared, target=a, versus=b), classes[a], classes[b])
-    _photos(photo, checkpoint, {a: classes[a], b: classes[b]})
+    _why(photo, checkpoint, evidence(prepared, target=a, versus=b), names[a], names[b])
+    _words(checkpoint, (classes[a], classes[b]))
+    _photos(photo, checkpoint, {a: names[a], b: names[b]})
 
 
 def _why(photo: Photo, checkpoint: str, found: Evidence, a: str, b: str) -> None:
@@ -81,10 +83,7 @@ def _why(photo: Photo, checkpoint: str, found: Evidence, a: str, b: str) -> None
                 width="stretch",
                 alt=f"Where the photo speaks for {a} against {b}",
             )
-            st.html(legend(scale, total.note, (f"for {spelled(b)}", f"for {spelled(a)}")))
-        if words := gallery.differing(checkpoint, a, b):
-            st.markdown(f"**{plain(spelled(a))}**, unlike {plain(spelled(b))}:")
-            st.markdown("\n".join(f"- {plain(each)}" for each in words))
+            st.html(legend(scale, total.note, (f"for {b}", f"for {a}")))
     with sides.cell():
         chart(
             figures.waterfall(found.steps, "Difference"),
@@ -96,6 +95,14 @@ def _why(photo: Photo, checkpoint: str, found: Evidence, a: str, b: str) -> None
             "exactly. Green places and bars to the right speak for the first. It says where the "
             "difference comes from, not what in nature tells the two apart."
         )
+
+
+def _words(checkpoint: str, pair: tuple[str, str]) -> None:
+    """List what sets the first class apart from the second, where that is known."""
+    if words := gallery.differing(checkpoint, *pair):
+        a, b = (plain(spelled(name)) for name in pair)
+        st.markdown(f"**{a}**, unlike {b}:")
+        st.markdown("\n".join(f"- {plain(each)}" for each in words))
 
 
 def _photos(photo: Photo, checkpoint: str, pair: dict[int, str]) -> None:

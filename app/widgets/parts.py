@@ -56,7 +56,11 @@ def show_notices() -> None:
 def upload_first(words: str) -> None:
     """The purpose of a page, and the way to begin: it needs a photo."""
     st.markdown(words)
-    st.page_link(navigation.to("compare"), label="Upload a photo first", icon=":material/upload:")
+    st.page_link(
+        navigation.to("compare"),
+        label="Begin with a photo, or an example",
+        icon=":material/upload:",
+    )
 
 
 def two_columns() -> Any:

@@ -36,12 +36,12 @@ def uploader(where: str) -> None:
     """
     key = _fresh(f"upload-{where}")
     st.file_uploader(
-        "Photos (JPEG, PNG or WebP)",
+        "Drop photos here (JPEG, PNG or WebP), or paste one",
         accept_multiple_files=True,
         key=key,
         on_change=_take,
         args=(f"upload-{where}", key),
-        label_visibility="collapsed",
+        label_visibility="visible" if where == "first" else "collapsed",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,13 +16,20 @@ BARS = 160
 _WIDTH, _HEIGHT = 320, 200
 
 
-def sorted_bars(weights: ArrayLike, side: str, title: str) -> str:
-    """SVG of weights, highest first, from zero to the highest.
+class Bars(NamedTuple):
+    """A picture of bars as SVG, and what it shows in words."""
+
+    svg: str
+    words: str
+
+
+def sorted_bars(weights: ArrayLike, side: str, title: str) -> Bars:
+    """Draw weights, highest first, from zero to the highest.
 
     Args:
         weights: of the channels, (C,), none below zero.
         side: ``"dis"`` or ``"con"``, for the colour.
-        title: what they are, for those who cannot see them.
+        title: what they are.
     """
     order = -np.sort(-np.asarray(weights, float).ravel())
     bars = [float(part.mean()) for part in np.array_split(order, min(BARS, len(order)))]
@@ -35,9 +42,9 @@ def sorted_bars(weights: ArrayLike, side: str, title: str) -> str:
         for i, bar in enumerate(bars)
     )
     ends = f"{number(float(order[0]))} to {number(float(order[-1]))}"
-    words = escape(f"{title}: {len(order)} channels, sorted, {ends}")
-    return (
-        f'<svg class="gate" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{words}" '
-        f'preserveAspectRatio="none" style="background: {GRID}">'
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
+        f'preserveAspectRatio="none"><rect width="100%" height="100%" fill="{GRID}"/>'
         f'<g fill="{colour}">{drawn}</g></svg>'
     )
+    return Bars(svg, f"{title}: {len(order)} channels, sorted, {ends}")

@@ -43,3 +43,8 @@ def _url(picture: Image.Image, kind: str, **options: int) -> str:
     out = BytesIO()
     picture.save(out, kind, **options)
     return f"data:image/{kind};base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def svg_url(svg: str) -> str:
+    """An SVG inside its own address, for a page."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
