@@ -82,6 +82,7 @@ def _router(commands: Commands) -> None:
     p.add_argument("--data", type=Path, required=True, help=DATA)
     p.add_argument("--checkpoint", default="aircraft", help="whose backbone it reads")
     p.add_argument("--photos", type=count, default=1500, help="of a kind, to fit on (%(default)s)")
+    p.add_argument("--test", type=count, help="test photos of each data set (default: all)")
     p.add_argument("--others", type=Path, metavar="DIR", help="test photos of other things")
     p.add_argument(
         "--without", nargs="+", default=[], metavar="FILE", help="names in there to leave out"
@@ -102,6 +103,7 @@ def _run_router(args: argparse.Namespace) -> int:
         args.data,
         args.out,
         most=args.photos,
+        tested=args.test,
         others=args.others,
         without=tuple(args.without),
     )

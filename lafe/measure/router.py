@@ -99,6 +99,7 @@ def run(
     out: Path,
     *,
     most: int = 1500,
+    tested: int | None = None,
     others: Path | None = None,
     without: tuple[str, ...] = (),
     tell: Callable[[str], None] = print,
@@ -110,6 +111,7 @@ def run(
         data: folder of the three data sets.
         out: where ``router.safetensors`` and ``router.json`` go.
         most: training photos of a kind.
+        tested: test photos of a data set; all by default.
         others: folder of photos of other things.
         without: names of files there that do show a kind that is known.
         tell: hears how far it is.
@@ -130,7 +132,7 @@ def run(
     bias = bias - _reserve(weight, bias, torch.cat(list(held.values())))
     router = Router(weight, bias, checkpoint, model.card.sha256)
     kinds = {}
-    for kind, (what, photos) in _test(data).items():
+    for kind, (what, photos) in _test(data, tested).items():
         found = router.probabilities(_features(model, photos)).argmax(1)
         went = found.bincount(minlength=len(KINDS)).tolist()
         share = went[list(KINDS).index(kind)] / len(found)
@@ -186,10 +188,10 @@ def _reserve(weight: Tensor, bias: Tensor, held: Tensor) -> Tensor:
     return lowered
 
 
-def _test(data: Path) -> dict[str, tuple[str, Photos]]:
+def _test(data: Path, tested: int | None = None) -> dict[str, tuple[str, Photos]]:
     splits = {kind: open_test_split(name, data) for kind, name in BENCHMARKS.items()}
     known = {
-        kind: (f"all test photos of {BENCHMARKS[kind]}", _some(split, len(split)))
+        kind: (f"test photos of {BENCHMARKS[kind]}", _some(split, tested or len(split)))
         for kind, split in splits.items()
     }
     nothing = _chain(outside(splits["bird"], 200), _spots(50, TEST_SCENES))
