@@ -36,7 +36,8 @@ def test_the_notebook_runs_and_shows_tables_and_pictures(
     captions = ("Birds", "The photo", "Evidence", "4,096 settings", "grad-cam-f5", "A pass of 1")
     for caption in captions:
         assert any(caption in table for table in tables), caption
-    assert sum("image/png" in data for data in shown) == 3  # the picture, a map over it, numbered places
+    pictures = sum("image/png" in data for data in shown)
+    assert pictures == 3  # the picture, a map over it, numbered places
 
 
 def test_the_reference_has_every_module_and_every_public_name(tmp_path: Path) -> None:

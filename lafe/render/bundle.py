@@ -32,7 +32,7 @@ FILES = (*FIGURES, PAGE, NUMBERS, ARRAYS, PHOTO, README)
 """Names of the files; in a folder of a visitor's, no other file is touched."""
 
 SCHEMA = 1
-"""Of ``comparison.json`` and ``maps.npz``: grows when a name changes its meaning or goes."""
+"""The version of ``comparison.json`` and ``maps.npz``: grows when a name changes or goes."""
 
 _VERSIONS = ("torch", "torchvision", "timm", "numpy", "pillow", "opencv-python-headless")
 _BEGINNING = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can hold

@@ -42,6 +42,7 @@ def test_only_the_commands_that_measure_open_the_test_split() -> None:
         ("lafe.measure.evaluation", "_foreign"),  # of another data set
         ("lafe.measure.evaluation", "_run"),
         ("lafe.measure.faithfulness.benchmark", "measure"),
+        ("lafe.measure.faithfulness.scores", "measure"),
         ("lafe.measure.sweep", "_measure"),
     ]
 
