@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lafe.branches import Switches
-from lafe.cli.arguments import CHECKPOINT, Commands, add_device, count, switches
+from lafe.cli.arguments import CHECKPOINT, DATA, Commands, add_device, count, switches
 from lafe.cli.outputs import Row, add_force, printable, require_file
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """The commands of this file."""
-    for command in (_swap, _sufficient, _region, _depth, _interactions):
+    for command in (_swap, _sufficient, _region, _depth, _parts, _locator, _interactions):
         command(commands)
 
 
@@ -261,6 +261,79 @@ def _run_depth(args: argparse.Namespace) -> int:
     each = "; ".join(f"{x.level} {x.name} {100 * x.probability:.1f} %" for x in found.levels)
     answer = "no level is sure" if deepest is None else f"surely {deepest.level} {deepest.name}"
     return _say(args, row, f"{args.photo}: {answer} (from {100 * found.sure:.0f} % on): {each}.")
+
+
+def _parts(commands: Commands) -> None:
+    about = "evidence by part of the bird: throat 41 %, wing 22 % of why this and not that"
+    p = _question(commands, "parts", about, "photo")
+    p.add_argument("--target", help="the class (default: the predicted one)")
+    p.add_argument("--versus", help="rather than this class (default: the strongest other one)")
+    p.add_argument("--data", help="folder of CUB-200-2011: its attributes say it in words")
+    p.set_defaults(run=_run_parts)
+
+
+def _run_parts(args: argparse.Namespace) -> int:
+    import lafe
+    from lafe.checkpoints.store import locate
+    from lafe.data.part_attributes import PARTS, read_attributes
+    from lafe.explain.classes import index_of
+    from lafe.explain.parts import by_part, read
+
+    attributes = None if args.data is None else read_attributes(args.data)
+    picture, folder = lafe.open_photo(args.photo), locate(args.checkpoint)
+    model = lafe.load(folder, args.device)
+    locator, photo = read(folder, model), lafe.prepare(model, picture)
+    logits, names = photo.logits(args.switches), model.card.classes
+    target = int(logits.argmax()) if args.target is None else index_of(model, args.target)
+    rest = logits.clone()
+    rest[target] = -float("inf")
+    versus = int(rest.argmax()) if args.versus is None else index_of(model, args.versus)
+    found = by_part(photo, locator, target=target, versus=versus, switches=args.switches)
+    words = {
+        part: attributes.contrast(part, names[target], names[versus])
+        for part in PARTS
+        if attributes is not None
+    }
+    row: Row = {
+        "class": names[target],
+        "versus": names[versus],
+        "parts": dict(found.parts),
+        "whole": found.whole,
+        "words": words,
+        "error": dict(locator.error),
+    }
+    lines = [f"{args.photo}: of why {names[target]} and not {names[versus]} ({found.whole:+.3f}):"]
+    for part, value in found.parts.items():
+        said = f"   {words[part]}" if words.get(part) else ""
+        lines.append(f"  {part:18} {100 * found.share(part):6.1f} %  {value:+.3f}{said}")
+    lines.append(
+        f"Parts are as a locator sees them: on test photos its likeliest place is within one place "
+        f"of the part in {100 * locator.error['within one place']:.0f} % (the middle of the photo: "
+        f"{100 * locator.error['by the centre']:.0f} %)."
+    )
+    return _say(args, row, *lines)
+
+
+def _locator(commands: Commands) -> None:
+    p = commands.add_parser("locator", help="fit a bird model's locator of parts, and measure it")
+    p.add_argument("checkpoint", help=CHECKPOINT)
+    p.add_argument("--data", required=True, help=DATA)
+    add_force(p)
+    add_device(p)
+    p.set_defaults(run=_run_locator)
+
+
+def _run_locator(args: argparse.Namespace) -> int:
+    from lafe.checkpoints.store import locate
+    from lafe.explain.parts import FILE
+    from lafe.measure.locator import measure
+
+    file = require_file(locate(args.checkpoint) / FILE, args.force)
+    found = measure(args.checkpoint, args.data, device=args.device)
+    for name, value in found.error.items():
+        print(f"{name:32} {100 * value:6.1f} %")
+    print(f"{file}: one linear layer on f_4 and f_5, for these weights only.")
+    return 0
 
 
 def _interactions(commands: Commands) -> None:
