@@ -77,7 +77,7 @@ def _studio() -> None:
     }
     scale = maps.scale(layers.values())
     places = _apart(asked) if outline else ()
-    grid = st.grid(2, min_column_width=300, gap="medium")
+    grid = st.grid(4, min_column_width=150, gap="medium")
     for (missing, on), (one, found) in answers.items():
         with grid.cell():
             first = answers[None, Switches.all()][1]
@@ -205,13 +205,14 @@ def _species(name: str) -> BirdClass:
 def _cell(missing: str | None, on: Switches, found: Outcome, first: Outcome) -> None:
     """The heading of a picture, and the model's answer."""
     what = "As it is" if missing is None else f"Without its {missing}"
+    how = "all branches" if on == Switches.all() else setting_name(on).lower()
     (name, probability), (second, less) = found.top(2)
     other = name != first.best
     st.html(
-        f'<div class="studio"><small>{escape(what)}; {escape(setting_name(on).lower())}</small>'
+        f'<div class="studio"><small>{escape(what)}, {escape(how)}</small>'
         f'<div class="answer">{escape(name)} {percent(probability)}</div>'
         f'<div class="change{" flipped" if other else ""}">'
-        f"{'Changed. ' if other else ''}then {escape(second)} {percent(less)}</div></div>"
+        f"{'Changed; ' if other else ''}then {escape(second)} {percent(less)}</div></div>"
     )
 
 
