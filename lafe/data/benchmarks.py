@@ -1,4 +1,4 @@
-"""The three benchmarks of the paper, PartBirds, and any folder of class-named folders."""
+"""The benchmarks of the paper, PartBirds, FunnyBirds, and any folder of class-named folders."""
 
 from pathlib import Path
 
@@ -9,8 +9,9 @@ from lafe.data.cars import read_cars
 from lafe.data.cub import read_cub, read_partbirds
 from lafe.data.dataset import DataError, PhotoDataset
 from lafe.data.folders import read_folder
+from lafe.data.funnybirds import read_funnybirds
 
-KINDS = ("cub", "cars", "aircraft", "partbirds", "folder")
+KINDS = ("cub", "cars", "aircraft", "partbirds", "funnybirds", "folder")
 SPLITS = ("train", "val", "trainval", "test")
 
 
@@ -29,7 +30,8 @@ def load_benchmark(
     as `val` and `train` is the rest; `trainval` is both.  No split but `test` holds a test photo.
 
     Args:
-        kind: "cub", "cars", "aircraft", "partbirds" or "folder".
+        kind: "cub", "cars", "aircraft", "partbirds",
+            "funnybirds" or "folder".
         root: the data set's folder or, for the benchmarks, its parent.  For a "folder" see
             :mod:`lafe.data.folders`.
         split: "train", "val", "trainval" or "test".
@@ -53,6 +55,8 @@ def load_benchmark(
             photos = read_cub(root, train=split != "test")
         case "partbirds":
             photos = read_partbirds(root, train=split != "test")
+        case "funnybirds":
+            photos = read_funnybirds(root, train=split != "test")
         case _:
             photos = read_cars(root, "test" if split == "test" else "train")
     if split in ("trainval", "test"):

@@ -85,7 +85,8 @@ class PartsSettings:
         sha256: of the checkpoint's weights.
         methods: names of ``lafe.explain.attribution.methods.METHODS``.
         data: the data set.
-        reads: pictures of which every set of parts is taken away.
+        every: of one picture in so many every set of parts is taken away, which is slow; no
+            divisor of the number of species, so that it is of another one each time.
         bfloat16: whether passes without parts are in half precision.
         seed: of all that is drawn.
     """
@@ -93,7 +94,7 @@ class PartsSettings:
     sha256: str
     methods: tuple[str, ...]
     data: str
-    reads: int = 12
+    every: int = 41
     bfloat16: bool = True
     seed: int = 0
 

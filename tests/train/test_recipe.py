@@ -137,7 +137,10 @@ def test_changes_make_a_copy() -> None:
         ({"title": ["a"]}, r"title is \['a'\], not a text"),
         ({"seed": -1}, "seed is -1"),
         ({"smoothing": 1}, "smoothing is 1"),
-        ({"data": "dogs"}, "data is 'dogs', not one of cub, cars, aircraft, partbirds, folder"),
+        (
+            {"data": "dogs"},
+            "data is 'dogs', not one of cub, cars, aircraft, partbirds, funnybirds, folder",
+        ),
         ({"fit_scale": True, "val_fraction": 0}, "needs held-out photos"),
         ({"name": "../../x"}, "name is '../../x', not a name"),
         ({"name": "/tmp/x"}, "name is '/tmp/x', not a name"),

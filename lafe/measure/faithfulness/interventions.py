@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import cv2
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from lafe.branches import EVERY_BRANCH, Switches
 from lafe.checkpoints.trained import Trained
+from lafe.data.funnybirds import DISTANCE, birds_of_test, class_looks, class_names
 from lafe.data.partbirds import CLASSES, PARTS, BirdClass, Shot, draw, shots
 from lafe.explain.ablation import factorials, shapley
 from lafe.measure.faithfulness.parts import Looks, Parts
@@ -30,10 +32,14 @@ class Intervened(Protocol):
         parts, things: the names of what can be taken away.
     """
 
-    name: str
-    label: int
-    parts: tuple[str, ...]
-    things: tuple[str, ...]
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> int: ...
+    @property
+    def parts(self) -> tuple[str, ...]: ...
+    @property
+    def things(self) -> tuple[str, ...]: ...
 
     def photo(self, without: Collection[str] = ()) -> Image.Image:
         """The picture without some parts, or without some things."""
@@ -117,6 +123,16 @@ def partbirds(count: int, size: int) -> Benchmark:
         1,
         _Drawings(count, size),
     )
+
+
+def funnybirds(root: str | Path, count: int) -> Benchmark:
+    """The first test pictures of the official data.
+
+    Raises:
+        lafe.data.DataError: it is missing or broken.
+    """
+    home, birds = birds_of_test(root, count)
+    return Benchmark("FunnyBirds", tuple(class_names(home)), class_looks(home), DISTANCE, birds)
 
 
 class Answers:

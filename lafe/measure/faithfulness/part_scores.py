@@ -22,7 +22,13 @@ from lafe.measure import records, report
 from lafe.measure.faithfulness import part_rows, part_words
 from lafe.measure.faithfulness.benchmark import FINENESS
 from lafe.measure.faithfulness.curves import at_size, random_map
-from lafe.measure.faithfulness.interventions import Answers, Benchmark, Intervened, partbirds
+from lafe.measure.faithfulness.interventions import (
+    Answers,
+    Benchmark,
+    Intervened,
+    funnybirds,
+    partbirds,
+)
 from lafe.measure.faithfulness.part_rows import PictureRow, Scores, Shares
 from lafe.measure.faithfulness.parts import (
     REACH,
@@ -85,7 +91,9 @@ def measure(order: Order) -> PartsFigures:
     bench = PartBench(model, settings, benchmark)
     with file.open("a", encoding="utf-8") as lines:
         for place in tqdm(range(len(rows), count), model.card.name, count, initial=len(rows)):
-            row = bench.picture(benchmark.pictures[place], reads=place < settings.reads)
+            row = bench.picture(
+                benchmark.pictures[place], reads=place % settings.every == settings.every // 2
+            )
             rows.append(row)
             lines.write(records.to_text(row) + "\n")
             lines.flush()
@@ -108,10 +116,14 @@ def _benchmark(model: Trained, order: Order) -> Benchmark:
     match data_of(model.card.recipe):
         case "partbirds":
             return partbirds(count, model.card.resize)
+        case "funnybirds":
+            if order.data is None:
+                raise FaithfulnessError("A model of FunnyBirds needs --data, the folder of these.")
+            return funnybirds(order.data, count)
         case _:
             raise FaithfulnessError(
                 f"The model {model.card.name!r} was trained on photos, and no part can be taken "
-                "out of a photo: give a model of PartBirds, such as 'partbirds'."
+                "out of a photo: give a model of PartBirds, such as 'partbirds', or of FunnyBirds."
             )
 
 
