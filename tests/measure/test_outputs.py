@@ -37,12 +37,16 @@ def users(name: str) -> dict[tuple[str, str], ast.FunctionDef]:
     }
 
 
-def test_only_the_commands_that_measure_open_the_test_split() -> None:
+def test_only_what_measures_or_shows_test_photos_opens_the_test_split() -> None:
     assert sorted(users("open_test_split")) == [
+        ("app.state.examples", "_test_photos"),  # one of each, to try the app with
+        ("lafe.measure.crops", "_birds"),
+        ("lafe.measure.crops", "_cars"),
         ("lafe.measure.evaluation", "_foreign"),  # of another data set
         ("lafe.measure.evaluation", "_run"),
         ("lafe.measure.faithfulness.benchmark", "measure"),
         ("lafe.measure.faithfulness.scores", "measure"),
+        ("lafe.measure.router", "_test"),
         ("lafe.measure.sweep", "_measure"),
     ]
 
