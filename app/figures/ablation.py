@@ -10,7 +10,17 @@ import plotly.graph_objects as go
 
 from lafe.branches import BRANCHES, EVERY_BRANCH, KINDS, STAGES, branch_name
 from lafe.render.labels import SIDES, TERMS, short
-from lafe.render.palette import BACKBONE, CHOSEN, COLOURS, CON, DIS, INK, PAPER, SECOND
+from lafe.render.palette import (
+    BACKBONE,
+    CHOSEN,
+    COLOURS,
+    CON,
+    DIS,
+    INK,
+    PAPER,
+    SECOND,
+    words_on,
+)
 from lafe.render.text import percent
 from lafe.render.units import UNITS
 
@@ -30,13 +40,21 @@ def shapley_grid(values: Sequence[Sequence[float]], output: str) -> go.Figure:
             zmax=limit,
             colorscale=SIGNED,
             text=[[unit.text(v) for v in row] for row in values],
-            texttemplate="%{text}",
             hoverinfo="skip",
             showscale=False,
             xgap=3,
             ygap=3,
         )
     )
+    for stage, row in zip(STAGES, values, strict=True):
+        for name, value in zip(BRANCHES, row, strict=True):
+            figure.add_annotation(
+                x=name,
+                y=f"Stage {stage}",
+                text=unit.text(value),
+                showarrow=False,
+                font_color=words_on(unit.of(value) / limit),
+            )
     figure.update_yaxes(autorange="reversed", ticks="")
     figure.update_xaxes(side="top", ticks="")
     for branch in EVERY_BRANCH[: len(BRANCHES)]:  # the side of each column, in its colour

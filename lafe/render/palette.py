@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 DIS, CON, BACKBONE = "#0072b2", "#d55e00", "#666666"
 """The discriminative side, the confusable side, and the backbone that both read."""
 
@@ -19,7 +21,11 @@ LINE, GRID, EMPTY, OFF, PAPER = "#dde1e4", "#eceff1", "#e8ebed", "#b8bfc5", "#ff
 CONTROL, CHOSEN = "#6b2c8f", "#d7191c"
 """Gates that are not as learned; the one that was chosen among many."""
 
-OTHERS = (ACCENT, RIGHT, "#7a5195", "#8a6d00", "#000000")
+BLACK = "#000000"
+EVEN = 0.179
+"""The luminance on which black and white read equally well."""
+
+OTHERS = (ACCENT, RIGHT, "#7a5195", "#8a6d00", BLACK)
 """Colours of curves that are neither discriminative nor confusable."""
 
 DIVERGING = {
@@ -34,6 +40,20 @@ DIVERGING = {
 Lightness rises all along, so that the sign is seen by every dichromat and in print; and both ends
 stay far from blue and vermilion, which a dichromat takes purple and green of their lightness for.
 """
+
+
+def words_on(share: float) -> str:
+    """Black or white, whichever reads better on a colour of ``DIVERGING``, from -1 to 1."""
+    colour = [
+        np.interp(share, list(DIVERGING), one) for one in zip(*DIVERGING.values(), strict=True)
+    ]
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in (channel / 255 for channel in colour)
+    ]
+    luminance = sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return BLACK if luminance > EVEN else PAPER
+
 
 COLOURS = {
     "dis": DIS,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lafe.render import palette
+from lafe.render.overlay import colour_bar
 
 ROOT = Path(__file__).resolve().parents[2]
 THEMES = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
@@ -63,3 +64,10 @@ def test_contrast_by_hand() -> None:
 @pytest.mark.parametrize("name", pairs("light"))
 def test_words_can_be_read(name: str, kind: str) -> None:
     assert contrast(*pairs(kind)[name]) >= 4.5
+
+
+@pytest.mark.parametrize("share", [i / 20 for i in range(-20, 21)])
+def test_numbers_on_the_colours_of_a_map_can_be_read(share: float) -> None:
+    pixel = colour_bar((-1, 1), signed=True)[0, round(127.5 + 127.5 * share)]
+    behind = "#" + "".join(f"{int(channel):02x}" for channel in pixel)
+    assert contrast(palette.words_on(share), behind) >= 4.5
