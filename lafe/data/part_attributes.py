@@ -71,7 +71,7 @@ class Attributes:
         return best and best[1]
 
     def _told(self, group: str, a: np.ndarray, b: np.ndarray) -> tuple[float, str] | None:
-        """How far two classes are apart in a group, and what most people saw in each."""
+        """The distance of two classes in a group, and what most people saw in each."""
         own = [i for i, each in enumerate(self.groups) if each == group]
         p, q = own[int(a[own].argmax())], own[int(b[own].argmax())]
         if p == q:

@@ -50,7 +50,7 @@ class Locator:
 
     @torch.no_grad()
     def __call__(self, photo: Prepared) -> Tensor:
-        """How likely each part is at each place, (P, H_5, W_5); they add up to 1.
+        """Probabilities of the parts at each place, (P, H_5, W_5); they add up to 1.
 
         Raises:
             LocatorError: the photo is under another model.
@@ -67,7 +67,7 @@ class Locator:
 
 @dataclass(frozen=True)
 class PartEvidence:
-    """What lies on each part, and what lies on none.
+    """Evidence on each part, and on none.
 
     Attributes:
         parts: what the places of each part add, the largest share first; rest and beside are two
@@ -79,7 +79,7 @@ class PartEvidence:
     whole: float
 
     def share(self, part: str) -> float:
-        """Of what all places add; parts that speak against the class are below 0."""
+        """Share of what all places add; parts that speak against the class are below 0."""
         return self.parts[part] / self.whole
 
 

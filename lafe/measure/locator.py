@@ -79,7 +79,7 @@ def _each(model: Trained, photos: PhotoDataset) -> Iterator[tuple[Tensor, Tensor
 def _without(
     row: int, column: int, grid: int, view: tuple[float, float, float, float], box: list[float]
 ) -> str:
-    """What a place without a part is, by its middle."""
+    """Name a place without a part, by its middle."""
     left, top, right, bottom = view
     x = left + (right - left) * (column + 0.5) / grid
     y = top + (bottom - top) * (row + 0.5) / grid
@@ -118,7 +118,7 @@ def fit(x: Tensor, y: Tensor, steps: int = STEPS, seed: int = 0) -> tuple[Tensor
 
 
 def errors(locator: Locator, x: Tensor, y: Tensor) -> dict[str, float]:
-    """What a locator gets right on photos that it was not fitted to.
+    """Measure a locator on photos that it was not fitted to.
 
     Returns:
         By part, the share of photos in which its likeliest place is at most one place away from its
