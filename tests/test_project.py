@@ -147,3 +147,13 @@ def test_paper_recipes_are_the_paper_s(data: str, layers: int) -> None:
     assert (r.objective, r.dis_loss, r.con_loss) == ("paper", 1, 1)  # Eq. 11
     assert (r.region, r.fusion, r.attention, r.region_gate) == (True, True, True, "relu")
     assert (r.freeze, r.head_bf16) == ((), False)
+
+
+def test_the_changelog_says_where_modules_went() -> None:
+    rows = re.findall(
+        r"^\| `(lafe[\w.]+)` \| `(lafe[\w.]+)` \|$", (ROOT / "CHANGELOG.md").read_text(), re.M
+    )
+    assert len({old for old, _ in rows}) == len(rows) > 40
+    for _, new in rows:
+        place = ROOT / new.replace(".", "/")
+        assert place.is_dir() or place.with_suffix(".py").is_file(), new
