@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+STALE_SECONDS = 24 * 3600
+"""A draft that has not been written to for so long is of a process that was killed."""
 
 
 @contextmanager
@@ -17,14 +22,18 @@ def replacing(file: str | Path) -> Iterator[Path]:
 
     The draft lies beside the file, since a step across disks is a copy; its name is its own, so
     that two writers never share one, and hidden.  It is on the disk before it gets its name.  The
-    folder is made.
+    folder is made.  Nothing reads a draft; those that killed writers left are removed.
 
     Example:
         >>> with replacing("report.json") as draft:
         ...     draft.write_text("{}")
     """
-    file = Path(file)
+    file = Path(file).resolve()  # a link goes on to lead there
+    if file.exists() and not file.is_file():  # a pipe or /dev/null is written to, never replaced
+        yield file
+        return
     file.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale_drafts(file)
     draft = file.with_name(f".{file.name}.{uuid.uuid4().hex[:12]}.part")
     try:
         yield draft
@@ -51,6 +60,15 @@ def write_text(file: str | Path, content: str) -> None:
 def write_json(file: str | Path, values: Any) -> None:
     """Write JSON as UTF-8 in one step, for people to read."""
     write_text(file, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+
+
+def _remove_stale_drafts(file: Path) -> None:
+    drafts = re.compile(re.escape(f".{file.name}.") + r"[0-9a-f]{12}\.part")
+    for path in file.parent.iterdir():
+        if drafts.fullmatch(path.name):
+            with suppress(OSError):  # another writer may do the same
+                if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                    path.unlink()
 
 
 def _mode(file: Path) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -165,6 +166,23 @@ def test_no_package_gives_something_else_under_the_name_of_one_of_its_modules() 
             assert isinstance(module, ModuleType)
             seen.append(info.name)
     assert {*seen, "lafe", "app", "app.installed"} == FILES.keys()
+
+
+IN_PLACE = {
+    "lafe/files.py",
+    "lafe/data/partbirds/folder.py",  # a new folder
+    "lafe/measure/bench.py",  # no file, but the kernel's switch
+}
+
+
+def test_files_are_written_by_one_helper() -> None:
+    """Written in place, a file is half a file when the writer is killed."""
+    found = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "lafe").rglob("*.py")
+        if re.search(r"\.write_(?:text|bytes)\(", path.read_text())
+    }
+    assert found == IN_PLACE
 
 
 def test_evidence_is_a_function_and_a_module() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from lafe.branches import Switches
 from lafe.cli.arguments import CHECKPOINT, Commands, add_device, switches
 from lafe.cli.outputs import add_force, printable, require_folder
+from lafe.files import write_bytes
 
 
 def add(commands: Commands) -> None:
@@ -118,7 +119,7 @@ def _run_explain(args: argparse.Namespace) -> int:
         name, probability = panel.top(1)[0]
         print(printable(f"{panel.letter}  {panel.setting}: {name}, {percent(probability)}"))
     for name, data in files(found).items():
-        (args.out / name).write_bytes(data)
+        write_bytes(args.out / name, data)
     print(f"{len(found.panels)} settings of {args.photo[0]}: {args.out / 'report.html'}")
     return 0
 
@@ -138,6 +139,6 @@ def _explain_several(args: argparse.Namespace) -> int:
         for name in args.photo
     ]
     for name, data in sheet(rows, args.maps).items():
-        (args.out / name).write_bytes(data)
+        write_bytes(args.out / name, data)
     print(printable(f"{len(settings)} settings of {len(rows)} photos: {args.out / FILES[0]}"))
     return 0

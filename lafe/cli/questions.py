@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lafe.branches import Switches
 from lafe.cli.arguments import CHECKPOINT, DATA, Commands, add_device, count, switches
 from lafe.cli.outputs import Row, add_force, printable, require_file
+from lafe.files import replacing, write_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,7 +80,8 @@ def _run_swap(args: argparse.Namespace) -> int:
     found = lafe.swap(photo, other, target=target, of=args.of, similar=args.similar, switches=on)
     pasted = lafe.paste(photo, other, found, on)
     if args.picture is not None:
-        _picture(model, pictures, found).save(args.picture, "PNG")
+        with replacing(args.picture) as draft:
+            _picture(model, pictures, found).save(draft, "PNG")
     grid = photo.features[-1].shape[-1] ** 2
     row: Row = {
         "a": names[found.source],
@@ -375,7 +377,7 @@ def _run_interactions(args: argparse.Namespace) -> int:
     name = photo.card.classes[target]
     if args.out is not None:
         about = f"{args.output} of {name}, by the branches that are on"
-        args.out.write_text(found.to_json(about), encoding="utf-8")
+        write_text(args.out, found.to_json(about))
     print(printable(f"{args.photo}: {args.index} of the {args.output} of {name}, the largest:"))
     for players in sorted(found.values, key=lambda s: -abs(found.values[s]))[:10]:
         who = " + ".join(str(EVERY_BRANCH[i]) for i in players) or "none"

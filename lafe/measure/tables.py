@@ -13,6 +13,7 @@ from typing import Any
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.store import load_card
 from lafe.errors import LafeError
+from lafe.files import write_text
 from lafe.measure import bench, records, report, sweep, words as said
 from lafe.measure.faithfulness import protocols
 from lafe.measure.faithfulness.registry import Findings
@@ -150,8 +151,8 @@ def write(root: Path) -> list[Path]:
     folders = checkpoints(root)
     results, readme = root / "docs" / "results.md", root / "README.md"
     text = between_markers(readme.read_text(encoding="utf-8"), render_summary(folders))
-    results.write_text(render_checkout(root), encoding="utf-8")
-    readme.write_text(text, encoding="utf-8")
+    write_text(results, render_checkout(root))
+    write_text(readme, text)
     return [results, readme]
 
 

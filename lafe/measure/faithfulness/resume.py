@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lafe.files import write_text
 from lafe.measure import records
 from lafe.measure.faithfulness.registry import FaithfulnessError
 
@@ -32,7 +33,6 @@ def resume(file: Path, settings: Any, kind: type[R]) -> list[R]:
             )
         # What follows the last newline was cut.
         rows = [records.from_text(line, kind, str(file)) for line in lines[:-1]]
-    file.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(line + "\n" for line in (head, *map(records.to_text, rows)))
-    file.write_text(text, encoding="utf-8")
+    write_text(file, text)
     return rows
