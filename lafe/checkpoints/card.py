@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 
 from lafe import markup
+from lafe.data.names import same
 from lafe.errors import LafeError
 
 _TEXT = {"type": "string", "maxLength": 4000}
@@ -195,6 +196,10 @@ class Card:
         if len(card.classes) != card.model["num_classes"]:
             raise CardError(
                 f"{len(card.classes)} class names for {card.model['num_classes']} classes."
+            )
+        if pair := same(card.classes):
+            raise CardError(
+                f"the classes {pair[0]!r} and {pair[1]!r} differ in case or separators only."
             )
         if card.resize < card.input_size:
             raise CardError(f"resize {card.resize} is smaller than the input {card.input_size}.")

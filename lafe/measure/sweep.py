@@ -44,6 +44,7 @@ class Result:
         recipe: of this run.
         photos, classes: of the test split.
         presets: by name of the setting, at inference: ``full`` alone.
+        data: fingerprint of the test split; empty in files of version 0.1.
     """
 
     sweep: str
@@ -55,6 +56,7 @@ class Result:
     photos: int
     classes: int
     presets: Mapping[str, Accuracy]
+    data: str = ""
 
     @property
     def top1(self) -> float:
@@ -117,7 +119,7 @@ def sweep(
         device: of torch.
 
     Raises:
-        RecipeError: no such variant; or a result file that another recipe wrote.
+        RecipeError: no such variant; or a result file of another recipe or of other photos.
         ReportError: a result file that cannot be read.
     """
     from lafe.train.loop import train
@@ -129,8 +131,8 @@ def sweep(
     todo = [(v, recipe_of(recipe, v, seed)) for seed in seeds for v in variants]
     files = [Path(results) / f"{each.name}.json" for _, each in todo]
     for (_, each), file in zip(todo, files, strict=True):
-        if file.is_file() and _training(read(file).recipe) != _training(each):
-            raise RecipeError(f"{file} is of another recipe: remove it, or rename the recipe.")
+        if file.is_file():
+            _require_same(file, each, data)
     Path(results).mkdir(parents=True, exist_ok=True)
     photos: TrainingPhotos | None = None
     for (variant, each), file in zip(todo, files, strict=True):
@@ -145,6 +147,21 @@ def sweep(
     return files
 
 
+def _require_same(file: Path, recipe: Recipe, data: str | Path) -> None:
+    """Refuse a result of something else, though its run's folder may be gone."""
+    result = read(file)
+    if _training(result.recipe) != _training(recipe):
+        raise RecipeError(f"{file} is of another recipe: remove it, or rename the recipe.")
+    test = open_test_split(recipe.data, data)
+    there = (len(test), len(test.classes))
+    if there != (result.photos, result.classes) or result.data not in ("", test.fingerprint()):
+        raise RecipeError(
+            f"{file} is of other photos: of {result.photos} of {result.classes} classes, and "
+            f"{data} holds {there[0]} of {there[1]} to test on, or of other names.  Remove the "
+            "file, or rename the recipe."
+        )
+
+
 def _training(recipe: Recipe) -> Recipe:
     """The recipe without words for people, such as the hours that it took: they change no run."""
     return replace(recipe, title="", about="", hours="")
@@ -155,7 +172,8 @@ def _measure(
 ) -> Result:
     """A run on the test split; its predictions go to the file ``kept``."""
     model = load(folder, device)
-    test = labelled_as(model.card, open_test_split(recipe.data, data))
+    split = open_test_split(recipe.data, data)
+    test = labelled_as(model.card, split)
     training = Training.of(model.card.training)
     assert training is not None, "a run of our own says it"
     source = Provenance.now(
@@ -174,6 +192,7 @@ def _measure(
         photos=len(test),
         classes=len(test.classes),
         presets=accuracy(outputs),
+        data=split.fingerprint(),
     )
 
 
@@ -203,7 +222,12 @@ def verdict(rows: Sequence[Row]) -> str:
 
 def read(file: Path) -> Result:
     """One run's result; ReportError if the file holds none."""
-    return records.read(file, Result)
+    result = records.read(file, Result)
+    if result.variant not in ROWS or "full" not in result.presets:
+        raise records.ReportError(
+            f"{file} is of no row of the table, or without its top-1: measure again."
+        )
+    return result
 
 
 def by_sweep(results: Iterable[Result]) -> dict[str, list[Result]]:

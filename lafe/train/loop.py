@@ -44,7 +44,7 @@ def train(
         recipe: what to train.
         data: folder of the data set, or its parent.
         out: the run's files go to ``out/<recipe.name>``.
-        fresh: start over instead of resuming.
+        fresh: start over instead of resuming, and replace what is there.
         skip_bad: go on without photos that cannot be read.
         workers: processes that augment photos, beside the one that trains.
         photos: those of an earlier run that is the same but for name and variant, which are not
@@ -67,6 +67,8 @@ def train(
     photos.recipe = recipe
     rank_zero_only(print)(summary(photos.splits), flush=True)
     resume = _last(folder, fresh)
+    if resume is None and not fresh:
+        runs.require_no_checkpoint(folder)
     run = Run.of(recipe, photos.splits)
     if resume is not None:
         runs.check(folder, run)

@@ -101,6 +101,19 @@ def check(folder: Path, run: Run) -> None:
         raise RunError(f"{folder} is a run that passed over other unreadable photos: {way_out}")
 
 
+def require_no_checkpoint(folder: Path) -> None:
+    """Refuse to begin a run where it would in the end replace a checkpoint.
+
+    Raises:
+        RunError: there is one, of a run that cannot go on or of none.
+    """
+    if (folder / WEIGHTS).is_file():
+        raise RunError(
+            f"{folder} holds a checkpoint, and no {LAST} of a run to go on with: give the recipe "
+            "another name or another --out, or replace the checkpoint with --fresh."
+        )
+
+
 def _noted(folder: Path) -> dict[str, Any]:
     """The notes of a run; of one of version 0.1, what the card of its checkpoint says."""
     file = folder / RECORD

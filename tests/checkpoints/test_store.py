@@ -182,6 +182,11 @@ def test_the_card_for_people_is_a_copy_that_nothing_reads(folder: Path) -> None:
         ),
         ({"model": {"backbone": "test_resnet", "num_classes": 3, "input_size": 64, "x": 1}}, "'x'"),
         ({"sha256": "nonsense"}, "does not match"),
+        (
+            {"classes": ["gold finch", "robin", "gold_finch"]},
+            "'gold finch' and 'gold_finch' differ",
+        ),
+        ({"classes": ["robin", "Robin", "wren"]}, "'robin' and 'Robin' differ in case"),
         ({"surprise": True}, "surprise"),
         ({"resize": 32}, "smaller than the input"),
         ({"resize": 96.0}, "96.0 is not of type 'integer'"),

@@ -87,12 +87,6 @@ def test_a_link_that_is_named_like_a_class_means_it(tmp_path: Path) -> None:
     assert labelled(tmp_path / "mine" / "Blue_Jay") == {"Blue_Jay/1.jpg": 0}
 
 
-def test_a_class_of_an_ambiguous_name_has_no_label(tmp_path: Path) -> None:
-    lay(tmp_path / "gold_finch", "1.jpg")
-    [job] = jobs([tmp_path], card("gold finch", "gold_finch", "robin")).todo
-    assert job.label is None
-
-
 def test_what_is_passed_over_is_said(tmp_path: Path) -> None:
     lay(tmp_path, "1.jpg")
     (tmp_path / "notes.txt").write_text("text")

@@ -76,20 +76,6 @@ def test_a_bad_photo_is_reported_and_the_rest_is_kept(
     assert "1 of 4 photos" in said
 
 
-def test_classes_of_one_name_are_counted_by_their_labels(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A checkpoint of somebody else's may have them; training refuses them."""
-    torch.manual_seed(0)
-    model = lafe.LAFE("test_resnet", 2, 64).eval()
-    names = ["Blue Jay", "Blue Jay"]
-    checkpoint = str(save(model, tmp_path / "twins", names))
-    assert main(["predict", str(photos), "--checkpoint", checkpoint, "--json"]) == 0
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert all(row["true"] is None for row in rows)
-    assert {row["A"]["label"] for row in rows} <= {0, 1}
-
-
 def test_odd_names_end_no_batch(
     checkpoint: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,29 @@ def test_another_recipe_does_not_pass_for_the_one_that_was_run(
     longer = RECIPE.with_changes(epochs=2)
     with pytest.raises(RecipeError, match=r"noise-plain-seed0\.json is of another recipe"):
         sw.sweep(longer, data, variants=("plain",), **swept["options"])
+
+
+@pytest.mark.parametrize("change", ["one more", "another name", "another class"])
+def test_other_photos_do_not_pass_for_those_that_were_tested_on(
+    swept: dict[str, Any], data: Path, tmp_path: Path, change: str
+) -> None:
+    """Though the folder of the run is gone."""
+    own = shutil.copytree(data, tmp_path / "data")
+    assert sw.sweep(RECIPE, own, variants=("plain",), **swept["options"])
+    options = swept["options"] | {"out": tmp_path / "gone"}
+    first = next((own / "test" / "red").iterdir())
+    if change == "one more":
+        shutil.copy(first, first.with_name("new.png"))
+    elif change == "another name":
+        first.rename(first.with_name("new.png"))
+    else:
+        for split in ("train", "val", "test"):
+            (own / split / "red").rename(own / split / "scarlet")
+    with pytest.raises(
+        RecipeError, match=r"plain-seed0\.json is of other photos: of 4 of 2 classes"
+    ):
+        sw.sweep(RECIPE, own, variants=("plain",), **options)
+    assert not (tmp_path / "gone").exists()
 
 
 def test_an_unknown_variant_is_refused(data: Path) -> None:

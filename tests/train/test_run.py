@@ -187,7 +187,9 @@ def test_a_fresh_run_that_is_killed_at_once_does_not_bring_the_old_one_back(
         again(own, data, folder, fresh=True)
 
     assert in_processes(killed) == [-signal.SIGKILL]
-    again(own, data, folder)  # not refused, and not the old one
+    with pytest.raises(RunError, match="holds a checkpoint"):  # the old one, which is whole
+        again(own, data, folder)
+    again(own, data, folder, fresh=True)
     assert lafe.load(folder).card.recipe["seed"] == 9
 
 
@@ -336,12 +338,16 @@ def test_a_run_is_compared_split_by_split(plain: Recipe, data: Path, tmp_path: P
         runs.check(tmp_path, moved)
 
 
-def test_starting_from_a_model_of_ones_own_is_not_hindered(
+def test_a_checkpoint_that_is_no_run_is_not_replaced_unasked(
     plain: Recipe, data: Path, tmp_path: Path
 ) -> None:
-    """A folder that holds a checkpoint and no run is no run."""
+    """Such as one that was copied here, or one whose run's state was removed."""
     model = lafe.LAFE("test_resnet", 3, 64, attention=False)
     save(model, tmp_path / "squares", ["a", "b", "c"])
-    folder = train(plain, data, tmp_path, accelerator="cpu")
+    before = {f: f.read_bytes() for f in (tmp_path / "squares").iterdir()}
+    with pytest.raises(RunError, match=r"holds a checkpoint, and no last\.ckpt.*--fresh"):
+        train(plain, data, tmp_path, accelerator="cpu")
+    assert {f: f.read_bytes() for f in (tmp_path / "squares").iterdir()} == before
+    folder = train(plain, data, tmp_path, accelerator="cpu", fresh=True)
     assert lafe.load(folder).card.recipe == plain.to_dict()
     assert np.isclose(lafe.load(folder).card.training["best_epoch"], 1)
