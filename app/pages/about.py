@@ -69,7 +69,9 @@ def _reading() -> None:
         st.markdown(WORDS.read_text(encoding="utf-8"))
     st.subheader("Your photos", anchor=False)
     st.markdown(
-        "They stay in the memory of the computer that runs this app while you are here, and are "
-        "not written to disk or logged. What cameras write into photos (place, time, device) is "
-        "dropped on arrival."
+        "They stay in the memory of the computer that runs this app, files as they came and what "
+        "was computed from them, until you close this window. They are not written to disk or "
+        "logged. What cameras write into photos (place, time, device) is dropped when a photo is "
+        "opened: it is in nothing that you download. A download has an address that nobody can "
+        "guess; whoever you give it to gets the file while you are here."
     )

@@ -75,6 +75,7 @@ def _source(name: str, source: Provenance) -> None:
     )
 
 
+@guarded
 def _accuracy(evaluation: Evaluation) -> None:
     st.subheader("On test photos", anchor=False)
     full = evaluation.presets["full"]
@@ -107,6 +108,7 @@ def _accuracy(evaluation: Evaluation) -> None:
     st.caption("On the dotted line the model is as often right as it is sure; below, too sure.")
 
 
+@guarded
 def _attention(found: Attention) -> None:
     """Measures of attention: do the gates follow the photo, and does that matter?"""
     st.subheader("With other gates than the photo's", anchor=False)
@@ -122,6 +124,7 @@ def _attention(found: Attention) -> None:
         st.table(measured.gates(found))
 
 
+@guarded
 def _unknown(evaluation: Evaluation, chosen: str) -> None:
     """The shares of photos that are called unknown, of its own kind and of others."""
     if not (evaluation.unknown and chosen):
@@ -131,6 +134,7 @@ def _unknown(evaluation: Evaluation, chosen: str) -> None:
     st.caption(measured.about_unknown(evaluation.unknown))
 
 
+@guarded
 def _branches(evaluation: Evaluation, name: str, classes: Sequence[str]) -> None:
     st.subheader("Branches switched off at inference", anchor=False)
     switching = evaluation.switching
@@ -192,6 +196,7 @@ def _worth(shapley: Worth, name: str, classes: Sequence[str]) -> None:
     )
 
 
+@guarded
 def _mistakes(evaluation: Evaluation) -> None:
     sides = two_columns()
     switching = evaluation.switching
@@ -232,6 +237,7 @@ def _slices(found: Sequence[Slice]) -> None:
     )
 
 
+@guarded
 def _protocol(name: str, title: str, found: Findings) -> None:
     """The findings of a protocol."""
     st.subheader(title, anchor=False)
@@ -257,6 +263,7 @@ def _map_table(columns: Mapping[str, Sequence[str]]) -> None:
     )
 
 
+@guarded
 def _table_four(data: str) -> None:
     """The sweeps on the data set that the model was trained on."""
     sweeps = {name: runs for name, runs in models.sweeps().items() if runs[0].recipe.data == data}

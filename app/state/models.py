@@ -74,7 +74,7 @@ def model(name: str) -> Trained:
     """The model of a checkpoint; ModelError if there is none or it was refused."""
     try:
         return _model(_source(name))
-    except CheckpointError as error:
+    except (CheckpointError, OSError) as error:
         log.error("A checkpoint was refused: %s", error)
         raise ModelError(
             "This model's file was refused, the log says why: choose another one."
@@ -232,8 +232,31 @@ def _source(name: str) -> Source:
 
 @st.cache_resource(max_entries=10, ttl=LOOK_AGAIN_SECONDS, show_spinner=False)
 def _sources(folders: tuple[Path, ...]) -> dict[str, Source]:
-    found = store.available(folders)
-    return {name: Source(path, _written(path)) for name, path in found.items()}
+    found: dict[str, Source] = {}
+    for folder in folders:
+        try:
+            here = store.available([folder])
+            found = {name: Source(path, _written(path)) for name, path in here.items()} | found
+        except OSError as error:
+            _log_once(f"A folder of checkpoints is left out: {error}")
+    for name in [name for name in found if not _is_text(name)]:
+        _log_once(f"A checkpoint is left out: the name of its folder {name!a} is no Unicode")
+        del found[name]
+    return found
+
+
+@functools.lru_cache(1000)
+def _log_once(said: str) -> None:
+    """Log what is found again every few seconds."""
+    log.error(said)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _written(folder: Path) -> int:
@@ -245,7 +268,7 @@ def _written(folder: Path) -> int:
 def _card(source: Source) -> Card | None:
     try:
         return store.load_card(source.path)
-    except CheckpointError as error:
+    except (CheckpointError, OSError) as error:
         log.error("A checkpoint is left out: %s", error)
         return None
 
@@ -268,7 +291,7 @@ def _sweeps(folders: tuple[Path, ...]) -> dict[str, list[sweep.Result]]:
             try:
                 results.append(sweep.read(file))
             except ReportError as error:
-                log.error("A result is left out: %s", error)
+                _log_once(f"A result is left out: {error}")
         found = sweep.by_sweep(results) | found  # the first folder wins
     return found
 
