@@ -45,6 +45,7 @@ def test_only_what_measures_or_shows_test_photos_opens_the_test_split() -> None:
         ("lafe.measure.evaluation", "_foreign"),  # of another data set
         ("lafe.measure.evaluation", "_run"),
         ("lafe.measure.faithfulness.benchmark", "measure"),
+        ("lafe.measure.faithfulness.look_alikes", "rows"),
         ("lafe.measure.faithfulness.scores", "measure"),
         ("lafe.measure.locator", "measure"),
         ("lafe.measure.router", "_test"),

@@ -86,7 +86,8 @@ def of(
     steps_of_methods: Mapping[str, int],
 ) -> PartsFigures:
     """Means over pictures, with 95 % bootstrap intervals."""
-    names = [name for name in rows[0].claim if name != "area"]
+    claimed = [row for row in rows if row.claim]
+    names = [name for name in claimed[0].claim if name != "area"] if claimed else []
     quick = [row for row in rows if not row.logit]
     slow = [row for row in rows if row.logit]
     seconds = sum(len(r) * median(row.seconds for row in r) for r in (quick, slow) if r)
@@ -98,8 +99,8 @@ def of(
         right=sum(row.right for row in rows),
         hours=seconds / 3600,
         maps={name: _map(rows, name) for name in rows[0].scores},
-        claim={name: _claim(rows, name) for name in names},
-        differences=dict(_differences(rows, names)),
+        claim={name: _claim(claimed, name) for name in names},
+        differences=dict(_differences(claimed, names)),
         reads=_reads(slow) if slow else None,
     )
 

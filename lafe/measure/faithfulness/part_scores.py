@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 import torch
@@ -15,13 +14,12 @@ from lafe.branches import EVERY_BRANCH
 from lafe.checkpoints.store import load, locate
 from lafe.checkpoints.trained import Trained
 from lafe.data.names import key, labels_of
-from lafe.explain.attribution.methods import METHODS, attribute, available
-from lafe.explain.maps import Map
-from lafe.explain.prepare import Prepared, prepare
+from lafe.explain.attribution.methods import METHODS, available
+from lafe.explain.prepare import prepare
 from lafe.measure import records, report
-from lafe.measure.faithfulness import part_rows, part_words
+from lafe.measure.faithfulness import look_alikes, part_rows, part_words
 from lafe.measure.faithfulness.benchmark import FINENESS
-from lafe.measure.faithfulness.curves import at_size, random_map
+from lafe.measure.faithfulness.claims import CLAIM, CONTROLS, Maps, claim
 from lafe.measure.faithfulness.interventions import (
     Answers,
     Benchmark,
@@ -29,7 +27,7 @@ from lafe.measure.faithfulness.interventions import (
     funnybirds,
     partbirds,
 )
-from lafe.measure.faithfulness.part_rows import PictureRow, Scores, Shares
+from lafe.measure.faithfulness.part_rows import PictureRow, Scores
 from lafe.measure.faithfulness.parts import (
     REACH,
     Parts,
@@ -46,7 +44,7 @@ from lafe.measure.faithfulness.parts import (
     single_deletion,
     target_sensitivity,
 )
-from lafe.measure.faithfulness.places import Mask, centred_blob, energy, without_floor
+from lafe.measure.faithfulness.places import Mask
 from lafe.measure.faithfulness.registry import FaithfulnessError, Order, Protocol, register
 from lafe.measure.faithfulness.resume import resume
 from lafe.measure.outputs import data_of
@@ -57,12 +55,8 @@ DEFAULT = (
     *("D", "C", "evidence-dis", "evidence-con", "evidence"),
     *("grad-cam-f5", "integrated-gradients"),
 )
-CONTROLS = ("random", "centre")
 Importance = Callable[[int], tuple[dict[str, float], float]]
 """A class -> a map's importance of each part, and the sum of the map."""
-
-CLAIM = ("evidence-dis", "evidence-con", "evidence-backbone", "evidence", "grad-cam-f5", "D", "C")
-"""Maps that are asked for one species rather than another; D and C are the same for both."""
 
 
 def measure(order: Order) -> PartsFigures:
@@ -77,6 +71,8 @@ def measure(order: Order) -> PartsFigures:
     """
     folder = locate(order.checkpoint)
     model = load(folder, order.device).to(memory_format=torch.channels_last)
+    if data_of(model.card.recipe) == "cub":
+        return _on_photos(model, folder, order)
     methods = DEFAULT if order.methods is None else order.methods
     benchmark = _benchmark(model, order)
     _check(model, methods, benchmark)
@@ -104,6 +100,23 @@ def measure(order: Order) -> PartsFigures:
     )
     steps = {name: FINENESS[name] for name in methods if name in FINENESS}
     found = part_rows.of(rows[:count], source, settings, steps)
+    report.update_protocol(target, model.card.name, model.card.sha256, parts=found)
+    return found
+
+
+def _on_photos(model: Trained, folder: Path, order: Order) -> PartsFigures:
+    """The claim alone: nothing can be taken out of a photo, but people named what differs."""
+    if order.data is None:
+        raise FaithfulnessError("A model of photos needs --data, the folder of CUB-200-2011.")
+    target = Path(order.out) if order.out else folder
+    report.check(target, model.card.sha256)
+    rows = look_alikes.rows(model, order.data, order.photos)
+    settings = PartsSettings(model.card.sha256, (), "CUB-200-2011")
+    photos = "" if order.photos is None else f" --photos {order.photos}"
+    source = Provenance.now(
+        f"lafe faithfulness {model.card.name} --protocol parts --data DIR{photos}"
+    )
+    found = part_rows.of(rows, source, settings, {})
     report.update_protocol(target, model.card.name, model.card.sha256, parts=found)
     return found
 
@@ -154,7 +167,7 @@ class PartBench:
         self.order = [index[key(name)] for name in model.card.classes]
         self.looks = [benchmark.looks[i] for i in self.order]
         self.reach = max(1, round(REACH * model.input_size / 256))
-        self.claim = [name for name in CLAIM if not available(model)[name]]
+        self.claim = [*(name for name in CLAIM if not available(model)[name]), *CONTROLS]
 
     def picture(self, picture: Intervened, *, reads: bool) -> PictureRow:
         """All figures of one picture."""
@@ -169,7 +182,7 @@ class PartBench:
         useless = irrelevant(float(whole[label]), without)
         prepared = prepare(self.model, answers.input())
         masks = answers.masks()
-        found = _Maps(self, prepared, picture.name)
+        found = Maps(prepared, picture.name, self.settings.seed)
         scores = {
             name: self._scores(name, found, answers, masks, label, parts, without, useless)
             for name in (*self.settings.methods, *CONTROLS)
@@ -181,7 +194,13 @@ class PartBench:
             things=len(things),
             relevant_things=len(things - useless),
             scores=scores,
-            claim=self._claim(found, masks, label, parts),
+            claim=claim(
+                found,
+                {part: masks[part] for part in picture.parts},
+                self.claim,
+                label,
+                {other: self._differing(label, other) for other in self._genus(label)},
+            ),
             logit=logit,
             margin=margin,
             seconds=time.perf_counter() - began,
@@ -190,7 +209,7 @@ class PartBench:
     def _scores(
         self,
         name: str,
-        maps: _Maps,
+        maps: Maps,
         answers: Answers,
         masks: Mapping[str, Mask],
         label: int,
@@ -244,20 +263,8 @@ class PartBench:
             return None
         return target_sensitivity(pair, importance(pair.first)[0], importance(pair.second)[0])
 
-    def _claim(
-        self, maps: _Maps, masks: Mapping[str, Mask], label: int, parts: Parts
-    ) -> dict[str, Shares]:
-        """The places of maps of one species rather than another, over the others of its genus."""
-        found: dict[str, list[Shares]] = {}
-        for other in self._genus(label):
-            differ = frozenset(p for p in parts if self.looks[label][p] != self.looks[other][p])
-            places = [_union(masks, some) for some in (differ, parts - differ)]
-            found.setdefault("area", []).append(_shares([float(m.mean()) for m in places], places))
-            for name in (*self.claim, *CONTROLS):
-                heat = without_floor(maps.of(name, label, other))
-                lies = [energy(heat, mask) for mask in places]
-                found.setdefault(name, []).append(_shares(lies, places))
-        return {name: _mean_shares(shares) for name, shares in found.items()}
+    def _differing(self, a: int, b: int) -> Parts:
+        return frozenset(p for p in self.looks[a] if self.looks[a][p] != self.looks[b][p])
 
     def _genus(self, label: int) -> list[int]:
         """The other classes that share most parts with one: in PartBirds, its genus."""
@@ -292,62 +299,6 @@ class PartBench:
 
         kept = [part for part in answers.picture.parts if part in varied]
         return table(logit, answers.picture.parts), table(margin, kept)
-
-
-class _Maps:
-    """The maps of a picture at the size of the model's input, each made once."""
-
-    def __init__(self, bench: PartBench, photo: Prepared, name: str) -> None:
-        self.bench, self.photo = bench, photo
-        self.seed = bench.settings.seed + crc32(name.encode())
-        self._known: dict[tuple[str, int, int | None], Map] = {}
-
-    def of(self, name: str, target: int, versus: int | None = None) -> Map:
-        """A method's map of a class, or of one rather than another."""
-        key = name, target, versus
-        if key not in self._known:
-            self._known[key] = at_size(self._made(*key), self.bench.model.input_size)
-        return self._known[key]
-
-    def _made(self, name: str, target: int, versus: int | None) -> Map:
-        side = self.photo.features[-1].shape[-1]
-        if name == "centre":
-            return centred_blob(self.bench.model.input_size)
-        if name == "random":  # another one for each question, as of a method that answers by chance
-            return random_map(
-                side, self.seed + 1000 * target + (0 if versus is None else versus + 1)
-            )
-        return attribute(
-            self.photo,
-            method=name,
-            target=target,
-            versus=versus,
-            steps=FINENESS.get(name),
-            seed=self.bench.settings.seed,
-        ).map
-
-
-def _union(masks: Mapping[str, Mask], parts: Parts) -> Mask:
-    union: Mask = np.logical_or.reduce([masks[part] for part in sorted(parts)])
-    return union
-
-
-def _shares(lies: Sequence[float | None], places: Sequence[Mask]) -> Shares:
-    """Shares on parts that differ and on others; None where these are hidden."""
-    differing, shared = (
-        value if mask.any() else None for value, mask in zip(lies, places, strict=True)
-    )
-    both = None if differing is None or shared is None else differing + shared
-    among = differing / both if differing is not None and both else None
-    return Shares(differing, shared, among)
-
-
-def _mean_shares(shares: Sequence[Shares]) -> Shares:
-    def one(name: str) -> float | None:
-        known = [v for s in shares if (v := getattr(s, name)) is not None]
-        return float(np.mean(known)) if known else None
-
-    return Shares(one("differing"), one("shared"), one("among"))
 
 
 def _tuple(values: np.ndarray) -> tuple[float, ...]:

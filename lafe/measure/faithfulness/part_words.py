@@ -61,6 +61,10 @@ CLAIM_EXPLAINED = (
     "f_5 is a seventh of the picture wide at 224 px, and sees more, so a small part cannot be "
     "hit alone."
 )
+PHOTOS_EXPLAINED = (
+    "  On photos a part is a disc around its point, and it differs where most people saw another "
+    "look (CUB's class attributes); pairs are the 30 that share most of each other's probability."
+)
 READS_EXPLAINED = (
     "Mean Shapley values of parts in the exact Shapley values of the twelve switches, in logits: "
     "how much of what a branch is worth hangs on that part.  Of the true species, centred over "
@@ -70,10 +74,14 @@ READS_EXPLAINED = (
 
 def findings(found: PartsFigures) -> Findings:
     """Answers and tables, for the docs and the app."""
-    tables = [Table(scores(found), ""), Table(dimensions(found), SCORES_EXPLAINED)]
+    tables = []
+    if found.maps:
+        tables += [Table(scores(found), ""), Table(dimensions(found), SCORES_EXPLAINED)]
     if found.claim:
-        lead = "Evidence for one species rather than another of its genus:"
-        tables.append(Table(claim(found.claim), CLAIM_EXPLAINED, lead))
+        of = "a look-alike" if _photos(found) else "another of its genus"
+        explained = CLAIM_EXPLAINED + (PHOTOS_EXPLAINED if _photos(found) else "")
+        lead = f"Evidence for one species rather than {of}:"
+        tables.append(Table(claim(found.claim), explained, lead))
     if found.reads:
         pictures = f"{found.reads.pictures} pictures, each without every set of its parts"
         tables.append(
@@ -89,6 +97,11 @@ def findings(found: PartsFigures) -> Findings:
         f"rightly; {found.hours:.1f} hours.",
         found.source,
     )
+
+
+def _photos(found: PartsFigures) -> bool:
+    """True for photos, from which no part can be taken."""
+    return not found.maps
 
 
 def scores(found: PartsFigures) -> dict[str, list[str]]:
