@@ -86,8 +86,8 @@ def _rows(work: Work) -> Iterator[Row]:
         if predicted[index] != label or confusion[label].max() <= 0:
             continue
         target = int(confusion[label].argmax())
-        other = int(random.choice(np.flatnonzero(labels == target)))
-        if predicted[other] != target:
+        others = np.flatnonzero(labels == target)
+        if not len(others) or predicted[other := int(random.choice(others))] != target:
             continue
         yield _row(work, index, other, target)
         done += 1
