@@ -29,7 +29,7 @@ from lafe.explain.unknown import looks_unknown
 from lafe.measure import report as reports, sweep
 from lafe.measure.records import ReportError
 from lafe.measure.report import Report
-from lafe.render.comparison import Setting
+from lafe.render.comparison import Choice
 from lafe.render.pictures import view
 
 from . import leaving, session
@@ -197,13 +197,13 @@ def under(photo: Photo, panel: Panel, model: Trained) -> Prepared:
         raise ModelError(str(error)) from error
 
 
-def setting(photo: Photo, panel: Panel, checkpoint: str) -> Setting:
+def choice(photo: Photo, panel: Panel, checkpoint: str) -> Choice:
     """A panel as what is taken away needs it, which knows no session; raises ModelError."""
     found = model(checkpoint)
     under(photo, panel, found)  # says why where it cannot be
     other = stranger(photo) if len(panel.controls.other_photo) else None
     picture = None if other is None else crop(other.image, other.crop)
-    return Setting(found, panel.switches, panel.controls, picture)
+    return Choice(found, panel.switches, panel.controls, picture)
 
 
 def stranger(photo: Photo) -> Photo:

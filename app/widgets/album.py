@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from lafe.explain.outcome import change
-from lafe.render.comparison import Setting, compare
+from lafe.render.comparison import Choice, compare
 from lafe.render.names import spelled
 from lafe.render.pictures import jpeg_url
 from lafe.render.sheet import COLUMNS, TITLES, Row, sheet
@@ -110,19 +110,19 @@ def _figure(visit: Visit) -> None:
         st.caption(f"Made when you click; about {0.3 * len(digests):.0f} seconds.")
 
 
-Job = tuple[Photo, list[Setting]]
+Job = tuple[Photo, list[Choice]]
 
 
 def _job(photo: Photo, visit: Visit) -> Job:
     """Gather what a figure needs of a photo; a download has no session to look it up in."""
     own = photo.checkpoint or visit.checkpoint or ""
-    settings = [models.setting(photo, p, p.checkpoint or own) for p in visit.panels[:2]]
-    return photo, settings
+    choices = [models.choice(photo, p, p.checkpoint or own) for p in visit.panels[:2]]
+    return photo, choices
 
 
 def _made(jobs: list[Job], columns: tuple[str, ...], opacity: float, kind: str) -> bytes:
     rows = [
-        Row(photo.name, compare(photo.image, settings, photo.crop), photo.truth)
-        for photo, settings in jobs
+        Row(photo.name, compare(photo.image, choices, photo.crop), photo.truth)
+        for photo, choices in jobs
     ]
     return sheet(rows, columns, opacity)[f"figure.{kind.lower()}"]

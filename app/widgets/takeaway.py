@@ -25,10 +25,10 @@ def takeaway() -> None:
     if visit.photo is None:
         return
     try:
-        settings = [models.setting(visit.photo, p, visit.checkpoint_of(p)) for p in visit.panels]
+        choices = [models.choice(visit.photo, p, visit.checkpoint_of(p)) for p in visit.panels]
     except ModelError:
         return  # the panel says why
-    comparison = partial(compare, visit.photo.image, settings, visit.photo.crop)
+    comparison = partial(compare, visit.photo.image, choices, visit.photo.crop)
     opacity = visit.display.opacity
     with st.container(horizontal=True):
         st.download_button(

@@ -106,7 +106,7 @@ def _run_explain(args: argparse.Namespace) -> int:
     from lafe.checkpoints.store import load
     from lafe.data.photo import open_photo
     from lafe.render.bundle import FILES, files
-    from lafe.render.comparison import Setting, compare
+    from lafe.render.comparison import Choice, compare
     from lafe.render.text import percent
 
     if len(args.photo) > 1:
@@ -114,7 +114,7 @@ def _run_explain(args: argparse.Namespace) -> int:
     require_folder(args.out, FILES, args.force)
     photo = open_photo(args.photo[0])
     model = load(args.checkpoint, args.device)
-    found = compare(photo, [Setting(model, on) for on in args.switches], tuple(args.crop))
+    found = compare(photo, [Choice(model, on) for on in args.switches], tuple(args.crop))
     for panel in found.panels:
         name, probability = panel.top(1)[0]
         print(printable(f"{panel.letter}  {panel.setting}: {name}, {percent(probability)}"))
@@ -128,17 +128,17 @@ def _explain_several(args: argparse.Namespace) -> int:
     """One figure of several photos, a row each, and their table."""
     from lafe.checkpoints.store import load
     from lafe.data.photo import open_photo
-    from lafe.render.comparison import Setting, compare
+    from lafe.render.comparison import Choice, compare
     from lafe.render.sheet import FILES, Row, sheet
 
     require_folder(args.out, FILES, args.force)
     model = load(args.checkpoint, args.device)
-    settings = [Setting(model, on) for on in args.switches]
+    choices = [Choice(model, on) for on in args.switches]
     rows = [
-        Row(Path(name).name, compare(open_photo(name), settings, tuple(args.crop)))
+        Row(Path(name).name, compare(open_photo(name), choices, tuple(args.crop)))
         for name in args.photo
     ]
     for name, data in sheet(rows, args.maps).items():
         write_bytes(args.out / name, data)
-    print(printable(f"{len(settings)} settings of {len(rows)} photos: {args.out / FILES[0]}"))
+    print(printable(f"{len(choices)} settings of {len(rows)} photos: {args.out / FILES[0]}"))
     return 0

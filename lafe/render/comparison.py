@@ -37,8 +37,8 @@ class ComparisonError(LafeError):
     """Too many settings for one figure, or none."""
 
 
-class Setting(NamedTuple):
-    """A model, which of its branches are on, and what stands in for learned gates.
+class Choice(NamedTuple):
+    """The choices of a panel: a model, a setting, and what stands in for learned gates.
 
     ``other`` is the photo whose gates stand in, where the controls ask for another photo's.
     """
@@ -184,24 +184,24 @@ class Comparison:
         return overlay(panel.picture, heat, opacity=opacity, value_range=values, signed=signed)
 
 
-def compare(photo: Image.Image, settings: Sequence[Setting], box: Box = WHOLE) -> Comparison:
-    """Evaluate a photo under some settings; each model reads the photo once.
+def compare(photo: Image.Image, choices: Sequence[Choice], box: Box = WHOLE) -> Comparison:
+    """Evaluate a photo, a panel for each choice; each model reads the photo once.
 
     Args:
         photo: upright RGB, as :func:`lafe.open_photo` gives it.
-        settings: one to eight; the models have a card, as :func:`lafe.load` gives them.
+        choices: one to eight; the models have a card, as :func:`lafe.load` gives them.
         box: the part to look at: left, top, right, bottom as fractions.
 
     Raises:
-        ComparisonError: no setting, or more than eight.
+        ComparisonError: no choice, or more than eight.
         lafe.PhotoError: a box that is no part of the photo.
     """
-    if not 1 <= len(settings) <= len(LETTERS):
-        raise ComparisonError(f"One to {len(LETTERS)} settings are compared, not {len(settings)}.")
+    if not 1 <= len(choices) <= len(LETTERS):
+        raise ComparisonError(f"One to {len(LETTERS)} settings are compared, not {len(choices)}.")
     part = crop(photo, box)
     prepared: dict[int, Prepared] = {}
     panels = []
-    for letter, (model, switches, controls, other) in zip(LETTERS, settings, strict=False):
+    for letter, (model, switches, controls, other) in zip(LETTERS, choices, strict=False):
         if id(model) not in prepared:
             prepared[id(model)] = prepare(model, part)
         learned = prepared[id(model)]

@@ -21,7 +21,7 @@ from lafe.branches import EVERY_BRANCH
 from lafe.checkpoints.store import load, save
 from lafe.cli.main import main
 from lafe.render import bundle
-from lafe.render.comparison import Comparison, Setting, compare
+from lafe.render.comparison import Choice, Comparison, compare
 from lafe.render.printout import printout
 
 NASTY = "<script>alert(1)</script> $\\frac{&"
@@ -61,7 +61,7 @@ def photo_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def comparison(model: LAFE, photo_file: Path) -> Comparison:
     photo = lafe.open_photo(photo_file)
-    return compare(photo, [Setting(model, Switches.parse(text)) for text in SETTINGS], BOX)
+    return compare(photo, [Choice(model, Switches.parse(text)) for text in SETTINGS], BOX)
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +270,7 @@ def test_page_says_what_the_model_says(files: dict[str, bytes]) -> None:
 def test_a_photo_like_nothing_known_is_said_so(checkpoint: Path, photo_file: Path) -> None:
     strange = load(checkpoint)
     strange.card.unknown.update(score="max_probability", threshold=1.1)
-    found = compare(lafe.open_photo(photo_file), [Setting(strange, Switches.none())])
+    found = compare(lafe.open_photo(photo_file), [Choice(strange, Switches.none())])
     assert not found.panels[0].familiar
     assert "looks like nothing" in Page(printout(found)).text
 
@@ -337,7 +337,7 @@ def test_bad_input_is_one_sentence(
 def test_each_model_reads_the_photo_once(model: LAFE, photo_file: Path) -> None:
     passes: list[int] = []
     hook = model.backbone.register_forward_hook(lambda *_: passes.append(1))
-    settings = [Setting(model, Switches.all()), Setting(model, Switches.none())]
+    settings = [Choice(model, Switches.all()), Choice(model, Switches.none())]
     compare(lafe.open_photo(photo_file), settings)
     hook.remove()
     assert passes == [1]
@@ -349,7 +349,7 @@ def test_controls_stand_in_for_the_gates_of_their_panel(model: LAFE, photo_file:
         uniform=Switches.only("r_dis"), shuffled=Switches.only("c_con"), seed=3
     )
     on = Switches.all().without("r_dis", stages=(3,))
-    learned, controlled = compare(photo, [Setting(model, on), Setting(model, on, controls)]).panels
+    learned, controlled = compare(photo, [Choice(model, on), Choice(model, on, controls)]).panels
     expected = lafe.prepare(model, photo).under(controls).logits(on)
     assert torch.equal(controlled.fused.logits, expected)
     assert not torch.equal(learned.fused.logits, expected)

@@ -17,7 +17,7 @@ import lafe
 from lafe import Switches
 from lafe.checkpoints.store import save
 from lafe.render import figure, fonts
-from lafe.render.comparison import Comparison, Setting, compare
+from lafe.render.comparison import Choice, Comparison, compare
 from lafe.render.figure import render
 
 BIRD = "翠鳥"
@@ -68,7 +68,7 @@ def comparison(tmp_path: Path) -> Comparison:
     names = [f"{BIRD}{k}" for k in range(CLASSES)]
     model = lafe.load(save(tiny_model(), tmp_path / "birds", names, title="翠鳥モデル"))
     photo = Image.effect_noise((120, 90), 60).convert("RGB")
-    return compare(photo, [Setting(model, Switches.all()), Setting(model, Switches.none())])
+    return compare(photo, [Choice(model, Switches.all()), Choice(model, Switches.none())])
 
 
 def drawn(comparison: Comparison) -> dict[str, bytes]:

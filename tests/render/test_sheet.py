@@ -13,7 +13,7 @@ import lafe
 from lafe.branches import Switches
 from lafe.checkpoints.store import save
 from lafe.errors import LafeError
-from lafe.render.comparison import Setting, compare
+from lafe.render.comparison import Choice, compare
 from lafe.render.sheet import Row, sheet
 
 NAMES = ["Brandt Cormorant", "b", "c", "d", "e"]
@@ -22,7 +22,7 @@ NAMES = ["Brandt Cormorant", "b", "c", "d", "e"]
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     model = lafe.load(save(tiny_model(), tmp_path_factory.mktemp("a") / "tiny", NAMES))
-    settings = [Setting(model, Switches.all()), Setting(model, Switches.none())]
+    settings = [Choice(model, Switches.all()), Choice(model, Switches.none())]
     photos = [Image.radial_gradient("L").convert("RGB").rotate(90 * i) for i in range(6)]
     return [Row(f"{i}.png", compare(photo, settings), "b") for i, photo in enumerate(photos)]
 
