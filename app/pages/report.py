@@ -269,7 +269,7 @@ def _table_four(data: str) -> None:
     sweeps = {name: runs for name, runs in models.sweeps().items() if runs[0].recipe.data == data}
     for name, runs in sweeps.items():
         st.subheader("Table 4: branches left out in training", anchor=False)
-        recipe, rows = runs[0].recipe, sweep.table(runs)
+        rows = sweep.table(runs)
         chart(
             report_figures.table_four(rows, sweep.ROWS),
             "Top-1 of each trained variant, by seed, with the means",
@@ -277,8 +277,7 @@ def _table_four(data: str) -> None:
         )
         st.markdown(sweep.verdict(rows))
         st.caption(
-            f"A dot is a seed, a bar their mean. Unlike in the paper: {recipe.backbone} at "
-            f"{recipe.input_size} px, {runs[0].classes} classes, {recipe.epochs} epochs. "
+            f"A dot is a seed, a bar their mean. Unlike in the paper: {sweep.setting(runs[0])}. "
             f"{sum(row.hours for row in rows):.1f} hours of training. "
             f"From {len(runs)} files `checkpoints/results/{name}-*.json`, written by "
             f"`lafe sweep {name} --data DIR`."

@@ -33,7 +33,9 @@ def _train(commands: Commands) -> None:
     p.add_argument(
         "--variant", choices=VARIANTS, default="lafe", help="a row of the paper's Table 4"
     )
-    p.add_argument("--objective", choices=OBJECTIVES, help="instead of the recipe's")
+    p.add_argument(
+        "--objective", choices=OBJECTIVES, help="instead of the recipe's, with its losses"
+    )
     p.add_argument("--weights", help="hub, package, none, or a file, instead of the recipe's")
     p.add_argument("--epochs", type=count, help="instead of the recipe's")
     p.add_argument("--seed", type=whole, help="instead of the recipe's")
@@ -56,7 +58,9 @@ def _run_train(args: argparse.Namespace) -> int:
     from lafe.train.recipe import load_recipe
 
     recipe = load_recipe(args.recipe).variant(args.variant)
-    names = ("objective", "weights", "epochs", "seed")
+    if args.objective is not None:
+        recipe = recipe.under(args.objective)
+    names = ("weights", "epochs", "seed")
     changes = {n: v for n in names if (v := getattr(args, n)) is not None}
     if changes.get("weights") == "none":
         changes["weights"] = None

@@ -34,6 +34,14 @@ ROWS = {
 """The six rows of Table 4 in its words, and three more: constant gates and our objectives."""
 
 
+PAPER = {
+    "cub": (87.6, 87.2, 85.5, 86.8, 87.0, 84.5),
+    "cars": (94.8, 94.6, 94.1, 94.2, 94.5, 92.9),
+    "aircraft": (93.2, 92.9, 92.4, 92.7, 92.9, 90.3),
+}
+"""Top-1 of the first six of ``ROWS`` by data set, in percent: the paper's Table 4 (ResNet-50)."""
+
+
 @dataclass(frozen=True)
 class Result:
     """One run on test photos: the contents of a file under ``checkpoints/results/``.
@@ -87,6 +95,57 @@ class Row:
     def deviation(self) -> float | None:
         """Sample standard deviation over seeds; None for one seed."""
         return statistics.stdev(self.top1) if len(self.top1) > 1 else None
+
+
+@dataclass(frozen=True)
+class BesidePaper:
+    """What a row loses against LAFE in the paper and here, in points.
+
+    Attributes:
+        ours: mean over the seeds that both rows have.
+        deviation: of the differences, seed by seed; None for one seed.
+    """
+
+    paper: float
+    ours: float
+    deviation: float | None
+
+    def __str__(self) -> str:
+        spread = "" if self.deviation is None else f" ± {self.deviation:.1f}"
+        paper, ours = number(self.paper, "+.1f"), number(self.ours, "+.1f")
+        told = self.deviation is not None and abs(self.ours) > self.deviation
+        sign = "same sign" if self.paper * self.ours > 0 else "not the same sign"
+        doubt = "" if told else ", within its deviation" if self.deviation else ", one seed"
+        return f"paper {paper}, ours {ours}{spread}: {sign}{doubt}"
+
+
+def beside_paper(rows: Sequence[Row], data: str) -> dict[str, BesidePaper]:
+    """By row, what it loses against LAFE; empty where the paper or this sweep lacks the rows."""
+    points = dict(zip(ROWS, PAPER.get(data, ()), strict=False))
+    lafe = next((row for row in rows if row.variant == "lafe"), None)
+    found = {}
+    for row in rows:
+        if lafe is None or row is lafe or row.variant not in points:
+            continue
+        own = dict(zip(lafe.seeds, lafe.top1, strict=True))
+        pairs = zip(row.seeds, row.top1, strict=True)
+        if lost := [100 * (top1 - own[seed]) for seed, top1 in pairs if seed in own]:
+            deviation = statistics.stdev(lost) if len(lost) > 1 else None
+            paper = points[row.variant] - points["lafe"]
+            found[row.variant] = BesidePaper(paper, statistics.fmean(lost), deviation)
+    return found
+
+
+def setting(run: Result) -> str:
+    """What all runs of a sweep have in common, and the paper has not."""
+    r = run.recipe
+    cached = (
+        f", frozen, its features of {r.views} augmented view{'s' * (r.views > 1)} a photo cached"
+        if r.views
+        else ""
+    )
+    epochs = f"{r.epochs} epoch{'s' * (r.epochs > 1)}"
+    return f"{r.backbone} at {r.input_size} px{cached}; {run.classes} classes, {epochs}"
 
 
 def recipe_of(recipe: Recipe, variant: str, seed: int) -> Recipe:

@@ -131,9 +131,10 @@ def render_checkout(root: Path) -> str:
     return render(checkpoints(root), root / SWEEPS, speed, browser)
 
 
-def render_summary(folders: Iterable[Path]) -> str:
-    """One row a checkpoint, as the Markdown between the markers of ``README.md``."""
-    return _summary(read(folders))
+def render_summary(folders: Iterable[Path], sweeps: Path | None = None) -> str:
+    """One row a checkpoint, and the seeds, as the Markdown between the markers of ``README.md``."""
+    runs = _sweeps(sweeps) if sweeps else {}
+    return _summary(read(folders)) + "".join(_seeds(*item) for item in runs.items())
 
 
 def checkpoints(root: Path) -> list[Path]:
@@ -150,7 +151,8 @@ def write(root: Path) -> list[Path]:
     """
     folders = checkpoints(root)
     results, readme = root / "docs" / "results.md", root / "README.md"
-    text = between_markers(readme.read_text(encoding="utf-8"), render_summary(folders))
+    summary = render_summary(folders, root / SWEEPS)
+    text = between_markers(readme.read_text(encoding="utf-8"), summary)
     write_text(results, render_checkout(root))
     write_text(readme, text)
     return [results, readme]
@@ -175,9 +177,27 @@ def _sweeps(folder: Path) -> dict[str, list[sweep.Result]]:
     return sweep.by_sweep(map(sweep.read, sorted(folder.glob("*.json"))))
 
 
+def _seeds(name: str, runs: Sequence[sweep.Result]) -> str:
+    """Our objective against a plain backbone over seeds, in a sentence; empty for one seed."""
+    rows = {row.variant: row for row in sweep.table(runs)}
+    pair = [rows.get(variant) for variant in ("attentive", "plain")]
+    if any(row is None or row.deviation is None for row in pair):
+        return ""
+    ours, plain = (
+        f"{_percent(row.mean)} ± {_percent(row.deviation or 0.0)} ({len(row.seeds)} seeds)"
+        for row in pair
+        if row
+    )
+    return (
+        f"\nOver seeds, mean and deviation of top-1 %, from `{SWEEPS}/{name}-*.json` "
+        f"({sweep.setting(runs[0])}): objective `attentive` {ours}, plain backbone {plain}.\n"
+    )
+
+
 def _sweep(name: str, runs: Sequence[sweep.Result]) -> str:
     """Table 4 of one sweep, with what differs from the paper."""
-    first, rows = runs[0].recipe, sweep.table(runs)
+    rows = sweep.table(runs)
+    beside = sweep.beside_paper(rows, runs[0].recipe.data)
     plain = next((r for r in rows if r.variant == "plain"), None)
     cells = [
         [
@@ -185,6 +205,7 @@ def _sweep(name: str, runs: Sequence[sweep.Result]) -> str:
             _percent(r.mean),
             "-" if r.deviation is None else _percent(r.deviation),
             "-" if plain is None or r is plain else f"{100 * (r.mean - plain.mean):+.1f}",
+            str(beside.get(r.variant, "-")),
             ", ".join(_percent(top1) for top1 in r.top1),
             f"{r.hours:.2f}",
         ]
@@ -195,16 +216,17 @@ def _sweep(name: str, runs: Sequence[sweep.Result]) -> str:
         "top-1 %, mean",
         "deviation",
         "against plain, points",
+        "against LAFE, points",
         "each seed",
         "hours",
     ]
     return (
         f"## Table 4, trained: `{name}`\n\n"
         f"From {len(runs)} files `checkpoints/results/{name}-*.json`, written by `lafe sweep {name}"
-        f" --data DIR`.  Unlike in the paper: {first.backbone} at {first.input_size} px, "
-        f"{runs[0].classes} classes, {first.epochs} epochs; {runs[0].photos:,} test "
-        "photos.  All rows: the same recipe and epochs.  The deviation is that over seeds.  Hours "
-        "are wall-clock.\n\n"
+        f" --data DIR`.  Unlike in the paper: {sweep.setting(runs[0])}; "
+        f"{runs[0].photos:,} test photos.  All rows: the same recipe and epochs, starting at a "
+        "linear probe where the recipe says so.  The deviation is that over seeds.  Hours are "
+        "wall-clock.\n\n"
         f"{_table(head, cells)}\n{sweep.verdict(rows)}\n"
     )
 

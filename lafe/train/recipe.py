@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -293,6 +293,14 @@ class Recipe:
             raise RecipeError(
                 f"input_size is {self.input_size}, which is more than resize ({self.resize})."
             )
+        own = (self.counterfactual_loss, self.overlap_loss, self.correlation_loss)
+        if self.objective == "attentive" and not any((*own, self.subtraction_loss)):
+            raise RecipeError(
+                "objective is attentive, and the weights of all its losses are 0: it would be a "
+                "name alone.  Set counterfactual_loss, overlap_loss, correlation_loss or "
+                "subtraction_loss, or take all of them from `--objective attentive`.",
+                "objective",
+            )
         if self.fit_scale and not self.val_fraction:
             raise RecipeError("fit_scale is true, which needs held-out photos: val_fraction is 0.")
 
@@ -305,8 +313,18 @@ class Recipe:
             )
         return replace(self, **changes)
 
+    def under(self, objective: str) -> Recipe:
+        """The recipe under another objective, with all that belongs to it: losses, gates, draws."""
+        if objective == self.objective:
+            return self
+        left = VARIANTS.get(self.objective, {})  # what belonged to it goes
+        start = {f.name: f.default for f in fields(Recipe) if f.name in left}
+        return self.with_changes(**start | {"objective": objective} | VARIANTS.get(objective, {}))
+
     def variant(self, name: str) -> Recipe:
         """A trained variant of Table 4, with its name appended to the run's."""
+        if name in OBJECTIVES:
+            return self.under(name).with_changes(name=f"{self.name}-{name}")
         changes = VARIANTS[name]
         return self.with_changes(name=f"{self.name}-{name}", **changes) if changes else self
 

@@ -163,6 +163,22 @@ def test_a_loss_to_the_plain_backbone_is_said() -> None:
     assert sw.verdict(sw.table(plain)) == ""
 
 
+def test_the_paper_s_column_stands_beside_ours() -> None:
+    runs = [result("lafe", 0, 0.60, 1), result("lafe", 1, 0.62, 1), result("lafe", 2, 0.70, 1)]
+    runs += [result("no-fusion", 0, 0.58, 1), result("no-fusion", 1, 0.61, 1)]  # -2, -1
+    runs += [result("no-region", 0, 0.61, 1), result("no-region", 1, 0.60, 1)]  # +1, -2
+    runs += [result("plain", 2, 0.71, 1), result("attentive", 0, 0.7, 1)]
+    beside = sw.beside_paper(sw.table(runs), "cub")
+    minus = "\N{MINUS SIGN}"
+    assert {name: str(each) for name, each in beside.items()} == {
+        "no-fusion": f"paper {minus}2.1, ours {minus}1.5 ± 0.7: same sign",
+        "no-region": f"paper {minus}0.4, ours {minus}0.5 ± 2.1: same sign, within its deviation",
+        "plain": f"paper {minus}3.1, ours +1.0: not the same sign, one seed",
+    }
+    assert sw.beside_paper(sw.table(runs), "folder") == {}
+    assert sw.beside_paper(sw.table(runs[3:]), "cub") == {}
+
+
 def test_sweeps_are_kept_apart() -> None:
     found = sw.by_sweep(result("plain", seed, 0.5, 1, name) for seed in (0, 1) for name in "ab")
     assert {name: [r.seed for r in runs] for name, runs in found.items()} == {

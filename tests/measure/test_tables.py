@@ -213,10 +213,10 @@ def test_table_4_is_made_of_the_result_files(tmp_path: Path) -> None:
         )  # fmt: skip
         records.write(tmp_path / f"small-{variant}-{seed}.json", run)
     text = tables.render([], tmp_path)
-    assert row(text, "LAFE") == ["65.0", "7.1", "+3.0", "60.0, 70.0", "1.00"]
-    assert row(text, "plain backbone") == ["62.0", "-", "-", "62.0", "0.50"]
+    assert row(text, "LAFE") == ["65.0", "7.1", "+3.0", "-", "60.0, 70.0", "1.00"]
+    assert row(text, "plain backbone") == ["62.0", "-", "-", "-", "62.0", "0.50"]
     assert "From 3 files" in text
-    assert "net at 96 px, 9 classes, 4 epochs; 1,200 test photos" in text
+    assert "net at 96 px; 9 classes, 4 epochs; 1,200 test photos" in text
 
 
 def test_speed_is_that_of_the_bench(tmp_path: Path) -> None:
@@ -292,4 +292,6 @@ def test_committed_figures_are_up_to_date() -> None:
         "lafe results"
     )
     readme = (ROOT / "README.md").read_text()
-    assert readme == tables.between_markers(readme, tables.render_summary(folders))
+    assert readme == tables.between_markers(
+        readme, tables.render_summary(folders, ROOT / tables.SWEEPS)
+    )

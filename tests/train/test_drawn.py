@@ -42,7 +42,7 @@ def recipe(objective: str, **changes: Any) -> Recipe:
 
 @pytest.mark.parametrize(
     ("objective", "changes"),
-    [("switched", {}), ("attentive", {"switch_share": 0.5}), ("paper", {})],
+    [("switched", {}), ("attentive", {"switch_share": 0.5, "overlap_loss": 0.3}), ("paper", {})],
 )
 def test_a_card_names_the_settings_that_its_training_drew(
     objective: str, changes: dict[str, Any], data: Path, tmp_path: Path, monkeypatch: Any

@@ -83,6 +83,23 @@ def test_the_variants_are_the_rows_of_table_4() -> None:
         assert {k: varied[k] for k in changed} == changed
 
 
+def test_an_objective_brings_what_belongs_to_it_and_takes_it_away_again() -> None:
+    paper = Recipe(**LEAST, con_loss=0.5)
+    attentive = paper.under("attentive")
+    assert {k: getattr(attentive, k) for k in VARIANTS["attentive"]} == VARIANTS["attentive"]
+    assert attentive.name == paper.name
+    assert attentive.with_changes(rivals=3).under("attentive").rivals == 3
+    assert paper.under("switched") == paper.with_changes(objective="switched")
+    back = attentive.under("paper")
+    assert back == Recipe(**LEAST)  # Eq. 11 to the letter
+    assert attentive.variant("switched").gates == "plain"
+
+
+def test_attentive_is_more_than_a_name() -> None:
+    with pytest.raises(RecipeError, match="objective is attentive, and the weights of all"):
+        Recipe(**LEAST, objective="attentive", gates="standardised")
+
+
 def write(folder: Path, **fields: object) -> Path:
     file = folder / "mine.yaml"
     file.write_text(yaml.safe_dump(LEAST | fields), encoding="utf-8")
