@@ -1,5 +1,6 @@
 """The files around the code agree with each other, and with the paper."""
 
+import json
 import os
 import re
 import subprocess
@@ -109,6 +110,16 @@ def test_the_changelog_begins_with_this_version() -> None:
     assert (
         re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)[0] == lafe.__version__
     )
+
+
+@pytest.mark.parametrize("card", sorted((ROOT / "checkpoints").glob("*/card.json")), ids=str)
+def test_hours_of_a_recipe_are_those_of_the_run_that_made_the_weights(card: Path) -> None:
+    made = json.loads(card.read_text())
+    recipe = load_recipe(made["name"])
+    own = {k: v for k, v in recipe.to_dict().items() if k in made["recipe"] and k != "hours"}
+    if own != {k: v for k, v in made["recipe"].items() if k != "hours"}:
+        pytest.skip("The weights are of an earlier recipe.")
+    assert recipe.hours.startswith(f"{made['training']['hours']:.2f} hours")
 
 
 def test_workflows_call_the_script_and_the_extras_that_there_are() -> None:
