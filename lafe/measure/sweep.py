@@ -113,6 +113,8 @@ class BesidePaper:
     def __str__(self) -> str:
         spread = "" if self.deviation is None else f" ± {self.deviation:.1f}"
         paper, ours = number(self.paper, "+.1f"), number(self.ours, "+.1f")
+        if round(self.ours, 1) == 0:
+            return f"paper {paper}, ours {ours}{spread}: no difference"
         told = self.deviation is not None and abs(self.ours) > self.deviation
         sign = "same sign" if self.paper * self.ours > 0 else "not the same sign"
         doubt = "" if told else ", within its deviation" if self.deviation else ", one seed"

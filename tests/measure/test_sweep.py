@@ -168,11 +168,13 @@ def test_the_paper_s_column_stands_beside_ours() -> None:
     runs += [result("no-fusion", 0, 0.58, 1), result("no-fusion", 1, 0.61, 1)]  # -2, -1
     runs += [result("no-region", 0, 0.61, 1), result("no-region", 1, 0.60, 1)]  # +1, -2
     runs += [result("plain", 2, 0.71, 1), result("attentive", 0, 0.7, 1)]
+    runs += [result("no-losses", 0, 0.60, 1)]
     beside = sw.beside_paper(sw.table(runs), "cub")
     minus = "\N{MINUS SIGN}"
     assert {name: str(each) for name, each in beside.items()} == {
         "no-fusion": f"paper {minus}2.1, ours {minus}1.5 ± 0.7: same sign",
         "no-region": f"paper {minus}0.4, ours {minus}0.5 ± 2.1: same sign, within its deviation",
+        "no-losses": f"paper {minus}0.8, ours +0.0: no difference",
         "plain": f"paper {minus}3.1, ours +1.0: not the same sign, one seed",
     }
     assert sw.beside_paper(sw.table(runs), "folder") == {}
