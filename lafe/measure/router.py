@@ -203,13 +203,14 @@ def _test(data: Path, tested: int | None = None) -> dict[str, tuple[str, Photos]
 
 def _others(router: Router, model: Trained, folder: Path, without: tuple[str, ...]) -> Others:
     paths = [p for p in walk([folder]).photos if p.name not in without]
-    here, other, no_match = available(), 0, 0
+    own_models = {name: load(name) for name in KINDS.values() if name in available()}
+    other, no_match = 0, 0
     for path in paths:
         photo = open_photo(path)
         kind = router.kind(prepare(model, photo))
-        own = KINDS[kind]
+        own = own_models.get(KINDS[kind] or "")
         other += kind == OTHER
-        no_match += own not in here or looks_unknown(prepare(load(own), photo))
+        no_match += own is None or looks_unknown(prepare(own, photo))
     return Others("photos of other things, from elsewhere", len(paths), other, no_match)
 
 
