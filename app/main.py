@@ -26,7 +26,7 @@ def main() -> None:
         page_title="LAFE",
         page_icon=(_ASSETS / "icon.svg").read_text(),  # from here: Streamlit's own come from a CDN
         layout="wide",
-        initial_sidebar_state=330,
+        initial_sidebar_state="auto",  # closed where there is no room for it
     )
     st.logo((_ASSETS / "logo.svg").read_text(), size="large")
     st.html(f"<style>{palette.css()} {(_ASSETS / 'style.css').read_text()}</style>")
