@@ -99,7 +99,7 @@ class Row:
 
 @dataclass(frozen=True)
 class BesidePaper:
-    """What a row loses against LAFE in the paper and here, in points.
+    """The loss of a row against LAFE, in the paper and here, in points.
 
     Attributes:
         ours: mean over the seeds that both rows have.
@@ -122,7 +122,7 @@ class BesidePaper:
 
 
 def beside_paper(rows: Sequence[Row], data: str) -> dict[str, BesidePaper]:
-    """By row, what it loses against LAFE; empty where the paper or this sweep lacks the rows."""
+    """The losses of the rows against LAFE; empty where the paper or this sweep lacks the rows."""
     points = dict(zip(ROWS, PAPER.get(data, ()), strict=False))
     lafe = next((row for row in rows if row.variant == "lafe"), None)
     found = {}
@@ -139,7 +139,7 @@ def beside_paper(rows: Sequence[Row], data: str) -> dict[str, BesidePaper]:
 
 
 def setting(run: Result) -> str:
-    """What all runs of a sweep have in common, and the paper has not."""
+    """The things that all runs of a sweep have in common, and the paper has not."""
     r = run.recipe
     cached = (
         f", frozen, its features of {r.views} augmented view{'s' * (r.views > 1)} a photo cached"
