@@ -2,7 +2,9 @@
 
 Each visitor has a context of one browser, and a drawing, a checkpoint and switches of their own.
 After each click on a switch, panel A must show what the model gives, computed here, without the
-app.  Then ten photos a visitor are uploaded and looked at, to see whether memory grows.
+app.  Meanwhile somebody sends files that nobody should send; each must be refused in a sentence.
+Then ten photos a visitor are uploaded and looked at, to see whether memory grows.  In the end the
+server is killed and started anew under an open page, which must say so, and give a new result.
 
     python scripts/soak.py --visitors 50 --seconds 120 --uploads 500 --out soak.json
     python scripts/soak.py --visitors 1 --uploads 0      # the latency of a click, alone
@@ -12,15 +14,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
+import os
 import random
 import re
+import signal
 import statistics
+import struct
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from browser import drawing, launch_async, running_process, upload
+from browser import drawing, free_port, launch_async, running_process, upload
+from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright
 
 from lafe import Switches, load, open_photo, prepare
@@ -37,6 +45,9 @@ WARM_UPLOADS = 50  # after so many, caches are full
 AT_ONCE = 10  # uploads of one visitor
 AT_THE_DOOR = 2  # visitors who open the page at the same time: the browser's work, not the app's
 UPLOAD_TO = "birds"
+RESULT = '[aria-label^="Five likeliest classes"]'
+DRAWN = "[data-testid=stApp][data-test-script-state=notRunning]"
+MOST_GROWTH = 0.02  # of memory, from 50 uploads to all
 ROUNDING = 4e-4  # two machines' sums may round to neighbouring shares
 
 # Clicks, and looks at every frame until panel A says one of the wanted sentences.
@@ -63,6 +74,8 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
     clicks: list[float] = field(default_factory=list)  # ms
     first: list[float] = field(default_factory=list)  # s from opening the page to a prediction
+    hostile: int = 0
+    restarts: int = 0
 
 
 def sentences(photo: Prepared, switches: Switches) -> set[str]:
@@ -79,7 +92,7 @@ async def arrive(page: Page, address: str, checkpoint: str, *seeds: int) -> floa
     await page.goto(f"{address}/?checkpoint={checkpoint}")
     files = [upload(drawing(seed), f"{seed}.png") for seed in seeds]
     await page.locator("input[type=file]").first.set_input_files(files)
-    await page.locator('[aria-label^="Five likeliest classes"]').first.wait_for()
+    await page.locator(RESULT).first.wait_for()
     return time.monotonic() - start
 
 
@@ -122,6 +135,62 @@ class Visitor:
                 self.tally.clicks.append(took)
 
 
+def hostile_files() -> list[bytes]:
+    """Half a photo, pixels for 50 MB from 34 bytes, no photo, thousands of broken tags."""
+    photo = drawing(0)
+    bits = 7069 | 7069 << 14
+    huge = b"RIFF" + struct.pack("<I", 26) + b"WEBPVP8L" + struct.pack("<IBI", 13, 0x2F, bits)
+    tags = b"".join(struct.pack(">HHII", tag, 1, 10**9, 8) for tag in range(5_000))
+    exif = b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(">H", 5_000) + tags + bytes(4)
+    flood = io.BytesIO()
+    Image.open(io.BytesIO(photo)).save(flood, "JPEG", exif=exif)
+    half = flood.getvalue()[: (len(exif) + len(flood.getvalue())) // 2]
+    return [photo[: len(photo) // 2], huge + bytes(9), b"<svg onload=alert(1)>", half]
+
+
+async def attack(browser: Browser, address: str, seconds: float, tally: Tally) -> None:
+    """Send files that nobody should send; each is refused in a sentence that names it."""
+    context = await browser.new_context()
+    context.set_default_timeout(1000 * PATIENCE)
+    page = await context.new_page()
+    await page.goto(address)
+    end = time.monotonic() + seconds
+    for i, data in enumerate(hostile_files() * 10_000):
+        chooser = page.locator(".st-key-first-upload input[type=file]").first
+        await chooser.set_input_files(upload(data, f"hostile{i}.png"))
+        await page.get_by_role("alert").filter(has_text=f"hostile{i}.png").first.wait_for()
+        if await page.locator(RESULT).count():
+            tally.wrong.append(f"hostile file {i} got a result")
+        tally.hostile += 1
+        if time.monotonic() > end:
+            break
+    await context.close()
+
+
+async def after_a_restart(
+    browser: Browser, servers: ExitStack, address: str, pid: int, tally: Tally
+) -> None:
+    """Kill the server under an open page, start another; the page says so, and goes on."""
+    context = await browser.new_context()
+    context.set_default_timeout(1000 * PATIENCE)
+    page = await context.new_page()
+    await arrive(page, address, UPLOAD_TO, 1)
+    os.kill(pid, signal.SIGKILL)
+    servers.enter_context(running_process(int(address.rpartition(":")[2])))
+    await page.get_by_text("The server forgot your photo").wait_for()
+    await page.locator(DRAWN).wait_for()  # an uploader that is about to go takes no file
+    if await page.locator(RESULT).count():
+        tally.wrong.append("a result of a server that is gone is still there")
+    chooser = page.locator(".st-key-first-upload input[type=file]").first
+    await chooser.set_input_files(upload(drawing(2)))
+    said = sentences(prepare(load(UPLOAD_TO), open_photo(drawing(2))), Switches.all())
+    pattern = "|".join(map(re.escape, said))
+    await page.get_by_role("figure", name=re.compile(f"^({pattern})$")).first.wait_for()
+    tally.checked += 1
+    tally.restarts += 1
+    await context.close()
+
+
 async def visits(browser: Browser, address: str, photos: list[Prepared], seconds: float) -> Tally:
     """Let all visitors come, a few at a time; when all are there, let them click at once."""
     tally = Tally()
@@ -135,7 +204,7 @@ async def visits(browser: Browser, address: str, photos: list[Prepared], seconds
     door = asyncio.Semaphore(AT_THE_DOOR)
     for steps in (
         [each.come(address, door) for each in visitors],
-        [each.click(seconds) for each in visitors],
+        [*(each.click(seconds) for each in visitors), attack(browser, address, seconds, tally)],
     ):
         done = await asyncio.gather(*steps, return_exceptions=True)
         tally.wrong += [str(error) for error in done if error is not None]
@@ -197,7 +266,8 @@ async def soak(visitors: int, seconds: float, uploads: int) -> Visits:
     for seed in range(visitors):
         model = models[seed % len(models)]
         photos.append(prepare(model, open_photo(drawing(seed))))
-    with running_process() as (address, pid):
+    with ExitStack() as servers:
+        address, pid = servers.enter_context(running_process(free_port()))
         async with async_playwright() as playwright:
             browser = await launch_async(playwright)
             tally = await visits(browser, address, photos, seconds)
@@ -205,6 +275,7 @@ async def soak(visitors: int, seconds: float, uploads: int) -> Visits:
                 f"{tally.checked} results of {visitors} visitors are checked: {tally.wrong or 'ok'}"
             )
             memory = await memory_of(browser, address, pid, uploads, tally)
+            await after_a_restart(browser, servers, address, pid, tally)
             await browser.close()
     return Visits(
         visitors=visitors,
@@ -214,6 +285,8 @@ async def soak(visitors: int, seconds: float, uploads: int) -> Visits:
         click_to_prediction_ms=summary(tally.clicks),
         page_to_first_prediction_s=summary(tally.first),
         app_memory_kb=memory,
+        hostile=tally.hostile,
+        restarts=tally.restarts,
     )
 
 
@@ -228,7 +301,7 @@ def main() -> int:
     print(records.to_text(report))
     if args.out is not None:
         records.write(args.out, report)
-    return 1 if report.wrong else 0
+    return 1 if report.wrong or report.growth > MOST_GROWTH else 0
 
 
 if __name__ == "__main__":

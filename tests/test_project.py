@@ -97,6 +97,26 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
 
 
+def test_what_security_md_promises_is_held_by_tests_that_there_are() -> None:
+    rows = re.findall(r"^\| (.+) \| (`.+) \|$", (ROOT / "SECURITY.md").read_text(), re.M)
+    assert len(rows) > 15
+    there = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", file.read_text(), re.M)
+    }
+    for _, tests in rows:
+        for named in re.findall(r"`([^`]+)`", tests):
+            assert named in there or (ROOT / named).is_file(), named
+
+
+def test_nobody_else_may_come_unless_asked_for() -> None:
+    """A container's own network is asked for; who reaches that is said by ``docker run -p``."""
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert config["server"]["address"] == "localhost"
+    assert '"--address", "0.0.0.0"' in (ROOT / "Dockerfile").read_text()
+
+
 def test_modules_of_the_changelog_are_there() -> None:
     rows = re.findall(
         r"^\| `([\w.]+)` \| `([\w.]+)` \|$", (ROOT / "CHANGELOG.md").read_text(), re.M

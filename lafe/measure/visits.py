@@ -26,6 +26,8 @@ class Visits:
         wrong: what each wrong result was.
         click_to_prediction_ms, page_to_first_prediction_s: None where nobody did it.
         app_memory_kb: by how many uploads it was after.
+        hostile: files that nobody should send, each refused in a sentence meanwhile.
+        restarts: of the server, under a page that stayed open.
     """
 
     visitors: int
@@ -35,3 +37,11 @@ class Visits:
     click_to_prediction_ms: Spread | None
     page_to_first_prediction_s: Spread | None
     app_memory_kb: Mapping[str, int]
+    hostile: int = 0
+    restarts: int = 0
+
+    @property
+    def growth(self) -> float:
+        """Share by which memory grew from the first to the last measurement."""
+        measured = list(self.app_memory_kb.values())
+        return measured[-1] / measured[0] - 1 if measured else 0.0

@@ -9,11 +9,10 @@ import signal
 import pytest
 
 from lafe import Switches
-from lafe.checkpoints import store
 
 pytest.importorskip("playwright", reason="These tests need Playwright: pip install playwright.")
-from browser import NO_CHROMIUM, chromium, free_port, launch, running_process
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from browser import free_port, running_process
+from playwright.sync_api import Browser, Page, expect
 from visitor import CHECKPOINT, PATIENCE, Visitor
 
 ALL = Switches.all()
@@ -34,42 +33,35 @@ def is_told(page: Page) -> None:
     expect(page.locator("[class*=st-key-switch-]")).to_have_count(0)
 
 
-def test_a_restarted_server_never_answers_for_a_lost_one() -> None:
+def test_a_restarted_server_never_answers_for_a_lost_one(browser: Browser) -> None:
     """Kill, restart, click: on a page whose last run was whole, and on one that redrew a part."""
-    if chromium() is None:
-        pytest.skip(NO_CHROMIUM)
-    if CHECKPOINT not in store.available():
-        pytest.skip(f"These tests need the checkpoint {CHECKPOINT!r}.")
     port = free_port()
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        with running_process(port) as (address, pid):
-            whole, part, elsewhere = windows_of(browser, address, 3)
-            for seed, each in enumerate((whole, part, elsewhere), 1):
-                each.arrives(seed)
-                each.sees(0, seed, ALL)
-            part.switch(0, "c_con", 5).click()
-            part.sees(0, 2, SETTING)
-            elsewhere.goes_to("Ablation")
-            heading = elsewhere.page.get_by_role("heading", name="All 4,096 settings")
-            expect(heading).to_be_visible()
-            os.kill(pid, signal.SIGKILL)
-        for each in (whole, part, elsewhere):
-            state = each.page.get_by_test_id("stApp")
-            expect(state).not_to_have_attribute("data-test-connection-state", "CONNECTED")
-        with running_process(port):
-            for each in (whole, part):
-                is_told(each.page)
-            expect(part.page).to_have_url(re.compile(r"c_con34"))  # the setting is not lost
-            expect(heading).to_have_count(0)
-            forgot = elsewhere.page.get_by_text("The server forgot your photo")
-            expect(forgot).to_be_visible()
-            part.uploads(2)
-            part.sees(0, 2, SETTING)
-            part.switch(0, "c_con", 5).click()
-            part.sees(0, 2, ALL)
-            expect(part.page.get_by_text("The server forgot your photo")).to_have_count(0)
-            whole.page.reload()  # one's own doing
-            expect(whole.page.locator(".st-key-first-upload")).to_be_visible()
-            expect(whole.page.get_by_text("The server forgot your photo")).to_have_count(0)
-        browser.close()
+    with running_process(port) as (address, pid):
+        whole, part, elsewhere = windows_of(browser, address, 3)
+        for seed, each in enumerate((whole, part, elsewhere), 1):
+            each.arrives(seed, f"checkpoint={CHECKPOINT}")
+            each.sees(0, seed, ALL)
+        part.switch(0, "c_con", 5).click()
+        part.sees(0, 2, SETTING)
+        elsewhere.goes_to("Ablation")
+        heading = elsewhere.page.get_by_role("heading", name="All 4,096 settings")
+        expect(heading).to_be_visible()
+        os.kill(pid, signal.SIGKILL)
+    for each in (whole, part, elsewhere):
+        state = each.page.get_by_test_id("stApp")
+        expect(state).not_to_have_attribute("data-test-connection-state", "CONNECTED")
+    with running_process(port):
+        for each in (whole, part):
+            is_told(each.page)
+        expect(part.page).to_have_url(re.compile(r"c_con34"))  # the setting is not lost
+        expect(heading).to_have_count(0)
+        forgot = elsewhere.page.get_by_text("The server forgot your photo")
+        expect(forgot).to_be_visible()
+        part.uploads(2)
+        part.sees(0, 2, SETTING)
+        part.switch(0, "c_con", 5).click()
+        part.sees(0, 2, ALL)
+        expect(part.page.get_by_text("The server forgot your photo")).to_have_count(0)
+        whole.page.reload()  # one's own doing
+        expect(whole.page.locator(".st-key-first-upload")).to_be_visible()
+        expect(whole.page.get_by_text("The server forgot your photo")).to_have_count(0)
