@@ -50,6 +50,7 @@ def test_only_what_measures_or_shows_test_photos_opens_the_test_split() -> None:
         ("lafe.measure.locator", "measure"),
         ("lafe.measure.router", "_test"),
         ("lafe.measure.sweep", "_measure"),
+        ("lafe.measure.sweep", "_require_same"),
     ]
 
 
