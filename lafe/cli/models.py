@@ -14,7 +14,7 @@ from lafe.cli.outputs import OutputError, add_force, require_folder
 if TYPE_CHECKING:
     from lafe.measure.report import Attention, Evaluation, Report
 
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true")
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
 def add(commands: Commands) -> None:

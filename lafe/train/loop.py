@@ -18,7 +18,7 @@ from lafe.data.dataset import summary
 from lafe.train import run as runs
 from lafe.train.callbacks import AtomicCheckpointIO, BestCheckpoint, HoursCallback, MovingAverage
 from lafe.train.drawn import settings_field
-from lafe.train.module import TrainingModule, start_from
+from lafe.train.module import TrainingError, TrainingModule, start_from
 from lafe.train.objectives import backbone_features
 from lafe.train.photos import TrainingPhotos
 from lafe.train.probe import fit_classifier, probe_first
@@ -60,6 +60,7 @@ def train(
         lafe.data.DataError, lafe.model.backbones.BackboneError, lafe.train.recipe.RecipeError,
             lafe.train.run.RunError, lafe.train.module.TrainingError: with what to do.
     """
+    _require_float32_weights(trainer_options.get("precision"))
     folder = Path(out) / recipe.name
     L.seed_everything(recipe.seed, workers=True, verbose=False)
     if photos is None:
@@ -90,6 +91,14 @@ def train(
         before["hours"] = round(hours.seconds / 3600, 3)
         _write(recipe, folder, module, photos, before, trainer.world_size)
     return folder
+
+
+def _require_float32_weights(precision: object) -> None:
+    if str(precision) in ("bf16-true", "16-true", "64-true", "64"):
+        raise TrainingError(
+            f"Weights are float32 while they are trained, so precision {precision} cannot be had: "
+            "take 32-true, bf16-mixed or 16-mixed."
+        )
 
 
 def _last(folder: Path, fresh: bool) -> Path | None:

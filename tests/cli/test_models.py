@@ -12,6 +12,7 @@ from PIL import Image
 import lafe
 from lafe.checkpoints.store import save
 from lafe.cli.main import main
+from lafe.cli.models import PRECISIONS
 from lafe.errors import LafeError
 from lafe.measure import report
 from lafe.train import loop
@@ -83,6 +84,22 @@ def test_training_begins_with_classes_counts_and_what_is_left_out(
     assert "cannot be written to: " in err
 
 
+@pytest.mark.parametrize("objective", ["paper", "attentive"])
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_every_precision_trains_a_checkpoint_that_answers(
+    precision: str, objective: str, squares: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "squares.yaml").write_text(yaml.safe_dump(RECIPE | {"lr": 1e-4}))
+    command = ["train", str(tmp_path / "squares.yaml"), "--data", str(squares), "--device", "cpu"]
+    options = ["--precision", precision, "--out", str(tmp_path / "runs")]
+    if objective != "paper":
+        options += ["--variant", objective]
+    assert main([*command, *options]) == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    logits = lafe.load(folder)(torch.zeros(1, 3, 64, 64))
+    assert logits.isfinite().all()
+
+
 def test_figures_of_the_same_weights_are_not_replaced_unasked(
     squares: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,7 +160,14 @@ def test_an_output_is_tried_before_the_work(
 
 
 @pytest.mark.parametrize(
-    "option", [["--seed", "-1"], ["--epochs", "0"], ["--devices", "0"], ["--precision", "8"]]
+    "option",
+    [
+        ["--seed", "-1"],
+        ["--epochs", "0"],
+        ["--devices", "0"],
+        ["--precision", "8"],
+        ["--precision", "bf16-true"],
+    ],
 )
 def test_numbers_that_cannot_be_meant_are_refused_by_name(
     option: list[str], capsys: pytest.CaptureFixture[str]

@@ -26,7 +26,7 @@ from lafe.data import DecodedDataset, load_benchmark
 from lafe.train import module as training
 from lafe.train.callbacks import AtomicCheckpointIO
 from lafe.train.loop import train
-from lafe.train.module import TrainingModule
+from lafe.train.module import TrainingError, TrainingModule
 from lafe.train.recipe import Recipe, RecipeError
 from lafe.train.scale import Scale, apply_scale
 
@@ -361,6 +361,15 @@ def test_a_checkpoint_takes_the_place_of_the_old_one_whole(
     io.save_checkpoint({"epoch": 2}, file)
     assert checkpoint(file) == {"epoch": 2}
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+@pytest.mark.parametrize("precision", ["bf16-true", "16-true", "64-true", 64])
+def test_weights_of_another_precision_are_refused_before_anything_is_written(
+    precision: str | int, data: Path, recipe: Recipe, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="take 32-true, bf16-mixed or 16-mixed"):
+        train(recipe, data, tmp_path / "runs", accelerator="cpu", precision=precision)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_the_papers_optimizer() -> None:
