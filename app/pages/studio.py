@@ -27,7 +27,6 @@ from ..figures import maps
 from ..figures.maps import Layer, Question
 from ..figures.tiles import legend
 from ..state import birds, models, session
-from ..state.session import EVIDENCE_LAYERS
 from ..widgets.kept import kept
 from ..widgets.parts import guarded, plain
 from ..widgets.switchboard import setting_name
@@ -174,7 +173,7 @@ def _question(sketch: Sketch, genus: str, found: Outcome) -> tuple[Question, str
         layer = kept(
             st.segmented_control,
             "Evidence of",
-            EVIDENCE_LAYERS,
+            tuple(_TITLES),
             key="studio-layer",
             usual="evidence",
             format_func=_TITLES.__getitem__,

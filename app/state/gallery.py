@@ -45,7 +45,7 @@ def nearest(photo: Photo, checkpoint: str, label: int) -> list[Neighbour] | None
     model, dataset = models.model(checkpoint), training(checkpoint)
     if dataset is None or dataset.classes != list(model.card.classes):  # a part of it, or another
         return None
-    pooled = _index(model, dataset)
+    pooled = _index(model, index_folder(), dataset)
     if pooled is None:
         return None
     return nearest_of(models.prepared(photo, model), gallery(pooled, dataset, label))
@@ -95,9 +95,9 @@ def _training(root: str, kind: str) -> PhotoDataset | None:
 @st.cache_resource(
     max_entries=10, ttl=LOOK_AGAIN_SECONDS, show_spinner=False, hash_funcs=models.KNOWN_BY
 )
-def _index(model: Trained, _dataset: PhotoDataset) -> Any:
+def _index(model: Trained, folder: Path, _dataset: PhotoDataset) -> Any:
     try:
-        return read_index(index_folder(), model, _dataset)
+        return read_index(folder, model, _dataset)
     except LafeError as error:
         log.error("Look-alikes: %s", error)
         return None

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from visiting import app, goes_to, picture, upload
 
 from app.figures.curves import SHARE
-from app.state import explanations, models, session
+from app.state import explanations, leaving, models, session
 from app.state.explanations import RANDOMS, Asked
 from app.state.session import Panel, Photo
 from lafe import Switches, open_photo, prepare
@@ -79,6 +79,7 @@ def test_maps_of_both_panels_and_what_is_missing_is_computed_when_asked() -> Non
 
 def test_what_was_stopped_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streamlit.session_state", {})
+    monkeypatch.setattr(leaving, "_guest", leaving.Guest)  # a session, where Streamlit has none
     session.add_photo(DATA, "owl.png")
     photo = session.visit().photo
     assert isinstance(photo, Photo)
