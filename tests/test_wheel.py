@@ -74,10 +74,10 @@ from lafe.cli.app import script
 
 at = AppTest.from_file(str(script()), default_timeout=300).run()
 assert not at.exception and not at.error, at
-print(script(), *at.pills(key="checkpoint").options)
+print(script(), len([b for b in at.button if str(b.key).startswith("example-")]))
 """
 
 
 def test_the_app_starts(site: Path, tmp_path: Path) -> None:
     said = run(site, tmp_path, "-c", APP)
-    assert said.split() == [str(site / "lafe_app" / "installed.py"), "Birds", "Cars", "Aircraft"]
+    assert said.split() == [str(site / "lafe_app" / "installed.py"), "9"]

@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
 
 
 def _train(commands: Commands) -> None:
-    from lafe.train.recipe import OBJECTIVES, VARIANTS
+    from lafe.train.variants import OBJECTIVES, VARIANTS
 
     p = commands.add_parser("train", help="train a recipe, or go on where a run was cut")
     p.add_argument("recipe", help="name of a shipped recipe, or the path of a YAML file")
@@ -187,7 +187,7 @@ def _run_predictions(args: argparse.Namespace) -> int:
 
 
 def _sweep(commands: Commands) -> None:
-    from lafe.train.recipe import VARIANTS
+    from lafe.train.variants import VARIANTS
 
     p = commands.add_parser("sweep", help="train and test the rows of Table 4; resumes")
     p.add_argument("recipe", help="name of a shipped recipe, or the path of a YAML file")

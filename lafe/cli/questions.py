@@ -339,7 +339,7 @@ def _run_locator(args: argparse.Namespace) -> int:
 
 
 def _interactions(commands: Commands) -> None:
-    from lafe.explain.game import INDICES
+    from lafe.explain.indices import INDICES
 
     about = "how branches work together: exact interactions, as a file that shapiq reads"
     p = commands.add_parser("interactions", help=about)

@@ -170,7 +170,7 @@ class Table:
         self, target: int, index: str = "k-SII", order: int = 2, output: str = "probability"
     ) -> Interactions:
         """Exact interactions of up to ``order`` branches by a named index, see
-        :data:`lafe.explain.game.INDICES`; ``to_json`` of it is a file that shapiq reads.
+        :data:`lafe.explain.indices.INDICES`; ``to_json`` of it is a file that shapiq reads.
 
         Raises:
             ValueError: no such class, output, index or order.

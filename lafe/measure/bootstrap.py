@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import ArrayLike
+if TYPE_CHECKING:  # who lists the protocols, or reads a report, needs no NumPy
+    from numpy.typing import ArrayLike
 
 RESAMPLES = 10_000
 BATCH = 1_000
@@ -36,6 +37,8 @@ class Mean(Interval):
 
 def interval(values: ArrayLike) -> Interval:
     """Mean of per-photo values (N,), N >= 1, with its 95 % percentile interval over photos."""
+    import numpy as np
+
     v = np.asarray(values, dtype=np.float64)
     mean = float(v.mean())
     # SciPy has no interval for one value.

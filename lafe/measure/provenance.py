@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import torch
-
 from lafe.version import __version__
 
 
@@ -24,5 +22,7 @@ class Provenance:
     @classmethod
     def now(cls, command: str) -> Provenance:
         """The provenance of what a command measures here, today."""
+        import torch  # seconds; who reads a report needs none of it
+
         versions = {"lafe": __version__, "torch": str(torch.__version__)}
         return cls(command, datetime.now(UTC).date().isoformat(), versions, platform.machine())

@@ -18,7 +18,8 @@ from lafe.measure.provenance import Provenance
 from lafe.measure.report import Accuracy, Training
 from lafe.render.text import number
 from lafe.train.accelerator import accelerator
-from lafe.train.recipe import VARIANTS, Recipe, RecipeError
+from lafe.train.recipe import Recipe, RecipeError
+from lafe.train.variants import VARIANTS
 
 ROWS = {
     "lafe": "LAFE",

@@ -12,7 +12,8 @@ import torch
 
 import lafe
 from lafe.branches import Branch
-from lafe.explain.game import INDICES, interaction_indices
+from lafe.explain.game import interaction_indices
+from lafe.explain.indices import INDICES
 
 PLAYERS = 5
 GAME = torch.from_numpy(np.random.default_rng(0).normal(size=1 << PLAYERS))

@@ -16,7 +16,8 @@ from lafe.data import load_benchmark
 from lafe.measure import predictions, sweep as sw
 from lafe.measure.provenance import Provenance
 from lafe.measure.report import Accuracy, Training
-from lafe.train.recipe import VARIANTS, Recipe, RecipeError
+from lafe.train.recipe import Recipe, RecipeError
+from lafe.train.variants import VARIANTS
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from lafe.train import photos as photos_of
 from lafe.train.features import Features
 from lafe.train.loop import train
 from lafe.train.photos import TrainingPhotos
-from lafe.train.recipe import VARIANTS, Recipe, RecipeError
+from lafe.train.recipe import Recipe, RecipeError
+from lafe.train.variants import VARIANTS
 
 ALL = ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4")
 

@@ -12,13 +12,13 @@ import yaml
 from lafe.train.recipe import (
     EXPECTED,
     SCHEMA,
-    VARIANTS,
     Recipe,
     RecipeError,
     load_recipe,
     recipe_from,
     shipped,
 )
+from lafe.train.variants import VARIANTS
 
 LEAST = {"name": "mine", "data": "folder", "backbone": "test_resnet", "input_size": 64,
          "resize": 72, "epochs": 2, "lr": 0.01}  # fmt: skip
