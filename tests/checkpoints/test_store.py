@@ -321,7 +321,7 @@ def test_preprocess_is_a_squash_a_centre_crop_and_a_normalisation(folder: Path) 
     x = model.preprocess(photo)
     assert x.shape == (1, 3, 64, 64)
     square = photo.resize((72, 72), Image.Resampling.BILINEAR).crop((4, 4, 68, 68))
-    pixels = torch.tensor(list(square.get_flattened_data()), dtype=torch.float32) / 255
+    pixels = torch.tensor(list(square.tobytes()), dtype=torch.float32).view(-1, 3) / 255
     expected = (pixels - torch.tensor(model.card.mean)) / torch.tensor(model.card.std)
     assert torch.allclose(x[0].permute(1, 2, 0).reshape(-1, 3), expected, atol=1e-5)
 
