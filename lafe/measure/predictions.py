@@ -116,13 +116,13 @@ def read(file: Path) -> Predictions:
         lines = io.StringIO(file.read_text(encoding="utf-8"), newline="")
         head, *body = csv.reader(itertools.dropwhile(lambda line: line[:1] == "#", lines))
         classes = np.array([row[1:] for row in body], dtype=np.int64)
-        assert head[:2] == _FIRST
-        assert FULL in head
-        assert classes.shape == (len(body), len(head) - 1)
-        assert body
-    except (OSError, ValueError, AssertionError, csv.Error) as error:
+        if head[:2] != _FIRST or FULL not in head or not body:
+            raise ValueError("another table")
+        if classes.shape != (len(body), len(head) - 1):
+            raise ValueError("rows of another length")
+    except (OSError, ValueError, csv.Error) as error:
         raise PredictionsError(
-            f"{file} holds no predictions ({error or 'another table'}): `lafe evaluate` and `lafe "
+            f"{file} holds no predictions ({error}): `lafe evaluate` and `lafe "
             "sweep` write such files."
         ) from error
     columns: dict[str, list[int]] = {}
