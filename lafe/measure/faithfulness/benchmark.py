@@ -17,7 +17,7 @@ from lafe.branches import Switches
 from lafe.checkpoints.store import load, locate
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset
-from lafe.explain.attribution.methods import METHODS, attribute, available
+from lafe.explain.attribution.methods import attribute
 from lafe.explain.maps import Map
 from lafe.explain.prepare import Prepared, prepare
 from lafe.measure import records, report
@@ -34,7 +34,13 @@ from lafe.measure.faithfulness.places import (
     pointing,
     without_floor,
 )
-from lafe.measure.faithfulness.registry import FaithfulnessError, Order, Protocol, register
+from lafe.measure.faithfulness.registry import (
+    FaithfulnessError,
+    Order,
+    Protocol,
+    register,
+    require_methods,
+)
 from lafe.measure.faithfulness.resume import resume
 from lafe.measure.faithfulness.stability import randomised, repeatability, sanity
 from lafe.measure.faithfulness.summary import MapRow, PhotoRow
@@ -133,15 +139,7 @@ register(Protocol("curves", "What the maps are worth", True, _ordered, words.fin
 def _check(model: Trained, photos: int, methods: Sequence[str], test: PhotoDataset) -> None:
     if photos < 1:
         raise FaithfulnessError(f"At least one photo is measured, not {photos}.")
-    if not 1 <= len(methods) <= 10 or len(set(methods)) < len(methods):
-        raise FaithfulnessError("Choose one to ten different methods.")
-    if unknown := [name for name in methods if name not in METHODS]:
-        raise FaithfulnessError(
-            f"There is no method {unknown[0]!r}: choose among {', '.join(METHODS)}."
-        )
-    reasons = available(model)
-    if missing := [name for name in methods if reasons[name]]:
-        raise FaithfulnessError(f"{METHODS[missing[0]].title} is left out: {reasons[missing[0]]}")
+    require_methods(model, methods)
     if test.boxes is None or test.parts is None:
         raise FaithfulnessError(
             f"The model {model.card.name!r} does not know the birds of this data set: boxes and "

@@ -14,7 +14,7 @@ from lafe.branches import EVERY_BRANCH
 from lafe.checkpoints.store import load, locate
 from lafe.checkpoints.trained import Trained
 from lafe.data.names import key, labels_of
-from lafe.explain.attribution.methods import METHODS, available
+from lafe.explain.attribution.methods import available
 from lafe.explain.prepare import prepare
 from lafe.measure import records, report
 from lafe.measure.faithfulness import look_alikes, part_rows, part_words
@@ -45,7 +45,13 @@ from lafe.measure.faithfulness.parts import (
     target_sensitivity,
 )
 from lafe.measure.faithfulness.places import Mask
-from lafe.measure.faithfulness.registry import FaithfulnessError, Order, Protocol, register
+from lafe.measure.faithfulness.registry import (
+    FaithfulnessError,
+    Order,
+    Protocol,
+    register,
+    require_methods,
+)
 from lafe.measure.faithfulness.resume import resume
 from lafe.measure.outputs import data_of
 from lafe.measure.protocols import PartsFigures, PartsSettings
@@ -141,15 +147,7 @@ def _benchmark(model: Trained, order: Order) -> Benchmark:
 
 
 def _check(model: Trained, methods: Sequence[str], benchmark: Benchmark) -> None:
-    if not 1 <= len(methods) <= 10 or len(set(methods)) < len(methods):
-        raise FaithfulnessError("Choose one to ten different methods.")
-    if unknown := [name for name in methods if name not in METHODS]:
-        raise FaithfulnessError(
-            f"There is no method {unknown[0]!r}: choose among {', '.join(METHODS)}."
-        )
-    reasons = available(model)
-    if missing := [name for name in methods if reasons[name]]:
-        raise FaithfulnessError(f"{METHODS[missing[0]].title} is left out: {reasons[missing[0]]}")
+    require_methods(model, methods)
     if {key(name) for name in model.card.classes} != {key(name) for name in benchmark.classes}:
         raise FaithfulnessError(
             f"The classes of {model.card.name!r} are not those of {benchmark.name}: give a model "

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lafe.checkpoints.trained import Trained
 from lafe.errors import LafeError
+from lafe.explain.attribution.methods import METHODS, available
 from lafe.measure.provenance import Provenance
 
 
@@ -91,3 +93,21 @@ REGISTERED: dict[str, Protocol] = {}
 def register(protocol: Protocol) -> None:
     """Add a protocol under its name."""
     REGISTERED[protocol.name] = protocol
+
+
+def require_methods(model: Trained, methods: Sequence[str]) -> None:
+    """Check the methods that are to be measured before any work.
+
+    Raises:
+        FaithfulnessError: none, more than ten, one twice, an unknown one, or one that this model
+            lacks something for.
+    """
+    if not 1 <= len(methods) <= 10 or len(set(methods)) < len(methods):
+        raise FaithfulnessError("Choose one to ten different methods.")
+    if unknown := [name for name in methods if name not in METHODS]:
+        raise FaithfulnessError(
+            f"There is no method {unknown[0]!r}: choose among {', '.join(METHODS)}."
+        )
+    reasons = available(model)
+    if missing := [name for name in methods if reasons[name]]:
+        raise FaithfulnessError(f"{METHODS[missing[0]].title} is left out: {reasons[missing[0]]}")
