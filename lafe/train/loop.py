@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from lafe.checkpoints.store import save
 from lafe.data import test_transform
 from lafe.data.dataset import summary
 from lafe.train import run as runs
+from lafe.train.begin import begin_as_stage5
 from lafe.train.callbacks import AtomicCheckpointIO, BestCheckpoint, HoursCallback, MovingAverage
 from lafe.train.drawn import settings_field
+from lafe.train.features import Maps
 from lafe.train.module import TrainingError, TrainingModule, start_from
 from lafe.train.objectives import backbone_features
 from lafe.train.photos import TrainingPhotos
@@ -84,6 +87,13 @@ def train(
         _stand_in(recipe, module, photos)
     if recipe.probe and resume is None:
         _probe(recipe, module, photos)
+    if recipe.begin_as_stage5 and recipe.attention and recipe.fusion and resume is None:
+        begin_as_stage5(
+            module.model,
+            recipe.begin_as_stage5,
+            recipe.branch_gain,
+            _some_features(recipe, module, photos),
+        )
     run.write(folder)
     trainer, hours = _trainer(recipe, folder, trainer_options)
     trainer.fit(module, photos, ckpt_path=resume, weights_only=True)
@@ -148,6 +158,23 @@ def _probe(recipe: Recipe, module: TrainingModule, photos: TrainingPhotos) -> No
         decay=recipe.probe_decay,
         features=lambda x: backbone_features(module.model, recipe, x)[-1],
     )
+
+
+@torch.no_grad()
+def _some_features(
+    recipe: Recipe, module: TrainingModule, photos: TrainingPhotos, count: int = 192
+) -> Iterator[Maps]:
+    """f_3, f_4, f_5 of some training photos, of all classes, in batches."""
+    n = len(photos.splits["train"])
+    chosen = torch.linspace(0, n - 1, min(n, count)).long()
+    backbone = module.model.backbone
+    backbone.eval()
+    transform = test_transform(recipe.resize, recipe.input_size, backbone.mean, backbone.std)
+    for rows in chosen.split(recipe.batch_size):
+        if photos.views:
+            yield tuple(m[rows].permute(0, 3, 1, 2) for m in photos.views["train"][0])
+        else:
+            yield backbone_features(module.model, recipe, transform(photos.pixels["train"][rows]))
 
 
 def _trainer(

@@ -74,6 +74,10 @@ _FIELDS: dict[str, _Kind] = {
     "probe": _TRUTH,
     "probe_decay": _WEIGHT,
     "branch_gain": _POSITIVE,
+    "begin_as_stage5": (
+        {"type": "array", "items": {"enum": ["dis", "con"]}, "uniqueItems": True},
+        "a list of dis and con",
+    ),
     "region": _TRUTH,
     "fusion": _TRUTH,
     "attention": _TRUTH,
@@ -161,6 +165,8 @@ class Recipe:
             then no longer counts as a new layer.  probe_decay: L2 of the fit.
         branch_gain: of the last batch norms of D and C at the start: small ones leave a classifier
             that is fitted already alone.
+        begin_as_stage5: the sides, ``dis`` and ``con``, that begin as gated f_5 and not at random,
+            see :func:`lafe.train.begin.begin_as_stage5`.
         input_size: S in px; resize: side in px that photos are squashed to before the crop.
         gates: ``plain`` as printed, ``standardised`` in training (see
             :meth:`lafe.model.attention.RegionGate.standardise`) or ``constant``, one learned weight
@@ -214,6 +220,7 @@ class Recipe:
     probe: bool = False
     probe_decay: float = 1e-2
     branch_gain: float = 1.0
+    begin_as_stage5: tuple[str, ...] = ()
     region: bool = True
     fusion: bool = True
     attention: bool = True
