@@ -167,7 +167,8 @@ def gate_figures(gates: Tensor) -> GateFigures:
 def verdict(stand_ins: Mapping[str, StandIn], gates: Mapping[str, GateFigures]) -> str:
     """One sentence on whether the maps of the branches are about the photo.
 
-    Where one kind of gate alone moves predictions, it alone is named.
+    Where one kind of gate alone moves predictions, it alone is named; where both do, the share of
+    each stands beside the sentence.
 
     Args:
         stand_ins: what other photos' rescaled gates do, all twelve and each kind alone.
@@ -182,7 +183,10 @@ def verdict(stand_ins: Mapping[str, StandIn], gates: Mapping[str, GateFigures]) 
     moving = [what for what, share in alone.items() if share >= MATTERS] or list(alone)
     idle = [what for what in alone if what not in moving]
     what = " and ".join(moving)
-    rest = "".join(f"; which {each}, {_percent(alone[each])}" for each in idle)
+    if idle:
+        rest = "".join(f"; which {each}, {_percent(alone[each])}" for each in idle)
+    else:
+        rest = " (" + ", ".join(f"{k} alone {_percent(v)}" for k, v in alone.items()) + ")"
     if swapped.changed >= DECIDES and swapped.cost.low > 0:
         return f"Which {what} these branches weight decides {changed}{rest}."
     if swapped.changed >= DECIDES:

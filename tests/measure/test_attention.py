@@ -242,7 +242,8 @@ def test_a_verdict_follows_the_numbers() -> None:
         )
 
     assert said(0.384, 0.01, moving) == (
-        "Which places and channels these branches weight decides 38 % of predictions."
+        "Which places and channels these branches weight decides 38 % of predictions "
+        "(places alone 50 %, channels alone 50 %)."
     )
     assert said(0.16, 0.01, moving, region=0.003) == (
         "Which channels these branches weight decides 16 % of predictions; which places, 0 %."
