@@ -282,7 +282,7 @@ def _unknown(
     if splits.held_out is None or not splits.train.labels.bincount(minlength=len(means)).all():
         return {}
     foreign = {name: run(model, photos) for name, photos in others.items()}
-    return unknown.compare(splits.test, splits.test, foreign, means)
+    return unknown.compare(splits.held_out, splits.test, foreign, means)
 
 
 def _write_checkpoint(
