@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from lafe.branches import Switches
-from lafe.cli.arguments import CHECKPOINT, Commands, add_device, switches
+from lafe.cli.arguments import CHECKPOINT, Commands, add_device, count, switches, whole
 from lafe.cli.outputs import add_force, printable, require_folder
 from lafe.files import write_bytes
 
@@ -19,18 +19,49 @@ def add(commands: Commands) -> None:
 
 def _photos(commands: Commands, name: str, about: str) -> argparse.ArgumentParser:
     p = commands.add_parser(name, help=about)
-    p.add_argument("photos", nargs="+", help="photos, and folders of them")
+    p.add_argument(
+        "photos",
+        nargs="+",
+        help="photos, folders, patterns, tar shards, Parquet files with a column 'photo', "
+        "s3://... and the like; - reads a list from standard input",
+    )
     p.add_argument("--checkpoint", required=True, help=CHECKPOINT)
     add_device(p)
+    _add_speed(p)
     return p
 
 
-def _rows_to(command: argparse.ArgumentParser, *kinds: str) -> None:
+def _add_speed(command: argparse.ArgumentParser) -> None:
+    """Options that change how fast a command is and, but for the precision, nothing else."""
+    command.add_argument(
+        "--batch-size", type=count, help="photos at a time (default: 8 on a CPU, 64 on a GPU)"
+    )
+    command.add_argument(
+        "--workers",
+        type=whole,
+        help="threads that decode ahead (default: 1 on a CPU, 8 for a GPU)",
+    )
+    command.add_argument(
+        "--precision",
+        choices=("float32", "bf16"),
+        default="float32",
+        help="bf16 is faster where the processor has it, and changes some predictions",
+    )
+
+
+def _rows_to(command: argparse.ArgumentParser) -> None:
     """Options for the place where rows go, unless people read them."""
     group = command.add_mutually_exclusive_group()
-    about = {"json": "JSON lines, to stdout or a file", "csv": "CSV, to stdout or a file"}
-    for kind in kinds:
-        group.add_argument(f"--{kind}", nargs="?", const="-", metavar="FILE", help=about[kind])
+    for kind, about in (("json", "JSON lines"), ("csv", "CSV")):
+        group.add_argument(
+            f"--{kind}", nargs="?", const="-", metavar="FILE", help=f"{about}, to stdout or a file"
+        )
+    group.add_argument("--parquet", metavar="FILE", help="a Parquet file")
+    command.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the file: keep finished rows, try failed ones again",
+    )
     add_force(command)
 
 
@@ -44,7 +75,14 @@ def _predict(commands: Commands) -> None:
     )
     p.add_argument("--versus", type=switches, help="setting B, to compare with A")
     p.add_argument("--among", nargs="+", metavar="CLASS", help="only these classes are possible")
-    _rows_to(p, "json", "csv")
+    p.add_argument("--top", type=count, metavar="K", help="also the K likeliest classes")
+    p.add_argument(
+        "--table", action="store_true", help="also what each branch is worth, and flips: slower"
+    )
+    p.add_argument(
+        "--maps", type=Path, metavar="DIR", help="also maps of evidence, as arrays in shards"
+    )
+    _rows_to(p)
     p.set_defaults(run=_run_predict)
 
 
@@ -57,8 +95,8 @@ def _run_predict(args: argparse.Namespace) -> int:
 def _ablate(commands: Commands) -> None:
     p = _photos(commands, "ablate", "what each branch is worth: exact Shapley values, and flips")
     p.add_argument("--output", choices=("probability", "logit", "centred"), default="probability")
-    _rows_to(p, "json")
-    p.set_defaults(run=_run_ablate)
+    _rows_to(p)
+    p.set_defaults(run=_run_ablate, maps=None)
 
 
 def _run_ablate(args: argparse.Namespace) -> int:

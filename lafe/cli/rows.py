@@ -4,123 +4,213 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from io import TextIOWrapper
 from pathlib import Path
+from typing import Literal
 
+import torch
 from tqdm import tqdm
 
-from lafe.branches import EVERY_BRANCH, Switches
+from lafe.batch.ahead import batches, read_ahead
+from lafe.batch.files import ParquetRows, RowFile, TextRows, csv_line, header, key, text_of
+from lafe.batch.jobs import Job, jobs
+from lafe.batch.look import BATCH, WORKERS
+from lafe.batch.maps import PATTERN, MapShards
+from lafe.batch.rows import Ablations, Predictions, Question, Row, Said, made_by, rows
+from lafe.batch.tally import Tally
 from lafe.checkpoints.store import load, load_card
-from lafe.cli import batch
-from lafe.cli.outputs import Row, printable, require_file, rows_to
-from lafe.data.photo import PhotoError
-from lafe.explain.ablation import factorial
-from lafe.explain.classes import index_of
-from lafe.explain.prepare import Prepared
+from lafe.checkpoints.trained import Trained
+from lafe.cli.outputs import OutputError, printable, require_file, require_folder
 
 NOT_CALIBRATED = (
     "lafe: this model's probabilities are not calibrated: they say which class is likelier, not "
     "how often it is right.  `lafe evaluate` calibrates a model."
 )
+HELD = 512
+"""Photos whose rows wait until their maps are written, in one shard."""
+
+Line = Callable[[Row], str]
+"""A row as a sentence for people."""
 
 
 def predict(args: argparse.Namespace) -> int:
     """One row a photo: the class under setting A and, if given, B."""
-    tally = batch.Tally()
-
-    def row(photo: Prepared, job: batch.Job) -> Row:
-        among = args.among and [index_of(photo.model, name) for name in args.among]
-        found = {"A": batch.prediction(photo, args.switches, among=among)}
-        if args.versus is not None:
-            found["B"] = batch.prediction(photo, args.versus, among=among)
-        tally.add(job.label, found["A"]["label"], found["B"]["label"] if "B" in found else None)
-        return {"true": _true(photo, job)} | found
+    tally = Tally()
+    question = Predictions(
+        args.switches,
+        args.versus,
+        tuple(args.among or ()),
+        args.top,
+        args.table,
+        args.maps is not None,
+        args.precision,
+    )
 
     def line(row: Row) -> str:
-        text = " | ".join(_prediction_text(row[k]) for k in ("A", "B") if k in row)
-        return f"{row['photo']}: {text}"
+        doubt = "" if row["familiar"] else " (looks like nothing this model knows)"
+        said = f"{row['photo']}: {_named(row['class'], row['probability'])}{doubt}"
+        if args.versus is not None:
+            said += f" | {_named(row['b_class'], row['b_probability'])}"
+        if args.top is not None:
+            said += f" ({', '.join(_named(t['class'], t['probability']) for t in row['top'])})"
+        return f"{said}; {_worth(row)}" if args.table else said
 
-    status = _each(args, row, line)
+    def count(row: Row) -> None:
+        tally.add(row["true"], row["class"], row.get("b_class"))
+
+    status = _each(args, question, line, count)
     for text in tally.lines(args.versus is not None):
         print(text, file=sys.stderr if "-" in (args.json, args.csv) else sys.stdout)
     return status
 
 
-def _true(photo: Prepared, job: batch.Job) -> str | None:
-    return None if job.label is None else photo.card.classes[job.label]
-
-
-def _prediction_text(p: Row) -> str:
-    doubt = "" if p["familiar"] else " (looks like nothing this model knows)"
-    return f"{p['class']} {100 * p['probability']:.1f} %{doubt}"
-
-
 def ablate(args: argparse.Namespace) -> int:
     """One row a photo: Shapley values of the branches, and the smallest flips."""
 
-    def row(photo: Prepared, job: batch.Job) -> Row:
-        classes = photo.card.classes
-        table = factorial(photo)
-        target = int(table.predictions()[-1])
-        values = table.shapley(target, args.output).flatten().tolist()
-        return {
-            "true": _true(photo, job),
-            "class": classes[target],
-            "output": args.output,
-            "calibrated": table.temperatures is not None,
-            "full": float(table.values(target, args.output)[Switches.all().index]),
-            "none": float(table.values(target, args.output)[Switches.none().index]),
-            "shapley": {
-                str(branch): value for branch, value in zip(EVERY_BRANCH, values, strict=True)
-            },
-            "flips": [
-                {
-                    "without": str(flip.off),
-                    "becomes": classes[flip.prediction],
-                    "probability": flip.probability,
-                }
-                for flip in table.flips()[:5]
-            ],
-        }
-
     def line(row: Row) -> str:
-        most = sorted(row["shapley"].items(), key=lambda item: -abs(item[1]))[:3]
-        worth = ", ".join(f"{name} {value:+.3f}" for name, value in most)
-        flips = row["flips"]
-        flip = (
-            f"without {flips[0]['without']} it becomes {flips[0]['becomes']}"
-            if flips
-            else "no setting changes it"
-        )
-        return f"{row['photo']}: {row['class']} ({row['output']}): {worth}; {flip}"
+        return f"{row['photo']}: {row['class']} ({row['output']}): {_worth(row)}"
 
-    return _each(args, row, line)
+    return _each(args, Ablations(args.output, args.precision), line, lambda _: None)
+
+
+def _named(name: str, probability: float) -> str:
+    return f"{name} {100 * probability:.1f} %"
+
+
+def _worth(row: Row) -> str:
+    most = sorted(row["shapley"].items(), key=lambda item: -abs(item[1]))[:3]
+    worth = ", ".join(f"{name} {value:+.3f}" for name, value in most)
+    if not row["flips"]:
+        return f"{worth}; no setting changes it"
+    flip = row["flips"][0]
+    return f"{worth}; without {flip['without']} it becomes {flip['becomes']}"
 
 
 def _each(
-    args: argparse.Namespace,
-    row: Callable[[Prepared, batch.Job], Row],
-    line: Callable[[Row], str],
+    args: argparse.Namespace, question: Question, line: Line, count: Callable[[Row], None]
 ) -> int:
-    """Look at every photo, write each row at once; 1 if any photo could not be read."""
-    name = args.json or getattr(args, "csv", None)
-    if name not in (None, "-"):
-        require_file(Path(name), args.force)
-    jobs = batch.jobs(args.photos, load_card(args.checkpoint))
-    if jobs.said:
-        print(f"lafe: {jobs.said}", file=sys.stderr)
-    model = load(args.checkpoint, args.device)
+    """Look at every photo, write each row as soon as it is there; 1 if any could not be read."""
+    _require_outputs(args)
+    found = jobs(args.photos, load_card(args.checkpoint))
+    if found.said:
+        print(f"lafe: {found.said}", file=sys.stderr)
+    model = load(args.checkpoint, args.device).to(memory_format=torch.channels_last)
     if model.temperatures is None:
         print(NOT_CALIBRATED, file=sys.stderr)
+    out = _row_file(args, model, question, line)
+    done = out.finished() if args.resume else set()
+    todo = [job for job in found.todo if key(job.name) not in done]
+    if done:
+        print(f"lafe: {len(done)} photos were done before.", file=sys.stderr)
     failed = 0
-    with rows_to(args, line) as write:
-        photos = batch.prepared(model, jobs.todo)
-        for job, photo in tqdm(photos, total=len(jobs.todo), unit="photo", disable=None):
-            if isinstance(photo, PhotoError):
-                failed += 1
-                tqdm.write(printable(f"lafe: {job.path}: {photo}"), file=sys.stderr)
+    with _Writer(out, _map_shards(args)) as write:
+        photos = _looked_at(args, model, question, todo)
+        for said in tqdm(photos, total=len(todo), unit="photo", disable=None):
+            if said.row["error"] is None:
+                count(said.row)
             else:
-                write({"photo": str(job.path), **row(photo, job)})
+                failed += 1
+                text = f"lafe: {said.row['photo']}: {said.row['error']}"
+                tqdm.write(printable(text), file=sys.stderr)
+            write(said)
     if failed:
-        print(f"lafe: {failed} of {len(jobs.todo)} photos could not be read.", file=sys.stderr)
+        print(f"lafe: {failed} of {len(found.todo)} photos could not be read.", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _looked_at(
+    args: argparse.Namespace, model: Trained, question: Question, todo: Sequence[Job]
+) -> Iterator[Said]:
+    kind = torch.device(args.device).type
+    size = args.batch_size or BATCH[kind]
+    workers = WORKERS[kind] if args.workers is None else args.workers
+    for batch in batches(read_ahead(todo, model.preprocess, workers, 2 * size), size):
+        yield from rows(model, question, batch)
+
+
+class _Writer:
+    """Rows to their file as they come; where there are maps, after the shard that has theirs."""
+
+    def __init__(self, out: RowFile, maps: MapShards | None) -> None:
+        self.out, self.maps = out, maps
+        self._held: list[Said] = []
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self._flush()
+        finally:
+            self.out.close(whole=kind is None)
+
+    def __call__(self, said: Said) -> None:
+        self._held.append(said)
+        if self.maps is None or len(self._held) == HELD:
+            self._flush()
+
+    def _flush(self) -> None:
+        held, self._held = self._held, []
+        if held and self.maps is not None:
+            self.maps.write(held)
+        if held:
+            self.out.write([said.row for said in held])
+
+
+def _require_outputs(args: argparse.Namespace) -> None:
+    """See that all that is written can be, before the work."""
+    files = [name for name in (args.json, args.csv, args.parquet) if name not in (None, "-")]
+    if args.resume and not files:
+        raise OutputError("--resume goes on with a file: name it by --csv, --json or --parquet.")
+    if args.resume and args.force:
+        raise OutputError("--resume keeps what is there, --force replaces it: choose one.")
+    for name in files:
+        require_file(Path(name), args.force or args.resume)
+        parts = Path(f"{name}.parts")
+        if args.parquet and parts.exists() and not (args.force or args.resume):
+            raise OutputError(f"{parts} has rows of a run that was cut: --resume, or --force.")
+    if args.maps is not None:
+        there = [] if args.resume else sorted(path.name for path in args.maps.glob(PATTERN))
+        require_folder(args.maps, there, args.force)
+
+
+def _row_file(args: argparse.Namespace, model: Trained, question: Question, line: Line) -> RowFile:
+    made = made_by(model, question)
+    if args.parquet is not None:
+        place = Path(args.parquet)
+        return ParquetRows(place, question.columns, made, sharded=False, force=args.force)
+    kind: Literal["json", "csv"] = "json" if args.json else "csv"
+    name = args.json or args.csv
+    if name in (None, "-"):
+        return _Printed(kind if name else None, question, line)
+    return TextRows(kind, Path(name), question.columns, made, force=args.force)
+
+
+def _map_shards(args: argparse.Namespace) -> MapShards | None:
+    return None if args.maps is None else MapShards(args.maps, resume=args.resume)
+
+
+class _Printed:
+    """Rows to stdout: as JSON lines, as CSV, or as sentences for people."""
+
+    def __init__(self, kind: Literal["json", "csv"] | None, question: Question, line: Line) -> None:
+        self.kind, self.line = kind, line
+        if kind and isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+        if kind == "csv":
+            sys.stdout.write(csv_line(header(question.columns)))
+
+    def finished(self) -> set[str]:
+        return set()
+
+    def write(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            if self.kind is not None:
+                sys.stdout.write(text_of(self.kind, row))
+            elif row["error"] is None:  # stderr says why a photo cannot be read
+                tqdm.write(printable(self.line(row)), file=sys.stdout)
+        sys.stdout.flush()
+
+    def close(self, whole: bool) -> None:
+        pass

@@ -53,10 +53,16 @@ def familiarity(photo: Prepared) -> float | None:
     model = photo.model
     if not isinstance(model, Trained) or not model.card.unknown:
         return None
-    kind = model.card.unknown["score"]
     fused = photo.fused(Switches.all())
-    pooled = fused.F5.mean((2, 3))
-    return float(score(kind, fused.logits[None], pooled, model.class_means)[0])
+    return float(card_scores(model, fused.logits[None], fused.F5)[0])
+
+
+def card_scores(model: Trained, logits: Tensor, F5: Tensor) -> Tensor:
+    """The card's score of photos, from what the full setting gives for them.
+
+    Shape: logits (N, K), F5 (N, C_5, H_5, W_5) -> (N,).
+    """
+    return score(model.card.unknown["score"], logits, F5.mean((2, 3)), model.class_means)
 
 
 def looks_unknown(photo: Prepared) -> bool:

@@ -1,13 +1,17 @@
 """The commands, as a user types them."""
 
 import csv
+import io
 import json
 import os
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pyarrow import parquet
 
 import lafe
 from lafe.checkpoints.store import save
@@ -50,8 +54,8 @@ def test_predict_writes_what_the_model_gives(checkpoint: str, photos: Path, tmp_
     for row in rows:
         x = model.preprocess(lafe.open_photo(row["photo"]))
         p = model(x, lafe.Switches.parse(setting)).softmax(1)[0].detach()
-        assert row["A"]["class"] == model.card.classes[int(p.argmax())]
-        assert row["A"]["probability"] == pytest.approx(float(p.max()), abs=1e-5)
+        assert row["class"] == model.card.classes[int(p.argmax())]
+        assert row["probability"] == pytest.approx(float(p.max()), abs=1e-5)
 
 
 def test_predict_compares_two_settings(
@@ -70,10 +74,70 @@ def test_a_bad_photo_is_reported_and_the_rest_is_kept(
     args = ["predict", str(photos), "--checkpoint", checkpoint, "--csv", str(out)]
     assert main(args) == 1
     with out.open(newline="") as file:
-        assert len(list(csv.DictReader(file))) == 3
+        errors = [row["error"] for row in csv.DictReader(file)]
+    assert [bool(error) for error in errors] == [True, False, False, False]
+    assert "not a JPEG" in errors[0]
     said = capsys.readouterr().err
     assert "0.jpg" in said
     assert "1 of 4 photos" in said
+
+
+def test_a_run_goes_on_where_another_stopped(
+    checkpoint: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = photos / "001.Blue_Jay" / "0.jpg"
+    whole = bad.read_bytes()
+    bad.write_bytes(b"no photo")
+    out, maps = tmp_path / "out.parquet", tmp_path / "maps"
+    args = ["--checkpoint", checkpoint, "--parquet", str(out), "--maps", str(maps), "--top", "2"]
+    assert main(["predict", str(photos), *args]) == 1
+    assert main(["predict", str(photos), *args]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert main(["predict", str(photos), *args, "--resume"]) == 1
+    assert "3 photos were done before" in capsys.readouterr().err
+    bad.write_bytes(whole)
+    assert main(["predict", str(photos), *args, "--resume", "--batch-size", "1"]) == 0
+    assert main(["predict", str(photos), *args, "--resume", "--switches", "none"]) == 2
+    assert "its switches is 'all'" in capsys.readouterr().err
+    rows = parquet.read_table(out).to_pylist()
+    assert sorted(row["photo"] for row in rows) == sorted(map(str, photos.glob("*/*.jpg")))
+    assert [row["error"] for row in rows] == [None] * 4
+    shards = [np.load(file) for file in sorted(maps.iterdir())]
+    named = np.concatenate([shard["photo"] for shard in shards]).tolist()
+    assert named == [row["photo"] for row in rows]
+    logits = np.concatenate(
+        [
+            sum(s[term].sum((1, 2)) for term in ("backbone", "dis", "con")) + s["bias"]
+            for s in shards
+        ]
+    )
+    model = lafe.load(checkpoint)
+    for row, logit in zip(rows, logits.tolist(), strict=True):
+        found = lafe.prepare(model, lafe.open_photo(row["photo"])).logits(lafe.Switches.all())
+        assert logit == pytest.approx(float(found.max()), abs=1e-4)
+
+
+def test_what_a_run_goes_on_with_is_named(
+    checkpoint: str, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ["predict", str(photos), "--checkpoint", checkpoint, "--resume"]
+    assert main(args) == 2
+    assert "name it by --csv, --json or --parquet" in capsys.readouterr().err
+    assert main([*args, "--csv", str(photos / "x.csv"), "--force"]) == 2
+    assert "choose one" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["json", "csv"])
+def test_rows_on_stdout_are_utf_8_too(
+    kind: str, checkpoint: str, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (photos / "001.Blue_Jay" / "0.jpg").rename(photos / "翠鳥.jpg")
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert main(["predict", str(photos), "--checkpoint", checkpoint, f"--{kind}"]) == 0
+    said = terminal.buffer.getvalue().decode("utf-8")
+    assert "翠鳥" in said
+    assert len(said.splitlines()) == 4 + (kind == "csv")
 
 
 def test_odd_names_end_no_batch(
@@ -87,7 +151,7 @@ def test_odd_names_end_no_batch(
     args = ["predict", str(photos), "--checkpoint", checkpoint]
     assert main([*args, "--csv", str(out)]) == 1
     with out.open(newline="", encoding="utf-8") as file:
-        assert len(list(csv.DictReader(file))) == 9
+        assert len(list(csv.DictReader(file))) == 10
     assert "\\udce9.jpg: This is not a JPEG" in capsys.readouterr().err
     assert main(args) == 1
     assert len(capsys.readouterr().out.splitlines()) == 11  # a line each, and two on all

@@ -1,27 +1,11 @@
 """Outputs are tried before the work, nothing is replaced unasked, and odd names end no batch."""
 
-import argparse
-import csv
-import io
-import json
 import os
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from lafe.cli.outputs import OutputError, printable, require_file, require_folder, rows_to
-
-ROW = {"photo": os.fsdecode(b"caf\xe9.jpg"), "true": "翠鳥", "A": {"class": "Käuzchen", "p": 0.5}}
-
-
-def options(**given: Any) -> argparse.Namespace:
-    return argparse.Namespace(**{"json": None, "csv": None, "force": False} | given)
-
-
-def line(row: dict[str, Any]) -> str:
-    return f"{row['photo']}: {row['true']}"
+from lafe.cli.outputs import OutputError, printable, require_file, require_folder
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -69,8 +53,6 @@ def test_devices_and_pipes_may_be_there(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (Path("/dev/null"), tmp_path / "pipe"):
         assert require_file(path, force=False) == path
-    with rows_to(options(json="/dev/null"), line) as write:
-        write(ROW)
 
 
 def test_a_full_disk_is_found_before_the_work(
@@ -80,75 +62,6 @@ def test_a_full_disk_is_found_before_the_work(
     monkeypatch.setattr("tempfile.TemporaryFile", lambda dir: full)
     with pytest.raises(OutputError, match="No space left on device"):
         require_file(tmp_path / "out.csv", force=False)
-
-
-def test_json_is_utf_8_whatever_the_names(tmp_path: Path) -> None:
-    file = tmp_path / "out.json"
-    with rows_to(options(json=str(file)), line) as write:
-        write(ROW)
-        write(ROW | {"photo": "a\nb.jpg"})
-    first, second = file.read_bytes().decode("utf-8").splitlines()
-    assert json.loads(first) == ROW
-    assert "翠鳥" in first
-    assert os.fsencode(json.loads(first)["photo"]) == b"caf\xe9.jpg"
-    assert json.loads(second)["photo"] == "a\nb.jpg"
-
-
-def test_csv_is_utf_8_whatever_the_names(tmp_path: Path) -> None:
-    file = tmp_path / "out.csv"
-    with rows_to(options(csv=str(file)), line) as write:
-        write(ROW)
-        write(ROW | {"photo": 'a "b", c.jpg'})
-    text = file.read_bytes().decode("utf-8")
-    rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    assert [row["photo"] for row in rows] == ["caf\\udce9.jpg", 'a "b", c.jpg']
-    assert rows[0]["true"] == "翠鳥"
-    assert rows[0]["A_class"] == "Käuzchen"
-
-
-@pytest.mark.parametrize("kind", ["json", "csv"])
-def test_stdout_is_utf_8_too(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    monkeypatch.setattr(sys, "stdout", terminal)
-    with rows_to(options(**{kind: "-"}), line) as write:
-        write(ROW)
-    assert "翠鳥" in terminal.buffer.getvalue().decode("utf-8")
-
-
-def test_what_is_replaced_stays_until_there_is_a_row(tmp_path: Path) -> None:
-    file = tmp_path / "out.json"
-    file.write_text("old")
-    with (
-        pytest.raises(RuntimeError, match="no model"),
-        rows_to(options(json=str(file), force=True), line),
-    ):
-        raise RuntimeError("no model")
-    assert file.read_text() == "old"
-    with rows_to(options(json=str(file), force=True), line):
-        pass
-    assert file.read_text() == ""  # no photo could be read: the old rows are of others
-
-
-def test_a_file_that_came_meanwhile_is_not_replaced(tmp_path: Path) -> None:
-    file = tmp_path / "out.json"
-    with rows_to(options(json=str(file)), line) as write:
-        file.write_text("another command's")
-        with pytest.raises(FileExistsError):
-            write(ROW)
-        file.unlink()
-
-
-def test_a_cut_keeps_what_was_done(tmp_path: Path) -> None:
-    file = tmp_path / "out.json"
-    with rows_to(options(json=str(file)), line) as write:
-        write(ROW)
-        assert len(file.read_text().splitlines()) == 1
-
-
-def test_sentences_are_for_terminals(capsys: pytest.CaptureFixture[str]) -> None:
-    with rows_to(options(), line) as write:
-        write(ROW | {"photo": "a\x1b[2Jb\n.jpg"})
-    assert capsys.readouterr().out == "a\\x1b[2Jb\\n.jpg: 翠鳥\n"
 
 
 @pytest.mark.parametrize(

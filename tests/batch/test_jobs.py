@@ -1,15 +1,18 @@
 """Which photos a command does, and which class each is compared with."""
 
+import io
 import os
+import tarfile
 import unicodedata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, strategies as st
+from PIL import Image
 
+from lafe.batch.jobs import jobs
 from lafe.checkpoints.card import Card
-from lafe.cli.batch import Tally, jobs
 from lafe.data.photo import PhotoError
 
 PHOTO = b"\xff\xd8\xff\xe0 nothing decodes these"
@@ -31,7 +34,7 @@ def lay(folder: Path, *names: str) -> Path:
 def labelled(*paths: str | Path) -> dict[str, int | None]:
     """Label of each photo, by its folder and name."""
     todo = jobs(paths, card(*CLASSES)).todo
-    return {f"{Path(os.path.abspath(j.path)).parent.name}/{j.path.name}": j.label for j in todo}
+    return {"/".join(Path(os.path.abspath(j.path)).parts[-2:]): j.label for j in todo}
 
 
 @pytest.mark.parametrize(
@@ -132,18 +135,90 @@ def test_a_folder_means_its_class_however_it_is_written(
         )
         todo = jobs(arguments, card(*names)).todo
         # Its folder above is called 0, 1, ...: a class of that name may be meant by it.
-        assert {job.path.name: job.label for job in todo} == expected
+        assert {Path(job.path).name: job.label for job in todo} == expected
 
 
-def test_a_tally_by_hand() -> None:
-    """Labels 0 to 2; A and B as predicted."""
-    tally = Tally()
-    for label, a, b in [(0, 0, 0), (0, 0, 1), (1, 0, 1), (2, 0, 0), (None, 0, 0)]:
-        tally.add(label, a, b)
-    assert tally.lines(versus=True) == [
-        "The folders of 1 photos name no class of this model.",
-        "A is right on 2 of 4 photos (50.0 %) with a label.",
-        "A and B agree on 3 of 5 photos (60.0 %).",
-        "B is right on 2 of 4 photos (50.0 %) with a label.",
-        "Only A is right on 1, only B on 1.",
+def test_a_pattern_and_a_list_name_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay(tmp_path / "Blue_Jay" / "deep", "1.jpg", "2.png")
+    lay(tmp_path / "C", "3.jpg")
+    assert labelled(tmp_path / "**" / "*.jpg") == {"deep/1.jpg": None, "C/3.jpg": 5}
+    with pytest.raises(PhotoError, match=r"no photo or folder .*\*\.webp"):
+        jobs([tmp_path / "*.webp"], card("a", "b"))
+    names = f"{tmp_path}/C/3.jpg\n\n{tmp_path}/nowhere.jpg\r\n{tmp_path}/C/3.jpg\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(names))
+    todo = jobs(["-"], card(*CLASSES)).todo
+    assert [(job.name, job.label) for job in todo] == [
+        (f"{tmp_path}/C/3.jpg", 5),
+        (f"{tmp_path}/nowhere.jpg", None),
     ]
+
+
+def picture(colour: int) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (20, 20), (colour, 0, 0)).save(out, "PNG")
+    return out.getvalue()
+
+
+def test_shards_that_webdataset_writes_are_read(tmp_path: Path) -> None:
+    wds = pytest.importorskip("webdataset", reason="the package webdataset writes the shard")
+    shard = tmp_path / "train-000.tar"
+    with wds.TarWriter(str(shard)) as out:
+        for i, said in enumerate(("0", "C++", "99", "Jay")):
+            out.write({"__key__": f"n.{i}" if i == 9 else f"s{i}", "png": picture(i), "cls": said})
+        out.write({"__key__": "C/alone", "png": picture(4)})
+    todo = jobs([shard], card(*CLASSES)).todo
+    assert [job.name for job in todo] == [
+        *(f"{shard}/s{i}.png" for i in range(4)),
+        f"{shard}/C/alone.png",
+    ]
+    assert [job.label for job in todo] == [0, 4, None, None, 5]
+    assert [job.open().getpixel((3, 3))[0] for job in reversed(todo)] == [4, 3, 2, 1, 0]
+
+
+def test_a_damaged_shard_is_a_photo_that_cannot_be_read(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.tar"
+    with tarfile.open(whole, "w") as tar:
+        for name in ("a.png", "b.png"):
+            info = tarfile.TarInfo(name)
+            info.size = len(picture(1))
+            tar.addfile(info, io.BytesIO(picture(1)))
+    (tmp_path / "cut.tar").write_bytes(whole.read_bytes()[: 512 + 40])
+    (tmp_path / "none.tar").write_bytes(b"no tar" * 500)
+    for name in ("cut.tar", "none.tar"):
+        problems = []
+        for job in jobs([tmp_path / name], card("a", "b")).todo:
+            with pytest.raises(PhotoError) as caught:
+                job.open()
+            problems.append(str(caught.value))
+        assert problems, name
+    assert "damaged or no tar file" in problems[-1]
+
+
+def test_the_photos_of_an_earlier_run_s_parquet_are_read(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    lay(tmp_path / "C", "1.jpg")
+    parquet.write_table(pa.table({"photo": [f"{tmp_path}/C/1.jpg"]}), tmp_path / "list.parquet")
+    assert labelled(tmp_path / "list.parquet") == {"C/1.jpg": 5}
+    parquet.write_table(pa.table({"other": ["x"]}), tmp_path / "other.parquet")
+    (tmp_path / "none.parquet").write_bytes(b"no table")
+    for name in ("other.parquet", "none.parquet"):
+        with pytest.raises(PhotoError, match="no Parquet file with a column 'photo'"):
+            jobs([tmp_path / name], card("a", "b"))
+
+
+def test_a_file_system_of_pyarrow_is_read(tmp_path: Path) -> None:
+    """The local one, by its address: S3's and others' are asked the same."""
+    (tmp_path / "Blue_Jay").mkdir()
+    (tmp_path / "Blue_Jay" / "1.png").write_bytes(picture(7))
+    (tmp_path / "Blue_Jay" / "notes.txt").write_text("no photo")
+    whole = f"file://{tmp_path}"
+    for place in (whole, f"{whole}/", f"{whole}/Blue_Jay/1.png"):
+        (job,) = jobs([place], card(*CLASSES)).todo
+        assert (job.name, job.label) == (f"file://{tmp_path}/Blue_Jay/1.png", 0)
+        assert job.open().getpixel((1, 1)) == (7, 0, 0)
+    with pytest.raises(PhotoError, match="cannot be read"):
+        jobs([f"file://{tmp_path}/nowhere"], card("a", "b"))
+    with pytest.raises(PhotoError, match="no photo or folder"):
+        jobs(["strange://bucket/x"], card("a", "b"))

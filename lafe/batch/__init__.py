@@ -1,0 +1,1 @@
+"""Photos by the thousand: jobs, batches, rows, and the files that rows go to."""
