@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 import torch
 from tiny import CLASSES, SIZE, photos, tiny_model
@@ -115,6 +116,58 @@ def test_the_evidence_of_branches_adds_up_to_the_change(photo: lafe.Prepared) ->
     rows = page(b).rows[1:]
     assert [row[0] for row in rows] == [*map(str, EVERY_BRANCH), "constant", "gap"]
     assert sum(float(row[1]) for row in rows) == pytest.approx(b.change, abs=1e-2)
+
+
+def test_a_swap_and_sufficient_places_show_the_lead_after_each(
+    trained: Trained, photo: lafe.Prepared
+) -> None:
+    other, names = lafe.prepare(trained, photos(1, seed=4)), trained.card.classes
+    target = int(photo.logits(Switches.all()).argsort()[-2])
+    swap = lafe.swap(photo, other, target=target)
+    found = page(swap)
+    assert found.captions == [
+        f"{names[target]} above {names[swap.source]}: places of F5 that are replaced"
+    ]
+    leads = (swap.logits[:, target] - swap.logits[:, swap.source]).tolist()
+    edits = [
+        [str(p), str(q), f"{lead:.4g}"] for (p, q), lead in zip(swap.edits, leads, strict=True)
+    ]
+    assert found.rows[2:] == edits
+    assert float(found.rows[1][2]) < 0 < float(found.rows[-1][2])
+
+    enough = lafe.sufficient(photo)
+    found = page(enough)
+    a, b = enough.target, enough.versus
+    assert found.captions == [f"{names[a]} rather than {names[b]}: places that suffice"]
+    assert [row[0] for row in found.rows[1:]] == ["bias", *map(str, enough.places)]
+    assert float(found.rows[1][1]) == pytest.approx(
+        float(enough.bias[a] - enough.bias[b]), rel=1e-3
+    )
+    assert float(found.rows[-1][1]) > 0
+
+
+def test_a_region_shows_terms_that_add_up(photo: lafe.Prepared) -> None:
+    mask = np.zeros((12, 12), bool)
+    mask[:6, :4] = True
+    found = lafe.region(photo, mask, target=1)
+    values = {key: float(value) for key, value in page(found).rows}
+    terms = [values[key] for key in ("inside", "outside", "bias")]
+    assert sum(terms) == pytest.approx(values["logit"], abs=2e-3)
+    assert values["logit"] == pytest.approx(float(photo.logits(Switches.all())[1]), rel=1e-2)
+    assert values["share of the photo"] == pytest.approx(1 / 6, rel=1e-3)
+    assert values["share of the evidence"] == pytest.approx(found.share, rel=1e-3)
+
+
+def test_a_depth_shows_which_levels_are_sure(photo: lafe.Prepared) -> None:
+    of_all = {"order": [HOSTILE] * CLASSES}
+    found = lafe.depth(photo, levels=of_all, sure=1.0 - 1e-6)
+    rows = page(found).rows[1:]
+    assert rows == [
+        ["class", photo.card.classes[int(photo.probabilities(Switches.all()).argmax())],
+         f"{found.levels[0].probability:.4g}", ""],
+        ["order", HOSTILE, "1", "sure"],
+    ]  # fmt: skip
+    assert page(found).captions == ["Sure from 1 on, not calibrated"]
 
 
 def test_an_attribution_shows_its_sum(photo: lafe.Prepared) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from lafe.checkpoints.trained import Trained
@@ -41,4 +42,11 @@ def index_of(model: LAFE, wanted: int | str) -> int:
 
 def name_of(model: LAFE, index: int) -> str:
     """The name of a class; its number where a model has no names."""
-    return model.card.classes[index] if isinstance(model, Trained) else f"class {index}"
+    return names_of(model)[index]
+
+
+def names_of(model: LAFE) -> Sequence[str]:
+    """The names of all classes, in label order; their numbers where a model has no names."""
+    if isinstance(model, Trained):
+        return model.card.classes
+    return [f"class {i}" for i in range(model.classifier.out_features)]

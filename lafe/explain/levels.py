@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from lafe import markup
 from lafe.branches import FULL, Switches
 from lafe.data.levels import Levels, levels_of
 from lafe.errors import LafeError
@@ -41,6 +42,15 @@ class Depth:
     def deepest(self) -> Level | None:
         """The finest level that is sure; None if none is."""
         return next((each for each in self.levels if each.probability >= self.sure), None)
+
+    def _repr_html_(self) -> str:
+        """The levels in a notebook."""
+        rows = [
+            (each.level, each.name, each.probability, "sure" * (each.probability >= self.sure))
+            for each in self.levels
+        ]
+        caption = f"Sure from {self.sure:.4g} on" + ("" if self.calibrated else ", not calibrated")
+        return markup.table(caption, ("level", "likeliest", "probability", ""), rows)
 
 
 def depth(

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lafe import markup
 from lafe.branches import FULL, Switches
 from lafe.data.preprocess import Preprocess
 from lafe.errors import LafeError
@@ -43,6 +44,18 @@ class Region:
         each other, and NaN where the places cancel out."""
         whole = self.inside + self.outside
         return self.inside / whole if whole else float("nan")
+
+    def _repr_html_(self) -> str:
+        """The region's terms, which add up to the logit, in a notebook."""
+        rows = [
+            ("inside", self.inside),
+            ("outside", self.outside),
+            ("bias", self.bias),
+            ("logit", self.inside + self.outside + self.bias),
+            ("share of the evidence", self.share),
+            ("share of the photo", self.coverage),
+        ]
+        return markup.table("A region", (), rows)
 
 
 def seen(mask: np.ndarray, preprocess: Preprocess) -> np.ndarray:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from lafe import markup
 from lafe.branches import FULL, Switches
 from lafe.errors import LafeError
-from lafe.explain.classes import index_of, name_of
+from lafe.explain.classes import index_of, names_of
 from lafe.explain.places import Place, bias, place, shares
 from lafe.explain.prepare import Prepared
 
@@ -25,6 +27,7 @@ class Sufficient:
         target, versus: the class that stays above, and the one below.
         one_fewer: the largest lead that one place fewer can give, whichever places these are: at
             most 0.  None where no place is needed.
+        classes: names in label order.
     """
 
     places: tuple[Place, ...]
@@ -33,11 +36,20 @@ class Sufficient:
     target: int
     versus: int
     one_fewer: float | None
+    classes: Sequence[str]
 
     @property
     def winner(self) -> int:
         """The class that wins over all from these places; it need not be the target."""
         return int((self.logits[-1] if self.places else self.bias).argmax())
+
+    def _repr_html_(self) -> str:
+        """The places in a notebook, with the target's lead after each."""
+        leads = [float(z[self.target] - z[self.versus]) for z in (self.bias, *self.logits)]
+        rows = zip(("bias", *self.places), leads, strict=True)
+        target, versus = self.classes[self.target], self.classes[self.versus]
+        caption = f"{target} rather than {versus}: places that suffice"
+        return markup.table(caption, ("row, column", "lead"), rows)
 
 
 @torch.inference_mode(False)
@@ -65,6 +77,7 @@ def sufficient(
 
     Source: the idea is the pertinent positives of Dhurandhar et al., NeurIPS 2018.
     """
+    classes = names_of(photo.model)
     each, none = shares(photo, "F5", switches), bias(photo)
     whole = none + each.sum(0)
     goal = int(whole.argmax()) if target is None else index_of(photo.model, target)
@@ -72,8 +85,9 @@ def sufficient(
     rest[goal] = -torch.inf
     rival = int(rest.argmax()) if versus is None else index_of(photo.model, versus)
     if not whole[goal] > whole[rival]:
-        names = [name_of(photo.model, i) for i in (goal, rival)]
-        raise LafeError(f"This photo is not {names[0]} rather than {names[1]}: ask the reverse.")
+        raise LafeError(
+            f"This photo is not {classes[goal]} rather than {classes[rival]}: ask the reverse."
+        )
     says = each[:, goal] - each[:, rival]
     order = says.argsort(descending=True, stable=True)
     start = none[goal] - none[rival]
@@ -86,4 +100,5 @@ def sufficient(
         target=goal,
         versus=rival,
         one_fewer=float(leads[k - 1]) if k else None,
+        classes=classes,
     )

@@ -6,15 +6,17 @@ the logits are a sum over places, so that the best edits of any number are found
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lafe import markup
 from lafe.branches import FULL, Switches
 from lafe.errors import LafeError
-from lafe.explain.classes import index_of, name_of
+from lafe.explain.classes import index_of, names_of
 from lafe.explain.places import Place, logits, place, shares
 from lafe.explain.prepare import Prepared, prepare
 
@@ -42,6 +44,7 @@ class Swap:
         of: the map whose places are replaced.
         one_fewer: the largest lead of the target over the source that one edit fewer can give,
             whichever edits these are: at most 0.  None where there are no edits.
+        classes: names in label order.
     """
 
     edits: tuple[Edit, ...]
@@ -51,11 +54,20 @@ class Swap:
     target: int
     of: str
     one_fewer: float | None
+    classes: Sequence[str]
 
     @property
     def winner(self) -> int:
         """The class that wins over all after the edits; it need not be the target."""
         return int((self.logits[-1] if self.edits else self.before).argmax())
+
+    def _repr_html_(self) -> str:
+        """The edits in a notebook, with the target's lead after each."""
+        leads = [float(z[self.target] - z[self.source]) for z in (self.before, *self.logits)]
+        rows = [(*edit, lead) for edit, lead in zip((("", ""), *self.edits), leads, strict=True)]
+        source, target = self.classes[self.source], self.classes[self.target]
+        caption = f"{target} above {source}: places of {self.of} that are replaced"
+        return markup.table(caption, ("row, column", "by the other's", "lead"), rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,12 +122,10 @@ def swap(
         raise SwapError("The two photos are prepared with two models: prepare both with one.")
     if similar is not None and not 0 < similar <= 1:
         raise SwapError(f"Similar pairs are a share above 0, up to 1, not {similar}.")
-    before = logits(photo, switches)
+    classes, before = names_of(photo.model), logits(photo, switches)
     goal, source = index_of(photo.model, target), int(before.argmax())
     if goal == source:
-        raise SwapError(
-            f"The photo is taken for {name_of(photo.model, goal)} already: choose another target."
-        )
+        raise SwapError(f"The photo is taken for {classes[goal]} already: choose another target.")
     a, b = shares(photo, of, switches), shares(other, of, switches)
     own, others = a[:, goal] - a[:, source], b[:, goal] - b[:, source]
     lead = float(before[goal] - before[source])
@@ -124,10 +134,9 @@ def swap(
     else:
         found = _by_matching(own, others, -lead, _alike(photo, other, similar))
     if found is None:
-        names = [name_of(photo.model, i) for i in (goal, source)]
         raise SwapError(
-            f"No swap of places puts {names[0]} above {names[1]}: choose another photo of "
-            f"{names[0]}" + ("." if similar is None else ", or allow less similar places.")
+            f"No swap of places puts {classes[goal]} above {classes[source]}: choose another photo "
+            f"of {classes[goal]}" + ("." if similar is None else ", or allow less similar places.")
         )
     (p, q), gained = found
     return Swap(
@@ -138,6 +147,7 @@ def swap(
         target=goal,
         of=of,
         one_fewer=lead + gained if len(p) else None,
+        classes=classes,
     )
 
 
