@@ -4,10 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,7 +70,9 @@ def test_predict_finds_its_checkpoints(site: Path, tmp_path: Path) -> None:
 
 
 APP = """
+import sys
 from pathlib import Path
+sys.modules.update(dict.fromkeys(sys.argv[1].split(",")))  # None: there is no such module
 from streamlit.testing.v1 import AppTest
 from lafe.cli.app import script
 
@@ -78,6 +82,14 @@ print(script(), len([b for b in at.button if str(b.key).startswith("example-")])
 """
 
 
-def test_the_app_starts(site: Path, tmp_path: Path) -> None:
-    said = run(site, tmp_path, "-c", APP)
+def test_the_app_starts_with_the_packages_of_its_extra(site: Path, tmp_path: Path) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    own, *others = (
+        {Requirement(line).name for line in extras[extra]}
+        for extra in ("app", "train", "export", "bench")
+    )
+    hidden = ",".join(name.replace("-", "_") for name in set.union(*others) - own)
+    said = run(site, tmp_path, "-c", APP, hidden)
     assert said.split() == [str(site / "lafe_app" / "installed.py"), "9"]
