@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from lafe import LAFE, Switches
 from lafe.branches import EVERY_BRANCH
+
+M = TypeVar("M", bound=nn.Module)
 
 # The rows of Table 4 that are other networks (its losses are left out by the recipe).
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -24,9 +26,13 @@ CLASSES = 5
 
 
 def tiny_model(seed: int = 0, classes: int = CLASSES, **options: Any) -> LAFE:
-    """In eval mode, with random batch norms: at their initial values BN(0) would be 0."""
+    """In eval mode, with random batch norms."""
     torch.manual_seed(seed)
-    model = LAFE("test_resnet", classes, SIZE, **options)
+    return random_norms(LAFE("test_resnet", classes, SIZE, **options))
+
+
+def random_norms(model: M) -> M:
+    """The model in eval mode, its batch norms drawn: at their initial values BN(0) would be 0."""
     for m in model.modules():
         if isinstance(m, nn.BatchNorm2d):
             nn.init.uniform_(m.weight, 0.5, 1.5)

@@ -9,28 +9,13 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import ShapleyValues
-from tiny import CLASSES, VARIANTS, photos, some_settings, tiny_model
+from tiny import CLASSES, photos, some_settings, tiny_model
 from torch import Tensor
 
 import lafe
 from lafe import BRANCHES, LAFE, STAGES, Controls, Switches
 from lafe.branches import EVERY_BRANCH, Branch
 from lafe.explain.ablation import OUTPUTS, Table, interactions, shapley
-
-
-@pytest.fixture(scope="module", params=VARIANTS.values(), ids=VARIANTS.keys())
-def model(request: pytest.FixtureRequest) -> LAFE:
-    return tiny_model(**request.param)
-
-
-@pytest.fixture(scope="module")
-def full() -> LAFE:
-    return tiny_model()
-
-
-@pytest.fixture(scope="module")
-def x() -> Tensor:
-    return photos(1)
 
 
 @pytest.fixture(scope="module")

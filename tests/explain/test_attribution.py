@@ -30,11 +30,6 @@ def model() -> LAFE:
 
 
 @pytest.fixture(scope="module")
-def x() -> Tensor:
-    return photos(1)
-
-
-@pytest.fixture(scope="module")
 def photo(model: LAFE, x: Tensor) -> lafe.Prepared:
     return lafe.prepare(model, x)
 

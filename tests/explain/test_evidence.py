@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny import CLASSES, VARIANTS, photos, some_settings, tiny_model
+from tiny import CLASSES, some_settings, tiny_model
 from torch import Tensor
 
 import lafe
@@ -12,21 +12,6 @@ from lafe import LAFE, Controls, Switches
 from lafe.branches import EVERY_BRANCH, Branch
 
 SETTINGS = [Switches.all(), Switches.none(), *some_settings(6)]
-
-
-@pytest.fixture(scope="module", params=VARIANTS.values(), ids=VARIANTS.keys())
-def model(request: pytest.FixtureRequest) -> LAFE:
-    return tiny_model(**request.param)
-
-
-@pytest.fixture(scope="module")
-def full() -> LAFE:
-    return tiny_model()
-
-
-@pytest.fixture(scope="module")
-def x() -> Tensor:
-    return photos(1)
 
 
 def test_evidence_adds_up_to_the_logit_of_a_forward_pass(model: LAFE, x: Tensor) -> None:

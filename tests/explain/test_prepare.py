@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from tiny import CLASSES, VARIANTS, photos, some_settings, tiny_model
+from tiny import CLASSES, some_settings, tiny_model
 from torch import Tensor
 
 import lafe
@@ -16,19 +16,10 @@ from lafe.branches import EVERY_BRANCH, FULL, Branch
 from lafe.checkpoints.store import save
 
 
-@pytest.fixture(params=VARIANTS.values(), ids=VARIANTS.keys())
-def model(request: pytest.FixtureRequest) -> LAFE:
-    return tiny_model(**request.param)
-
-
 @pytest.fixture
 def full() -> LAFE:
+    """One for each test: some change it."""
     return tiny_model()
-
-
-@pytest.fixture
-def x() -> Tensor:
-    return photos(1)
 
 
 def test_every_setting_has_the_bits_of_a_forward_pass(model: LAFE, x: Tensor) -> None:

@@ -15,6 +15,7 @@ import timm
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from tiny import random_norms
 from torch import Tensor, nn
 
 from lafe import LAFE
@@ -23,16 +24,6 @@ from lafe.model.backbones import Backbone, BackboneError, _create, _probe
 
 def photos(size: int = 64) -> Tensor:
     return torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
-
-
-def random_norms(model: nn.Module) -> nn.Module:
-    for m in model.modules():
-        if isinstance(m, nn.BatchNorm2d):
-            nn.init.uniform_(m.weight, 0.5, 1.5)
-            nn.init.normal_(m.bias, 0.0, 0.3)
-            nn.init.normal_(m.running_mean, 0.0, 0.3)
-            nn.init.uniform_(m.running_var, 0.5, 2.0)
-    return model.eval()
 
 
 def test_features_are_torchvisions_resnet_50(tmp_path: Path) -> None:

@@ -20,16 +20,6 @@ import lafe
 from lafe import LAFE, PRESETS, Switches
 
 
-@pytest.fixture(scope="module")
-def model() -> LAFE:
-    return tiny_model()
-
-
-@pytest.fixture(scope="module")
-def x() -> Tensor:
-    return photos()
-
-
 def expected_logits(model: LAFE, features: tuple[Tensor, ...], on: set[tuple[int, str]]) -> Tensor:
     """Eq. 1-10 of a model in float64."""
     w = model.state_dict()

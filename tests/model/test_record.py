@@ -16,16 +16,6 @@ from lafe import BRANCHES, LAFE, STAGES, Switches
 from lafe.model.record import _CURRENT, Record
 
 
-@pytest.fixture(scope="module")
-def model() -> LAFE:
-    return tiny_model()
-
-
-@pytest.fixture(scope="module")
-def x() -> Tensor:
-    return photos()
-
-
 def is_of(r: Record, x: Tensor, model: LAFE, s: Switches) -> bool:
     """Whether the record is that of this photo under this setting."""
     with torch.no_grad():

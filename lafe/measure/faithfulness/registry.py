@@ -104,6 +104,15 @@ def require_methods(model: Trained, methods: Sequence[str]) -> None:
     """
     if not 1 <= len(methods) <= 10 or len(set(methods)) < len(methods):
         raise FaithfulnessError("Choose one to ten different methods.")
+    require_known(model, methods)
+
+
+def require_known(model: Trained, methods: Sequence[str]) -> None:
+    """Check that there are methods of these names, and that none is left out for the model.
+
+    Raises:
+        FaithfulnessError: an unknown one, or one that this model lacks something for.
+    """
     if unknown := [name for name in methods if name not in METHODS]:
         raise FaithfulnessError(
             f"There is no method {unknown[0]!r}: choose among {', '.join(METHODS)}."

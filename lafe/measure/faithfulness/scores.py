@@ -15,7 +15,7 @@ from tqdm import tqdm
 from lafe.checkpoints.store import load, locate
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset
-from lafe.explain.attribution.methods import METHODS, attribute, available
+from lafe.explain.attribution.methods import attribute
 from lafe.explain.maps import Map
 from lafe.explain.prepare import Prepared
 from lafe.measure import report
@@ -29,6 +29,7 @@ from lafe.measure.faithfulness.registry import (
     Protocol,
     Table,
     register,
+    require_known,
 )
 from lafe.measure.faithfulness.words import title
 from lafe.measure.outputs import data_of, labelled_as, open_test_split
@@ -126,7 +127,7 @@ class Comparison:
         kind = data_of(model.card.recipe)
         test = labelled_as(model.card, open_test_split(kind, order.data))
         methods = order.methods or self.methods
-        _check(model, methods)
+        require_known(model, methods)
         target = Path(order.out) if order.out else folder
         report.check(target, model.card.sha256)
         work = Work(model, test, methods, order.photos or self.photos)
@@ -175,16 +176,6 @@ def compare(comparison: Comparison) -> None:
     """Register a comparison as a protocol."""
     c = comparison
     register(Protocol(c.name, c.title, True, c.measure, c.findings))
-
-
-def _check(model: Trained, methods: Sequence[str]) -> None:
-    if unknown := [name for name in methods if name not in METHODS]:
-        raise FaithfulnessError(
-            f"There is no method {unknown[0]!r}: choose among {', '.join(METHODS)}."
-        )
-    reasons = available(model)
-    if missing := [name for name in methods if reasons[name]]:
-        raise FaithfulnessError(f"{METHODS[missing[0]].title} is left out: {reasons[missing[0]]}")
 
 
 def _each(figures: Iterable[Figure]) -> Iterator[float | None]:
