@@ -160,7 +160,7 @@ class Prepared:
     def fused(self, switches: Switches) -> Fused:
         """``D``, ``C``, ``F_5`` and the logits of a setting; raises as :meth:`attribute`."""
         D, C = (self.attribute(side, switches) for side in SIDES)
-        F5 = self.features[-1] + D - C
+        F5 = self.model.final(self.features[-1], D, C)
         logits = self._kept_logits(switches, lambda: F5)
         return Fused(D, C, F5, logits, probabilities(self.model, logits, switches))
 
