@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -90,8 +90,8 @@ class PhotoDataset:
             parts=None if self.parts is None else self.parts[chosen],
         )
 
-    def listing(self) -> list[str]:
-        """A line a photo, sorted: its class and its path from `home`; the same on every machine.
+    def lines(self) -> list[str]:
+        """A line a photo: its class and its path from `home`; the same on every machine.
 
         Bytes of a file's name that are no Unicode are escaped.
         """
@@ -99,7 +99,36 @@ class PhotoDataset:
             f"{self.classes[label]}\t{Path(os.path.relpath(path, self.home)).as_posix()}"
             for path, label in zip(self.paths, self.labels, strict=True)
         )
-        return sorted(line.encode("utf-8", "backslashreplace").decode() for line in lines)
+        return [line.encode("utf-8", "backslashreplace").decode() for line in lines]
+
+    def listing(self) -> list[str]:
+        """The lines of the photos, sorted."""
+        return sorted(self.lines())
+
+    def digests(self) -> list[str]:
+        """Of each photo, the first 16 hexadecimal digits of its file's SHA-256."""
+        return [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in self.paths]
+
+    def without(self, marks: Sequence[str], left_out: Collection[str], why: str) -> PhotoDataset:
+        """The photos whose mark is not among some, with a note on the others.
+
+        Args:
+            marks: one of each photo, such as its line or its digest.
+            left_out: the marks of those that go.
+            why: the note's words after their number.
+
+        Raises:
+            DataError: none is left.
+        """
+        gone = [i for i, mark in enumerate(marks) if mark in left_out]
+        if not gone:
+            return self
+        note = f"{len(gone)} of {len(self)} photos are left out: {why}; the first is "
+        note += f"{self.paths[gone[0]]}."
+        if len(gone) == len(self):
+            raise DataError(f"{self.name}: {note}  Add others.")
+        kept = self.subset(sorted(set(range(len(self))) - set(gone)))
+        return replace(kept, notes=(*self.notes, note))
 
     def fingerprint(self) -> str:
         """SHA-256 of the class names in label order and of the listing, in hexadecimal digits."""

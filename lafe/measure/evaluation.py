@@ -46,6 +46,7 @@ from lafe.measure.report import (
 )
 from lafe.measure.switching import switching
 from lafe.train.drawn import settings_field
+from lafe.train.run import noted_split
 
 FOREIGN_PHOTOS = 300
 """The most photos of each foreign data set, evenly spread."""
@@ -119,7 +120,7 @@ def evaluate(
     report.check(target, card.sha256)
     plain = None if against is None else _plain(against, card, device)
     others = {name: _foreign(name, card, data) for name in foreign}
-    splits = _run(model, data)
+    splits = _run(model, data, folder)
     if splits.held_out is None:
         print(NOTHING_HELD_OUT, flush=True)
     compared, theirs = (None, {}) if plain is None else _against(plain, card, splits)
@@ -163,13 +164,18 @@ def _command(card: Card, against: str | Path | None, branches: bool, foreign: Se
     )
 
 
-def _run(model: Trained, data: str | Path) -> _Splits:
+def _run(model: Trained, data: str | Path, folder: Path) -> _Splits:
     card = model.card
+    seen, passed_over = noted_split(folder)
     photos = labelled_as(card, open_test_split(data_of(card.recipe), data))
+    if data_of(card.recipe) == "folder":  # where people move photos from split to split
+        photos = photos.without(photos.digests(), seen, "the model was trained on them")
     print(summary({"test": photos}), flush=True)
 
     def training(split: str) -> PhotoDataset:
-        return labelled_as(card, open_training_split(card.recipe, data, split))
+        found = open_training_split(card.recipe, data, split)
+        bad = passed_over.get(split, ())
+        return labelled_as(card, found.without(found.lines(), bad, "training passed over them"))
 
     held_out = training("val") if holds_out(card.recipe) else None
     two = {name: PRESETS[name] for name in ("full", "plain backbone")}

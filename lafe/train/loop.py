@@ -80,7 +80,7 @@ def train(
     if resume is None:
         run.write(folder)  # before the work, so that a folder that cannot be written to is found
     photos.setup("fit")
-    run = replace(run, passed_over=photos.passed_over)
+    run = replace(run, passed_over=photos.passed_over, seen=photos.digests())
     if resume is not None:
         runs.check(folder, run)
     if recipe.views:

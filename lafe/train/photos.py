@@ -75,6 +75,12 @@ class TrainingPhotos(L.LightningDataModule):
     def classes(self) -> list[str]:
         return self.splits["train"].classes
 
+    def digests(self) -> tuple[str, ...]:
+        """Those of all photos, sorted; none for the benchmarks, whose splits are fixed."""
+        if self.recipe.data != "folder":
+            return ()
+        return tuple(sorted({d for split in self.splits.values() for d in split.digests()}))
+
     @property
     def norm(self) -> dict[str, Any]:
         """Mean and standard deviation that the backbone's weights expect."""

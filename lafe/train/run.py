@@ -40,6 +40,8 @@ class Run:
         fingerprints: of each split's list of files, see :meth:`lafe.data.PhotoDataset.fingerprint`.
         passed_over: of each split, files that cannot be read and were left out; known once all are
             decoded.
+        seen: digests of the photos that are trained on or held out, see
+            :meth:`lafe.data.PhotoDataset.digests`, where people may move them from split to split.
     """
 
     recipe: Recipe
@@ -47,6 +49,7 @@ class Run:
     photos: Mapping[str, int]
     fingerprints: Mapping[str, str]
     passed_over: Mapping[str, tuple[str, ...]] | None = None
+    seen: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, recipe: Recipe, splits: Mapping[str, PhotoDataset]) -> Run:
@@ -99,6 +102,24 @@ def check(folder: Path, run: Run) -> None:
     had, has = before["passed_over"], run.passed_over
     if has is not None and had is not None and had != {k: list(v) for k, v in has.items()}:
         raise RunError(f"{folder} is a run that passed over other unreadable photos: {way_out}")
+
+
+def noted_split(folder: Path) -> tuple[frozenset[str], dict[str, list[str]]]:
+    """The digests of photos that a run has seen, and the lines of those it passed over, by split.
+
+    Empty for a checkpoint that was copied without its run, or whose run noted none.
+
+    Raises:
+        RunError: the notes cannot be read.
+    """
+    file = folder / RECORD
+    if not file.is_file():
+        return frozenset(), {}
+    try:
+        noted = json.loads(file.read_text(encoding="utf-8"))
+        return frozenset(noted.get("seen", ())), noted.get("passed_over") or {}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise RunError(f"{file} cannot be used ({error}): train anew with --fresh.") from error
 
 
 def require_no_checkpoint(folder: Path) -> None:

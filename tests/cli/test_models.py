@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,33 @@ def test_every_precision_trains_a_checkpoint_that_answers(
     (folder,) = (tmp_path / "runs").iterdir()
     logits = lafe.load(folder)(torch.zeros(1, 3, 64, 64))
     assert logits.isfinite().all()
+
+
+def test_what_is_measured_keeps_to_the_split_of_the_run(
+    squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A photo that was trained on is no test photo, wherever it is moved or copied to.
+
+    What training passed over ends no evaluation.
+    """
+    train, test = squares / "Train", squares / "Test"
+    (train / "blue" / "bad.png").write_bytes(b"no picture")
+    (tmp_path / "squares.yaml").write_text(yaml.safe_dump(RECIPE))
+    runs = ["--out", str(tmp_path / "runs"), "--device", "cpu", "--skip-bad"]
+    assert main(["train", str(tmp_path / "squares.yaml"), "--data", str(squares), *runs]) == 0
+    folder = tmp_path / "runs" / "squares"
+    shutil.copy(train / "blue" / "0.png", test / "blue" / "moved.png")
+    shutil.copy(squares / "valid" / "green" / "1.png", test / "green" / "again.png")
+    capsys.readouterr()
+    assert evaluate(folder, squares) == 0
+    out = capsys.readouterr().out
+    assert "data: 2 classes; photos: 4 test" in out
+    assert "2 of 6 photos are left out: the model was trained on them; the first is " in out
+    assert str(test / "blue" / "moved.png") in out
+    shutil.rmtree(test)
+    shutil.copytree(squares / "valid", test)
+    assert evaluate(folder, squares, "--force") == 2
+    assert "4 of 4 photos are left out" in capsys.readouterr().err
 
 
 def test_figures_of_the_same_weights_are_not_replaced_unasked(
