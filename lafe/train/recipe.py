@@ -104,7 +104,7 @@ _FIELDS: dict[str, _Kind] = {
             "minItems": 2,
             "maxItems": 2,
         },
-        "two shares such as [0.5, 1.0], or null",
+        "two shares such as [0.5, 1.0], the smaller first, or null",
     ),
     "jitter": _SHARE,
     "erase": _SHARE,
@@ -272,8 +272,11 @@ class Recipe:
         _check(self.to_dict())
         if self.input_size > self.resize:
             raise RecipeError(
-                f"input_size is {self.input_size}, which is more than resize ({self.resize})."
+                f"input_size is {self.input_size}, which is more than resize ({self.resize}).",
+                "input_size",
             )
+        if self.scale and self.scale[0] > self.scale[1]:
+            raise _wrong("scale", list(self.scale))
         own = (self.counterfactual_loss, self.overlap_loss, self.correlation_loss)
         if self.objective == "attentive" and not any((*own, self.subtraction_loss)):
             raise RecipeError(
@@ -283,7 +286,9 @@ class Recipe:
                 "objective",
             )
         if self.fit_scale and not self.val_fraction:
-            raise RecipeError("fit_scale is true, which needs held-out photos: val_fraction is 0.")
+            raise RecipeError(
+                "fit_scale is true, which needs held-out photos: val_fraction is 0.", "fit_scale"
+            )
 
     def with_changes(self, **changes: Any) -> Recipe:
         """A copy with other values; RecipeError for a field that does not exist."""
@@ -397,7 +402,7 @@ def _check(values: Any) -> None:
         return
     if error.absolute_path:
         name = str(error.absolute_path[0])
-        raise RecipeError(f"{name} is {_short(values[name])}, not {EXPECTED[name]}.", name)
+        raise _wrong(name, values[name])
     unknown = sorted(map(str, values.keys() - SCHEMA["properties"].keys()))
     if unknown:
         raise RecipeError(
@@ -405,6 +410,10 @@ def _check(values: Any) -> None:
         )
     missing = [name for name in SCHEMA["required"] if name not in values]
     raise RecipeError(f"A recipe is incomplete: it has no {', '.join(missing)}.")
+
+
+def _wrong(name: str, value: Any) -> RecipeError:
+    return RecipeError(f"{name} is {_short(value)}, not {EXPECTED[name]}.", name)
 
 
 def _short(value: Any) -> str:

@@ -146,13 +146,16 @@ def test_odd_names_end_no_batch(
     whole = (photos / "001.Blue_Jay" / "0.jpg").read_bytes()
     for name in (b"caf\xe9.jpg", "翠鳥.jpg".encode(), b"a\nb.jpg", b"no ending", b"-x.jpg"):
         (photos / os.fsdecode(name)).write_bytes(whole)
-    (photos / os.fsdecode(b"\xe9.jpg")).write_bytes(b"no photo")
+    for name in (b"\xe9.jpg", b"x\ny.jpg"):
+        (photos / os.fsdecode(name)).write_bytes(b"no photo")
     out = tmp_path / "out.csv"
     args = ["predict", str(photos), "--checkpoint", checkpoint]
     assert main([*args, "--csv", str(out)]) == 1
     with out.open(newline="", encoding="utf-8") as file:
-        assert len(list(csv.DictReader(file))) == 10
-    assert "\\udce9.jpg: This is not a JPEG" in capsys.readouterr().err
+        assert len(list(csv.DictReader(file))) == 11
+    said = capsys.readouterr().err
+    for name in ("\\udce9.jpg", "x\\ny.jpg"):
+        assert f"{name}: This is not a JPEG" in said
     assert main(args) == 1
     assert len(capsys.readouterr().out.splitlines()) == 11  # a line each, and two on all
 

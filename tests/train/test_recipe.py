@@ -151,6 +151,7 @@ def test_changes_make_a_copy() -> None:
         ({"freeze": [1]}, r"freeze is \[1\], not a list of texts"),
         ({"scale": 0.5}, "scale is 0.5, not two shares"),
         ({"scale": [0.5, 1.5]}, "not two shares"),
+        ({"scale": [1.0, 0.5]}, r"scale is \[1.0, 0.5\], not two shares .* the smaller first"),
         ({"title": ["a"]}, r"title is \['a'\], not a text"),
         ({"seed": -1}, "seed is -1"),
         ({"smoothing": 1}, "smoothing is 1"),
@@ -189,6 +190,9 @@ def test_the_line_of_a_wrong_field_is_named(tmp_path: Path) -> None:
         load_recipe(file)
     file.write_text(yaml.safe_dump(LEAST, sort_keys=False) + "\nspeed: 3\n")
     with pytest.raises(RecipeError, match=r"mine\.yaml, line 9: A recipe has no field 'speed'"):
+        load_recipe(file)
+    file.write_text(yaml.safe_dump(LEAST | {"resize": 32}, sort_keys=False))
+    with pytest.raises(RecipeError, match=r"mine\.yaml, line 4: input_size is 64, .* resize \(32"):
         load_recipe(file)
 
 
