@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -39,8 +40,14 @@ def decode(dataset: PhotoDataset, size: int) -> torch.Tensor:
     """
     found = decode_readable(dataset, size)
     if found.problems:
-        raise DataError("\n".join(found.problems))
+        raise unreadable(found.problems)
     return found.pixels
+
+
+def unreadable(problems: Sequence[str], way: str = "mend or remove them") -> DataError:
+    """The refusal of photos that cannot be read: their number, what to do, a line each."""
+    some = f"{len(problems)} photo{'s' * (len(problems) > 1)}"
+    return DataError(f"{some} cannot be read: {way}.\n" + "\n".join(problems))
 
 
 def decode_readable(dataset: PhotoDataset, size: int) -> Decoded:
@@ -75,7 +82,7 @@ def decode_readable(dataset: PhotoDataset, size: int) -> Decoded:
     good = [i for i, problem in enumerate(said) if not problem]
     problems = tuple(said[i] for i in bad)
     if not good:
-        raise DataError("\n".join(problems))
+        raise unreadable(problems)
     return Decoded(
         dataset.subset(good), pixels[good], tuple(dataset.subset(bad).listing()), problems
     )

@@ -13,7 +13,6 @@ from torch.utils.data import DataLoader
 
 from lafe.checkpoints.stored import fingerprint
 from lafe.data import (
-    DataError,
     DecodedDataset,
     PairSampler,
     PhotoDataset,
@@ -21,7 +20,7 @@ from lafe.data import (
     test_transform,
     train_transform,
 )
-from lafe.data.cache import decode_readable
+from lafe.data.cache import decode_readable, unreadable
 from lafe.data.transforms import Transform
 from lafe.model.backbones import Backbone
 from lafe.train.features import Features, Maps, view, whole
@@ -97,10 +96,7 @@ class TrainingPhotos(L.LightningDataModule):
                 self.splits[split], self.pixels[split] = found.dataset, found.pixels
                 self.passed_over[split] = found.files
         if bad and not self.skip_bad:
-            raise DataError(
-                f"{len(bad)} photos cannot be read: mend or remove them, or go on without them "
-                "with --skip-bad.\n" + "\n".join(bad)
-            )
+            raise unreadable(bad, "mend or remove them, or go on without them with --skip-bad")
         for problem in bad:
             print(f"passed over: {problem}", flush=True)
 

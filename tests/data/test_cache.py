@@ -45,7 +45,8 @@ def test_a_photo_is_turned_upright(photos):
 def test_a_corrupt_file_is_named(photos, content):
     whole = photos.paths[2].read_bytes()
     photos.paths[2].write_bytes(whole[: len(whole) // 2] if content is None else content)
-    with pytest.raises(DataError, match=r"2\.png cannot be used"):
+    said = r"^1 photo cannot be read: mend .*\n.*2\.png cannot be used"
+    with pytest.raises(DataError, match=said):
         decode(photos, 16)
 
 
