@@ -106,7 +106,7 @@ class PhotoDataset:
         return sorted(self.lines())
 
     def digests(self) -> list[str]:
-        """Of each photo, the first 16 hexadecimal digits of its file's SHA-256."""
+        """The first 16 hexadecimal digits of the SHA-256 of each photo's file."""
         return [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in self.paths]
 
     def without(self, marks: Sequence[str], left_out: Collection[str], why: str) -> PhotoDataset:

@@ -75,7 +75,7 @@ class TrainingPhotos(L.LightningDataModule):
         return self.splits["train"].classes
 
     def digests(self) -> tuple[str, ...]:
-        """Those of all photos, sorted; none for the benchmarks, whose splits are fixed."""
+        """The digests of all photos, sorted; none for the benchmarks, whose splits are fixed."""
         if self.recipe.data != "folder":
             return ()
         return tuple(sorted({d for split in self.splits.values() for d in split.digests()}))
