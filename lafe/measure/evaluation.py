@@ -35,6 +35,7 @@ from lafe.measure.outputs import (
     open_test_split,
     open_training_split,
     run,
+    unseen,
 )
 from lafe.measure.provenance import Provenance
 from lafe.measure.report import (
@@ -166,11 +167,11 @@ def _command(card: Card, against: str | Path | None, branches: bool, foreign: Se
 
 def _run(model: Trained, data: str | Path, folder: Path) -> _Splits:
     card = model.card
-    seen, passed_over = noted_split(folder)
-    photos = labelled_as(card, open_test_split(data_of(card.recipe), data))
-    if data_of(card.recipe) == "folder":  # where people move photos from split to split
-        photos = photos.without(photos.digests(), seen, "the model was trained on them")
+    photos = unseen(open_test_split(data_of(card.recipe), data), folder, card.recipe)
+    photos = labelled_as(card, photos)
     print(summary({"test": photos}), flush=True)
+
+    _, passed_over = noted_split(folder)
 
     def training(split: str) -> PhotoDataset:
         found = open_training_split(card.recipe, data, split)

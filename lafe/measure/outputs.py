@@ -20,6 +20,7 @@ from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset, decode, load_benchmark, test_transform
 from lafe.data.names import key, labels_of
 from lafe.errors import LafeError
+from lafe.train.run import noted_split
 
 FULL_ONLY = {"full": FULL}
 
@@ -67,6 +68,26 @@ def open_test_split(kind: str, root: str | Path) -> PhotoDataset:
         lafe.data.DataError: the data set is missing or broken.
     """
     return load_benchmark(kind, root, "test")
+
+
+def unseen(photos: PhotoDataset, folder: Path, recipe: Mapping[str, Any]) -> PhotoDataset:
+    """The test photos without those that a run was trained on or chosen by, with a note on these.
+
+    In folders of their own people move photos from split to split, and keep copies.
+
+    Args:
+        photos: of the test split.
+        folder: of the run.
+        recipe: of its card.
+
+    Raises:
+        lafe.data.DataError: none is left.
+        lafe.train.run.RunError: the run's notes cannot be read.
+    """
+    if data_of(recipe) != "folder":
+        return photos
+    seen, _ = noted_split(folder)
+    return photos.without(photos.digests(), seen, "the model was trained on them")
 
 
 def holds_out(recipe: Mapping[str, Any]) -> bool:

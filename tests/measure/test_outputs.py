@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,16 @@ from PIL import Image
 
 import lafe
 from lafe.checkpoints.store import load_card, save
-from lafe.data import PhotoDataset
+from lafe.data import DataError, PhotoDataset
 from lafe.measure.evaluation import evaluate
-from lafe.measure.outputs import ClassesError, labelled_as, open_test_split, open_training_split
+from lafe.measure.outputs import (
+    ClassesError,
+    labelled_as,
+    open_test_split,
+    open_training_split,
+    unseen,
+)
+from lafe.train.run import RunError
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [
@@ -182,6 +191,30 @@ def test_a_folder_of_fewer_classes_is_measured_and_the_card_keeps_its_score(
     after = load_card(tmp_path / "tiny")
     assert after.unknown == before.unknown
     assert after.figures["test"]["photos"] == len(test)
+
+
+def test_photos_that_a_run_has_seen_are_no_test_photos_of_a_folder(tmp_path: Path) -> None:
+    test, run, recipe = (
+        open_test_split("folder", folder_of(tmp_path / "data", ["ant", "bee"])),
+        tmp_path / "run.json",
+        {"data": "folder"},
+    )
+    assert unseen(test, tmp_path, recipe) is test  # a checkpoint without its run
+    digest = hashlib.sha256(test.paths[1].read_bytes()).hexdigest()[:16]
+    run.write_text(json.dumps({"seen": [digest, "0" * 16]}))
+    left = unseen(test, tmp_path, recipe)
+    assert left.paths == [test.paths[0], *test.paths[2:]]
+    assert left.labels == [test.labels[0], *test.labels[2:]]
+    said = f"1 of {len(test)} photos are left out: the model was trained on them; the first is "
+    assert left.notes == (*test.notes, f"{said}{test.paths[1]}.")
+    assert unseen(test, tmp_path, {"data": "cub"}) is test  # whose split is fixed
+    run.write_text(json.dumps({"seen": test.digests()}))
+    with pytest.raises(DataError, match=r"are left out.*Add others"):
+        unseen(test, tmp_path, recipe)
+    for text in ("{", "[]", '{"seen": 3}'):
+        run.write_text(text)
+        with pytest.raises(RunError, match=r"run\.json cannot be used"):
+            unseen(test, tmp_path, recipe)
 
 
 def test_evaluate_refuses_a_folder_of_other_classes_and_leaves_what_is_there(

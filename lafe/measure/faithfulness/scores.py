@@ -32,7 +32,7 @@ from lafe.measure.faithfulness.registry import (
     require_known,
 )
 from lafe.measure.faithfulness.words import title
-from lafe.measure.outputs import data_of, labelled_as, open_test_split
+from lafe.measure.outputs import data_of, labelled_as, open_test_split, unseen
 from lafe.measure.protocols import Scores
 from lafe.measure.provenance import Provenance
 
@@ -124,8 +124,9 @@ class Comparison:
         assert order.data is not None
         folder = locate(order.checkpoint)
         model = load(folder, order.device)
-        kind = data_of(model.card.recipe)
-        test = labelled_as(model.card, open_test_split(kind, order.data))
+        recipe = model.card.recipe
+        test = unseen(open_test_split(data_of(recipe), order.data), folder, recipe)
+        test = labelled_as(model.card, test)
         methods = order.methods or self.methods
         require_known(model, methods)
         target = Path(order.out) if order.out else folder
