@@ -54,7 +54,7 @@ def read_ahead(
 
 
 def batches(reads: Iterable[Read], size: int) -> Iterator[list[Read]]:
-    """What was read, in lists of ``size`` photos that can be read and those that cannot between."""
+    """The photos that were read, in lists of ``size``, with those that cannot be read between."""
     batch: list[Read] = []
     readable = 0
     for read in reads:

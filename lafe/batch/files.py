@@ -179,7 +179,7 @@ class ParquetRows:
                 self.folder.rmdir()
 
     def _files(self) -> list[Path]:
-        """What there is, the whole file first."""
+        """The files that there are, the whole one first."""
         whole = [self.place] if not self.sharded and self.place.is_file() and self._keeps else []
         return [*whole, *sorted(self.folder.glob(_SHARDS))]
 
@@ -299,7 +299,7 @@ def _json(lines: TextIO) -> Iterator[tuple[str, bool, str]]:
 
 
 def _csv(lines: TextIO) -> Iterator[tuple[str | None, bool, str]]:
-    """As :func:`_json`; the header is a row without a name."""
+    """Like :func:`_json`; the header is a row without a name."""
     read: list[str] = []
 
     def kept() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Which photos a command does, and which class each is compared with.
+"""The photos that a command does, and the class that each is compared with.
 
 Photos come from files, folders with all that is below them, patterns (``photos/**/*.jpg``), a list
 on standard input (``-``), the column ``photo`` of a Parquet file, tar shards in WebDataset's

@@ -1,4 +1,4 @@
-"""What a row holds: decided here, for every command, every file and every worker."""
+"""The columns of a row: decided here, for every command, every file and every worker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lafe.explain.probabilities import probabilities
 from lafe.explain.unknown import card_scores
 
 Row = dict[str, Any]
-"""What is said of a photo, by column; None where it does not apply."""
+"""A photo's answers, by column; None where it does not apply."""
 
 TERMS = ("backbone", "dis", "con")
 """The maps of evidence that add up, as in :class:`lafe.explain.evidence.Evidence`."""
@@ -50,7 +50,7 @@ class Question(Protocol):
 
     @property
     def precision(self) -> Precision:
-        """Of the pass."""
+        """The precision of the pass."""
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -61,7 +61,7 @@ class Question(Protocol):
         """All that decides a row beside the checkpoint, for JSON."""
 
     def answer(self, looked: Looked, jobs: Sequence[Job]) -> list[Said]:
-        """What is said of each photo of a batch."""
+        """The answers for each photo of a batch."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ class Ablations:
 
 @torch.no_grad()
 def rows(model: Trained, question: Question, batch: Sequence[Read]) -> list[Said]:
-    """What is said of a batch, in its order; a photo that cannot be read is a row with the reason.
+    """The answers for a batch, in its order; a photo that cannot be read is a row with the reason.
 
     Args:
         model: in eval mode.

@@ -12,7 +12,7 @@ from typing import Any
 from lafe.errors import LafeError
 
 Row = dict[str, Any]
-"""What a command says of one photo, by column."""
+"""A command's answers for one photo, by column."""
 
 
 class OutputError(LafeError):
