@@ -44,5 +44,5 @@ class ConLoss(nn.Module):
 
 
 def cls_loss(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy (Eq. 10).  Shape: logits (B, K), labels (B,) -> scalar."""
+    """Cross-entropy (Eq. 10).  Shape: logits (B, K), labels (B,) or (B, K) -> scalar."""
     return F.cross_entropy(logits, labels, label_smoothing=smoothing)

@@ -113,7 +113,8 @@ def paper(
     with _low_precision(recipe.head_bf16, labels):
         D, C = model.attributes(features)
     D, C = (None if m is None else m.float() for m in (D, C))
-    parts = {"cls": _cls(model, model.final(features[-1].float(), D, C), labels, recipe)}
+    targets = _smoothed(model, labels, recipe)
+    parts = {"cls": _cls(model, model.final(features[-1].float(), D, C), targets)}
     if D is not None and C is not None:
         parts |= _feature_losses(con, recipe, D, C, labels)
     return parts
@@ -132,9 +133,10 @@ def switched(
     """
     features = backbone_features(model, recipe, x)
     D, C = _maps(model, recipe, features, _settings(drawn, labels))
-    parts = {"cls": _cls(model, model.final(features[-1].float(), D, C), labels, recipe)}
+    targets = _smoothed(model, labels, recipe)
+    parts = {"cls": _cls(model, model.final(features[-1].float(), D, C), targets)}
     parts |= _feature_losses(con, recipe, D, C, labels)
-    parts |= _alone(model, recipe, D, labels)
+    parts |= _alone(model, recipe, D, targets)
     return parts
 
 
@@ -156,9 +158,10 @@ def attentive(
     settings, gates = _settings(drawn, labels), model.gates(features)
     lifted: Lifted = {}
     D, C = _maps(model, recipe, features, settings, gates, lifted)
-    parts = {"cls": _cls(model, model.final(f5, D, C), labels, recipe)}
+    targets = _distilled(model, f5, labels, recipe)
+    parts = {"cls": _cls(model, model.final(f5, D, C), targets)}
     parts |= _feature_losses(con, recipe, D, C, labels)
-    parts |= _alone(model, recipe, D, labels)
+    parts |= _alone(model, recipe, D, targets)
     if recipe.counterfactual_loss:
         order = _other_pair(len(labels), drawn.shift).to(labels.device)
         stages = [s for s in STAGES if s >= drawn.first]
@@ -166,7 +169,7 @@ def attentive(
         below = {at: maps for at, maps in lifted.items() if at[1] == drawn.first}
         with frozen_statistics(model):
             D2, C2 = _maps(model, recipe, features, settings, others, below)
-        gained = counterfactual_loss(model, D, C, D2, C2, labels, recipe.smoothing)
+        gained = counterfactual_loss(model, D, C, D2, C2, targets)
         parts["counterfactual"] = recipe.counterfactual_loss * gained
     if recipe.overlap_loss:
         parts["overlap"] = recipe.overlap_loss * overlap_loss(gates)
@@ -185,8 +188,7 @@ def counterfactual_loss(
     C: Tensor,
     D_other: Tensor,
     C_other: Tensor,
-    labels: Tensor,
-    smoothing: float = 0.0,
+    targets: Tensor,
 ) -> Tensor:
     """Cross-entropy of ``W GAP(D - C - D' + C')``: what these gates say and another photo's do not.
 
@@ -195,11 +197,11 @@ def counterfactual_loss(
     Source: Rao et al., *Counterfactual Attention Learning for Fine-Grained Visual Categorization
     and Re-identification*, ICCV 2021.
 
-    Shape: four maps (B, C_5, H_5, W_5), labels (B,) -> scalar.
+    Shape: four maps (B, C_5, H_5, W_5), targets (B, K) -> scalar.
     """
     effect = _pooled(D) - _pooled(C) - _pooled(D_other) + _pooled(C_other)
     logits = effect @ model.classifier.weight.T
-    losses = F.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
+    losses = F.cross_entropy(logits, targets, reduction="none")
     return _mean_over(_on(D) | _on(C), losses)
 
 
@@ -318,15 +320,39 @@ def _mean_over(chosen: Tensor, losses: Tensor) -> Tensor:
     return (losses * chosen).sum() / chosen.sum().clamp(min=1)
 
 
-def _cls(model: LAFE, features: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
-    return cls_loss(model.classify(features), labels, recipe.smoothing)
+def _smoothed(model: LAFE, labels: Tensor, recipe: Recipe) -> Tensor:
+    """Smoothed labels: (B,) -> (B, K)."""
+    K = model.classifier.out_features
+    return (1 - recipe.smoothing) * F.one_hot(labels, K).float() + recipe.smoothing / K
 
 
-def _alone(model: LAFE, recipe: Recipe, D: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def _distilled(model: LAFE, f5: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+    """Labels mixed with the classes that the classifier sees in f_5 alone.
+
+    Where it knows the training photos by heart already, labels teach the branches only what is
+    peculiar to these photos; what the classifier confuses holds for others too.
+
+    Source: Hinton et al., *Distilling the Knowledge in a Neural Network*, 2015.
+
+    Shape: f_5 (B, C_5, H_5, W_5), labels (B,) -> (B, K); f_5 and the classifier learn nothing here.
+    """
+    if not recipe.distillation:
+        return _smoothed(model, labels, recipe)
+    with torch.no_grad():
+        taught = model.classify(f5).softmax(1)
+    own = F.one_hot(labels, taught.shape[1]).float()
+    return own.lerp(taught, recipe.distillation)
+
+
+def _cls(model: LAFE, features: Tensor, targets: Tensor) -> Tensor:
+    return cls_loss(model.classify(features), targets)
+
+
+def _alone(model: LAFE, recipe: Recipe, D: Tensor, targets: Tensor) -> dict[str, Tensor]:
     on = _on(D)
     if not recipe.alone_loss or not on.any():
         return {}
-    return {"alone": recipe.alone_loss * _cls(model, D[on], labels[on], recipe)}
+    return {"alone": recipe.alone_loss * _cls(model, D[on], targets[on])}
 
 
 def _feature_losses(

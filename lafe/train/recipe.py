@@ -94,6 +94,7 @@ _FIELDS: dict[str, _Kind] = {
     "subtraction_loss": _WEIGHT,
     "correlation_allowed": _SHARE,
     "rivals": ({"type": "integer", "minimum": 0, "maximum": 10**6}, "a whole number from 0"),
+    "distillation": _SHARE,
     "switch_share": _SHARE,
     "rotation": ({"type": "number", "minimum": 0, "maximum": 180}, "a number of degrees"),
     "flip": _TRUTH,
@@ -178,8 +179,9 @@ class Recipe:
             ``attentive``).
         counterfactual_loss, overlap_loss, correlation_loss, subtraction_loss: weights of the parts
             of ``attentive``; correlation_allowed: of D's and C's maps; rivals: wrong classes among
-            which ``subtraction_loss`` chooses, 0 for all classes; switch_share: of the pairs of
-            ``attentive`` that have anything off.
+            which ``subtraction_loss`` chooses, 0 for all classes; distillation: share of what the
+            classifier says of f_5 alone in the targets of its other parts, 0 for smoothed labels;
+            switch_share: of the pairs of ``attentive`` that have anything off.
         rotation: in degrees; flip; scale: range of area shares for a random resized crop, else a
             plain random crop; jitter; erase: see :func:`lafe.data.train_transform`.
         smoothing: of the labels.
@@ -237,6 +239,7 @@ class Recipe:
     subtraction_loss: float = 0.0
     correlation_allowed: float = 0.0
     rivals: int = 0
+    distillation: float = 0.0
     switch_share: float = 0.0
     rotation: float = 0.0
     flip: bool = True

@@ -23,7 +23,7 @@ from lafe.model.lafe import LAFE
 from lafe.train.mixed import Gates, rescaled
 from lafe.train.objectives import Inputs
 
-FACTORS = (0.25, 0.5, 0.75, 1.0, 1.5)
+FACTORS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 LEAST_COST = 0.06
 """The least cost of another photo's gates, in top-1."""
 TEMPERATURES = (0.5, 0.7, 1.0, 1.4, 2.0)
