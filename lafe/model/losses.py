@@ -43,6 +43,14 @@ class ConLoss(nn.Module):
         return F.l1_loss(out, torch.ones_like(out))
 
 
-def cls_loss(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy (Eq. 10).  Shape: logits (B, K), labels (B,) or (B, K) -> scalar."""
-    return F.cross_entropy(logits, labels, label_smoothing=smoothing)
+def smoothed(labels: Tensor, classes: int, smoothing: float) -> Tensor:
+    """Targets of smoothed labels (Szegedy et al., CVPR 2016): a share spread over all classes.
+
+    Shape: (B,) -> (B, K).
+    """
+    return (1 - smoothing) * F.one_hot(labels, classes).float() + smoothing / classes
+
+
+def cls_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy (Eq. 10).  Shape: logits (B, K), targets (B,) or (B, K) -> scalar."""
+    return F.cross_entropy(logits, targets)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from lafe.branches import PRESETS, STAGES, Switches
 from lafe.model.fusion import Lifted
 from lafe.model.lafe import LAFE
-from lafe.model.losses import ConLoss, cls_loss, dis_loss
+from lafe.model.losses import ConLoss, cls_loss, dis_loss, smoothed
 from lafe.train.features import Maps
 from lafe.train.mixed import Gates, frozen_statistics, indices, swapped
 from lafe.train.recipe import Recipe
@@ -113,7 +113,7 @@ def paper(
     with _low_precision(recipe.head_bf16, labels):
         D, C = model.attributes(features)
     D, C = (None if m is None else m.float() for m in (D, C))
-    targets = _smoothed(model, labels, recipe)
+    targets = smoothed(labels, model.classifier.out_features, recipe.smoothing)
     parts = {"cls": _cls(model, model.final(features[-1].float(), D, C), targets)}
     if D is not None and C is not None:
         parts |= _feature_losses(con, recipe, D, C, labels)
@@ -133,7 +133,7 @@ def switched(
     """
     features = backbone_features(model, recipe, x)
     D, C = _maps(model, recipe, features, _settings(drawn, labels))
-    targets = _smoothed(model, labels, recipe)
+    targets = smoothed(labels, model.classifier.out_features, recipe.smoothing)
     parts = {"cls": _cls(model, model.final(features[-1].float(), D, C), targets)}
     parts |= _feature_losses(con, recipe, D, C, labels)
     parts |= _alone(model, recipe, D, targets)
@@ -320,12 +320,6 @@ def _mean_over(chosen: Tensor, losses: Tensor) -> Tensor:
     return (losses * chosen).sum() / chosen.sum().clamp(min=1)
 
 
-def _smoothed(model: LAFE, labels: Tensor, recipe: Recipe) -> Tensor:
-    """Smoothed labels: (B,) -> (B, K)."""
-    K = model.classifier.out_features
-    return (1 - recipe.smoothing) * F.one_hot(labels, K).float() + recipe.smoothing / K
-
-
 def _distilled(model: LAFE, f5: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
     """Labels mixed with the classes that the classifier sees in f_5 alone.
 
@@ -337,7 +331,7 @@ def _distilled(model: LAFE, f5: Tensor, labels: Tensor, recipe: Recipe) -> Tenso
     Shape: f_5 (B, C_5, H_5, W_5), labels (B,) -> (B, K); f_5 and the classifier learn nothing here.
     """
     if not recipe.distillation:
-        return _smoothed(model, labels, recipe)
+        return smoothed(labels, model.classifier.out_features, recipe.smoothing)
     with torch.no_grad():
         taught = model.classify(f5).softmax(1)
     own = F.one_hot(labels, taught.shape[1]).float()

@@ -26,6 +26,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "correlation_allowed": 0.3,
         "subtraction_loss": 0.5,
         "rivals": 5,
+        "distillation": 0.7,
         "switch_share": 0.33,
     },
 }

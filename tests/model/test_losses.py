@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lafe.model.losses import ConLoss, cls_loss, dis_loss, pair_mask
+from lafe.model.losses import ConLoss, cls_loss, dis_loss, pair_mask, smoothed
 
 
 def maps(pooled: list[list[float]]) -> Tensor:
@@ -81,4 +81,4 @@ def test_cls_loss_by_hand() -> None:
     # Smoothing of 0.3 over three classes: 0.8 on the label, 0.1 on each of the others.
     smooth = [0.8 * log_p[0][1] + 0.1 * (log_p[0][0] + log_p[0][2]),
               0.8 * log_p[1][0] + 0.1 * (log_p[1][1] + log_p[1][2])]  # fmt: skip
-    assert float(cls_loss(logits, labels, 0.3)) == pytest.approx(-sum(smooth) / 2)
+    assert float(cls_loss(logits, smoothed(labels, 3, 0.3))) == pytest.approx(-sum(smooth) / 2)

@@ -301,6 +301,27 @@ def test_the_counterfactual_part_asks_what_these_gates_say_that_anothers_do_not(
     assert torch.allclose(parts["counterfactual"], 0.7 * expected, atol=1e-5)
 
 
+def test_distilled_targets_mix_the_label_with_what_f5_alone_says(con: ConLoss, x: Tensor) -> None:
+    model = tiny_model()
+    recipe = ATTENTIVE.with_changes(distillation=0.7, overlap_loss=0.0, correlation_loss=0.0)
+    parts = loss_parts(model, con, recipe, x, LABELS, ALL)
+    with lafe.record(model) as r, torch.no_grad():
+        full, D = model(x), r.D
+    plain = model(x, Switches.none()).detach()
+    targets = 0.3 * F.one_hot(LABELS, CLASSES) + 0.7 * plain.softmax(1)
+    expected = -(targets * full.log_softmax(1)).sum(1).mean()
+    assert torch.allclose(parts["cls"], expected, atol=1e-5)
+    alone = model.classifier(D.mean((2, 3))).log_softmax(1)
+    weight = recipe.alone_loss
+    assert torch.allclose(parts["alone"], -weight * (targets * alone).sum(1).mean(), atol=1e-5)
+    # The teacher is not taught: with all off, nothing is said of the plain logits but by the label.
+    off = loss_parts(model, con, recipe, x, LABELS, drawn(*[Switches.none()] * 4))
+    model.zero_grad()
+    off["cls"].backward()
+    gradient = (model(x, Switches.none()).softmax(1).detach() - targets).mean(0)
+    assert torch.allclose(model.classifier.bias.grad, gradient, atol=1e-5)
+
+
 def test_the_counterfactual_part_is_of_photos_that_have_anything_on(
     model: LAFE, con: ConLoss, x: Tensor
 ) -> None:
