@@ -257,11 +257,11 @@ def _true(job: Job, classes: Sequence[str]) -> str | None:
     return None if job.label is None else classes[job.label]
 
 
-def _familiar(looked: Looked) -> list[bool]:
-    """False for each photo below the card's threshold; True where there is none."""
+def _familiar(looked: Looked) -> list[bool] | list[None]:
+    """False for each photo below the card's threshold; None where the card has none."""
     unknown = looked.model.card.unknown
     if not unknown:
-        return [True] * len(looked.x)
+        return [None] * len(looked.x)
     scores = card_scores(looked.model, looked.logits(FULL), looked.final(FULL))
     return [bool(s >= unknown["threshold"]) for s in scores.tolist()]
 

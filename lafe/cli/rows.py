@@ -48,7 +48,7 @@ def predict(args: argparse.Namespace) -> int:
     )
 
     def line(row: Row) -> str:
-        doubt = "" if row["familiar"] else " (looks like nothing this model knows)"
+        doubt = " (looks like nothing this model knows)" if row["familiar"] is False else ""
         said = f"{row['photo']}: {_named(row['class'], row['probability'])}{doubt}"
         if args.versus is not None:
             said += f" | {_named(row['b_class'], row['b_probability'])}"

@@ -72,7 +72,8 @@ def test_the_variants_are_the_rows_of_table_4() -> None:
         "attentive": {
             "objective": "attentive", "gates": "standardised", "con_loss": 0,
             "counterfactual_loss": 1, "overlap_loss": 0.3, "correlation_loss": 1,
-            "correlation_allowed": 0.3, "subtraction_loss": 0.5, "rivals": 5, "distillation": 0.7, "switch_share": 0.33,
+            "correlation_allowed": 0.3, "subtraction_loss": 0.5, "rivals": 5,
+            "distillation": 0.7, "switch_share": 0.33,
         },
     }  # fmt: skip
     assert set(VARIANTS) == set(changes)
