@@ -15,6 +15,7 @@ from lafe.render.names import spelled
 
 PATIENCE = 300_000  # ms: a busy machine is slow; what is waited for is what is seen
 CHECKPOINT = "birds"
+NARROW = 640  # px
 
 expect.set_options(timeout=PATIENCE)
 
@@ -88,8 +89,18 @@ class Visitor:
         self.page.get_by_role("option", name=option, exact=True).click()
 
     def goes_to(self, page: str) -> None:
+        """Choose a page in the menu, which a phone shows when it is asked for."""
         self.waits()
-        self.page.get_by_role("link", name=page, exact=True).click()
+        size = self.page.viewport_size
+        narrow = size is not None and size["width"] < NARROW
+        link = self.page.get_by_role("link", name=page, exact=True)
+        if narrow:
+            self.page.get_by_test_id("stExpandSidebarButton").click()
+        elif not link.is_visible():  # there is no room for all
+            self.page.get_by_role("button", name=re.compile(r"^\d+ more")).click()
+        link.click()
+        if narrow:  # and it does not lie over the page then
+            expect(self.page.get_by_test_id("stExpandSidebarButton")).to_be_visible()
 
     def sees(self, place: int, seed: int, switches: Switches) -> None:
         """A panel shows what the model says of a drawing under a setting, and its switches."""

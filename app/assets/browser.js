@@ -1,6 +1,13 @@
-// What only the browser knows: Back and Forward, a picture in the clipboard, where the focus is.
+// What only the browser knows: Back and Forward, a picture in the clipboard, where the focus is, and
+// how wide the window is.
 
 const PATIENCE = 8000; // ms: an answer may take a while to be drawn
+const NARROW = 768; // px: the sidebar lies over the page
+
+const uncover = () => {
+  const closes = document.querySelector('[data-testid="stSidebarCollapseButton"]');
+  if (innerWidth < NARROW) (closes?.querySelector("button") ?? closes)?.click();
+};
 
 export default function ({ data, setTriggerValue }) {
   const known = (window.lafe ??= {});
@@ -23,6 +30,9 @@ export default function ({ data, setTriggerValue }) {
         input.accept = "image/jpeg,image/png,image/webp";
       }
     }, true);
+    document.addEventListener("click", (event) => {
+      if (event.target.closest?.('[data-testid="stSidebarNavLink"]')) setTimeout(uncover, 300);
+    }, true);
     document.addEventListener("paste", (event) => {
       const file = [...(event.clipboardData?.files ?? [])].find((f) => f.type.startsWith("image/"));
       if (!file) return;
@@ -35,6 +45,7 @@ export default function ({ data, setTriggerValue }) {
 
   if (data.focus && data.focus !== known.focused) {
     known.focused = data.focus;
+    uncover();
     const end = performance.now() + PATIENCE;
     const look = () => {
       const answer = document.getElementById("the-answer");

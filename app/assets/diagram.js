@@ -1,10 +1,13 @@
-// Python draws the diagram; a click or a key on a branch goes back as the trigger "switch".
+// Python draws the diagram, lying and upright, of which one is shown; a click or a key on a branch
+// goes back as the trigger "switch".
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const drawing = parentElement.querySelector(".drawing");
   const focused = parentElement.activeElement?.dataset?.switch;
   drawing.innerHTML = data;
-  if (focused) drawing.querySelector(`[data-switch="${focused}"]`)?.focus();
+  if (focused) {
+    for (const branch of drawing.querySelectorAll(`[data-switch="${focused}"]`)) branch.focus();
+  }
   const flip = (event) => {
     const branch = event.target.closest?.("[data-switch]");
     if (branch) setTriggerValue("switch", branch.dataset.switch);

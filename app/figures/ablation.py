@@ -98,7 +98,7 @@ def waterfall(steps: dict[str, float], total: str = "Logit") -> go.Figure:
     for key, value in steps.items():
         figure.add_bar(
             x=[value], y=[TERMS[key]], base=[start], orientation="h", marker_color=colours[key],
-            text=[UNITS["logit"].text(value)], textposition="auto", hoverinfo="skip",
+            text=[UNITS["logit"].text(value)], textposition="auto", textangle=0, hoverinfo="skip",
         )  # fmt: skip
         start += value
         ends.append(start)
@@ -107,7 +107,7 @@ def waterfall(steps: dict[str, float], total: str = "Logit") -> go.Figure:
         x=[start], y=[f"<b>{total}</b>"], orientation="h", marker_color=INK,
         text=[UNITS["logit"].text(start)], hoverinfo="skip",
     )  # fmt: skip
-    low = min(ends) - room if min(ends) < 0 else 0
+    low = min(ends) - 2 * room if min(ends) < 0 else 0
     figure.update_xaxes(ZERO, range=[low, max(ends) + room])
     figure.update_yaxes(autorange="reversed")
     figure.update_layout(showlegend=False, barmode="overlay")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Literal
 
 from PIL import Image
@@ -15,10 +14,9 @@ from lafe.explain.evidence import Evidence, evidence
 from lafe.explain.maps import Map, correlations, map_of
 from lafe.explain.prepare import Prepared
 from lafe.render import labels
-from lafe.render.bars import sorted_bars
+from lafe.render.bars import Bars, sorted_bars
 from lafe.render.names import spelled
 from lafe.render.overlay import RGB, Range, overlay, value_range
-from lafe.render.pictures import svg_url
 from lafe.render.text import number
 
 from ..state import models
@@ -117,11 +115,11 @@ def stage_layers(prepared: Prepared, switches: Switches, stage: int) -> list[Lay
     return layers
 
 
-def gates(prepared: Prepared, switches: Switches, stage: int) -> list[Layer | str]:
+def gates(prepared: Prepared, switches: Switches, stage: int) -> list[Layer | Bars]:
     """A stage's gates, in the order of `stage_layers`: a region gate is a map, of a channel gate
-    there is HTML of a picture of its sorted weights; of sums there is none.
+    its sorted weights are bars; of sums there is none.
     """
-    found: list[Layer | str] = []
+    found: list[Layer | Bars] = []
     for side in SIDES:
         for kind in KINDS:
             branch = Branch(stage, kind, side)
@@ -132,8 +130,7 @@ def gates(prepared: Prepared, switches: Switches, stage: int) -> list[Layer | st
             elif kind == "r":
                 found.append(Layer(title, weights[0], "one weight a region"))
             else:
-                svg, words = sorted_bars(weights, side, title)
-                found.append(f'<img class="gate" alt="{escape(words)}" src="{svg_url(svg)}">')
+                found.append(sorted_bars(weights, side, title))
     return found
 
 

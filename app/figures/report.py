@@ -27,6 +27,7 @@ def reliability(bins: Sequence[Bin]) -> go.Figure:
         x=[b.confidence for b in bins],
         y=[b.accuracy for b in bins],
         mode="lines+markers",
+        cliponaxis=False,
         line={"color": INK, "width": 1},
         marker={
             "size": [6 + 22 * (b.photos / most) ** 0.5 for b in bins], "color": INK,

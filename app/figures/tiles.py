@@ -37,7 +37,7 @@ def tile(
         body = f'<div class="off" style="aspect-ratio: {ratio}">{note if noted else "off"}</div>'
         return f'<figure class="tile">{body}<figcaption>{name}</figcaption></figure>'
     url = jpeg_url(painted, max(picture.size))
-    below = legend(scale) if shared is None else ""
+    below = legend(scale, ends=layer.ends) if shared is None else ""
     if noted:
         below += f"<small>{note}</small>"
     return (

@@ -22,16 +22,17 @@ from ..figures import ablation as figures
 from ..state import models, session
 from ..state.session import Photo
 from ..widgets.answer import headline
+from ..widgets.first import begin
 from ..widgets.kept import kept
-from ..widgets.parts import chart, guarded, plain, upload_first
+from ..widgets.parts import chart, guarded, plain
 
 
 @guarded
 def page() -> None:
     photo = session.visit().photo
-    st.title("What was each branch worth?")
+    st.title("What was each branch worth?", anchor=False)
     if photo is None:
-        upload_first(
+        begin(
             "This page evaluates **all 4,096 settings** of the twelve switches, exactly, and says "
             "which branches made the prediction."
         )

@@ -11,6 +11,7 @@ from lafe.branches import Switches
 from .. import navigation
 from ..state import models, session
 from ..state.models import cards
+from ..widgets.answer import headline_if_any
 from ..widgets.card import model_card
 from ..widgets.components import live_diagram
 from ..widgets.parts import plain, two_columns
@@ -40,7 +41,8 @@ def page() -> None:
 
 def _method() -> None:
     """The model in five sentences, and its picture."""
-    st.title("About")
+    st.title("About", anchor=False)
+    headline_if_any()
     st.markdown(
         f"LAFE was introduced by X. Shi et al. in [*Beyond the Attention: Distinguish the "
         f"Discriminative and Confusable Features for Fine-grained Image Classification*]({PAPER}) "

@@ -23,8 +23,9 @@ from ..state import explanations, models, session
 from ..state.explanations import RANDOMS, Asked
 from ..state.session import Panel, Photo, Visit
 from ..widgets.answer import headline
+from ..widgets.first import begin
 from ..widgets.kept import kept
-from ..widgets.parts import badge, chart, guarded, plain, two_columns, upload_first
+from ..widgets.parts import badge, chart, guarded, plain, two_columns
 from ..widgets.switchboard import setting_name
 
 FIRST = ("evidence-dis", "evidence-con", "grad-cam-f5")
@@ -35,9 +36,9 @@ _TILE = 360  # px, longest side of a picture here
 @guarded
 def page() -> None:
     photo = session.visit().photo
-    st.title("Attribution")
+    st.title("Attribution", anchor=False)
     if photo is None:
-        upload_first("Explanations of your photo side by side, and what each of them is worth.")
+        begin("Explanations of your photo side by side, and what each of them is worth.")
     else:
         headline(photo)
         _explanations(photo)

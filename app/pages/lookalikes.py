@@ -16,16 +16,17 @@ from ..figures.tiles import legend
 from ..state import gallery, models, session
 from ..state.session import Photo
 from ..widgets.answer import headline
+from ..widgets.first import begin
 from ..widgets.kept import kept
-from ..widgets.parts import chart, guarded, plain, two_columns, upload_first
+from ..widgets.parts import chart, guarded, plain, two_columns
 
 
 @guarded
 def page() -> None:
     photo = session.visit().photo
-    st.title("Look-alikes")
+    st.title("Look-alikes", anchor=False)
     if photo is None:
-        upload_first("Which class is your photo taken for, and which one is it nearly taken for?")
+        begin("Which class is your photo taken for, and which one is it nearly taken for?")
         return
     headline(photo)
     _of(photo, session.visit().model or "")

@@ -19,17 +19,20 @@ from lafe.measure.report import (
     Worth,
 )
 from lafe.render import labels
+from lafe.render.names import spelled
 from lafe.render.text import percent
 
 from ..figures import ablation as ablation_figures, report as report_figures
 from ..state import models, session
+from ..widgets.answer import headline_if_any
 from ..widgets.card import model_card, verdict
 from ..widgets.parts import chart, guarded, plain, two_columns
 
 
 @guarded
 def page() -> None:
-    st.title("What was measured")
+    st.title("What was measured", anchor=False)
+    headline_if_any()
     known = models.cards()
     if not known:
         st.markdown("No model is installed here.")
@@ -114,14 +117,22 @@ def _attention(found: Attention) -> None:
     st.subheader("With other gates than the photo's", anchor=False)
     sides = two_columns()
     with sides.cell():
-        st.table(measured.stand_ins(found))
+        st.table(_dashed(measured.stand_ins(found)))
         st.caption(measured.STAND_INS)
         st.markdown(plain(measured.margins(found)))
     with sides.cell():
-        st.table(measured.maps(found))
+        st.table(_dashed(measured.maps(found)))
         st.caption(measured.MAPS)
     with st.expander("The twelve gates"):
-        st.table(measured.gates(found))
+        st.table(_dashed(measured.gates(found)))
+
+
+def _dashed(columns: measured.Columns) -> measured.Columns:
+    """A table whose empty cells Markdown does not take for lists."""
+    return {
+        head: ["\N{EN DASH}" if cell == "-" else cell for cell in cells]
+        for head, cells in columns.items()
+    }
 
 
 @guarded
@@ -175,7 +186,7 @@ def _worth(shapley: Worth, name: str, classes: Sequence[str]) -> None:
     chosen = st.selectbox(
         "Worth of the branches for",
         [None, *range(len(classes))],
-        format_func=lambda i: "All classes" if i is None else classes[i],
+        format_func=lambda i: "All classes" if i is None else spelled(classes[i]),
         key=f"worth-{name}",
         width=330,
     )
@@ -190,7 +201,7 @@ def _worth(shapley: Worth, name: str, classes: Sequence[str]) -> None:
         + (
             "all test photos. "
             if chosen is None
-            else f"the test photos of {plain(classes[chosen])}. "
+            else f"the test photos of {plain(spelled(classes[chosen]))}. "
         )
         + "Green helps, purple harms."
     )
@@ -204,8 +215,8 @@ def _mistakes(evaluation: Evaluation) -> None:
         st.subheader("Mixed up most often", anchor=False)
         pairs = switching.confused if switching else evaluation.confused
         columns: dict[str, list[str] | list[int]] = {
-            "True class": [plain(p.true) for p in pairs],
-            "Predicted": [plain(p.predicted) for p in pairs],
+            "True class": [plain(spelled(p.true)) for p in pairs],
+            "Predicted": [plain(spelled(p.predicted)) for p in pairs],
             "Photos": [p.photos for p in pairs],
         }
         if switching:
@@ -258,7 +269,10 @@ def _map_table(columns: Mapping[str, Sequence[str]]) -> None:
     st.dataframe(
         columns,
         hide_index=True,
-        column_config={"Map": st.column_config.TextColumn(pinned=True)},
+        column_config={
+            "Map": st.column_config.TextColumn(pinned=True),
+            "Defect": st.column_config.TextColumn(width=300),
+        },
         height="content",
     )
 

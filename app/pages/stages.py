@@ -8,7 +8,9 @@ import streamlit as st
 from PIL import Image
 
 from lafe.branches import STAGES
+from lafe.render.bars import Bars
 from lafe.render.labels import LETTERS, SIDES
+from lafe.render.pictures import svg_url
 
 from ..figures import maps
 from ..figures.tiles import legend, tile
@@ -17,8 +19,9 @@ from ..state.models import cards, title
 from ..state.session import Photo
 from ..widgets.answer import headline
 from ..widgets.card import verdict
+from ..widgets.first import begin
 from ..widgets.kept import kept
-from ..widgets.parts import guarded, plain, upload_first
+from ..widgets.parts import guarded, plain
 from ..widgets.switchboard import setting_name
 
 _TILE = 320  # px, longest side of a picture here
@@ -27,8 +30,8 @@ _TILE = 320  # px, longest side of a picture here
 def page() -> None:
     photo = session.visit().photo
     if photo is None:
-        st.title("Stages")
-        upload_first("Every branch's map of your photo, stage by stage.")
+        st.title("Stages", anchor=False)
+        begin("Every branch's map of your photo, stage by stage.")
     else:
         _stages(photo)
 
@@ -38,7 +41,7 @@ def page() -> None:
 def _stages(photo: Photo) -> None:
     """The grid of a panel's setting."""
     visit = session.visit()
-    st.title("Stages")
+    st.title("Stages", anchor=False)
     headline(photo)
     opening = st.container()
     with st.container(horizontal=True):
@@ -123,12 +126,13 @@ def _stages(photo: Photo) -> None:
     address.show(visit)
 
 
-def _gate(picture: Image.Image, gate: maps.Layer | str, opacity: float) -> str:
+def _gate(picture: Image.Image, gate: maps.Layer | Bars, opacity: float) -> str:
     """A region gate as a map over the photo, with its own values; a channel gate as bars."""
     if isinstance(gate, maps.Layer):
-        return tile(picture, gate, None, opacity)
-    ratio = f"{picture.width} / {picture.height}"
+        return f'<div class="gated">{tile(picture, gate, None, opacity)}</div>'
+    ratio, words = f"{picture.width} / {picture.height}", escape(gate.words)
     return (
-        f'<figure class="tile"><div style="aspect-ratio: {ratio}">{gate}</div>'
-        "<figcaption>Gate, its channels sorted</figcaption></figure>"
+        f'<div class="gated"><figure class="tile"><div style="aspect-ratio: {ratio}">'
+        f'<img class="gate" alt="Bars" src="{svg_url(gate.svg)}"></div>'
+        f"<figcaption>{words}</figcaption></figure></div>"
     )

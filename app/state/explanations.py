@@ -66,7 +66,8 @@ def layer(photo: Photo, asked: Asked, method: str) -> Layer:
     if chosen.slow:  # of pixels: a few of them hold the largest values
         note = f"{note} Colours end at the {CLIPPED}th percentile.".strip()
     percentile = CLIPPED if chosen.slow else 100
-    return Layer(chosen.title, found.map, note, found.signed, percentile=percentile)
+    ends = ("against", "for") if found.signed else None
+    return Layer(chosen.title, found.map, note, found.signed, ends, percentile)
 
 
 def reason_of(asked: Asked, method: str) -> str | None:

@@ -23,7 +23,7 @@ from lafe.explain.neighbours import (
     read_index,
 )
 
-from . import models
+from . import birds, models
 from .models import LOOK_AGAIN_SECONDS
 from .session import Photo
 
@@ -70,9 +70,12 @@ def thumbnail(path: Path) -> Image.Image:
 
 
 def reference(checkpoint: str, label: int) -> Image.Image | None:
-    """A picture of a class: a training photo, if they are at hand."""
+    """A picture of a class: a training photo, if they are at hand; birds that we draw, always."""
+    card = models.cards()[checkpoint]
+    if birds.knows(card):
+        return birds.portrait(label)
     dataset = training(checkpoint)
-    if dataset is None or dataset.classes != list(models.cards()[checkpoint].classes):
+    if dataset is None or dataset.classes != list(card.classes):
         return None
     path = next((p for p, k in zip(dataset.paths, dataset.labels, strict=True) if k == label), None)
     return None if path is None else _reference(path)

@@ -217,12 +217,6 @@ def _drawn_stranger() -> Photo:
     return Photo("a drawn bird", drawn())
 
 
-def who_knows(photo: Photo) -> list[str]:
-    """The checkpoints that know things that look like this photo; each has to look at it."""
-    unsure = [name for name, card in cards().items() if card.unknown]
-    return [name for name in unsure if not is_unknown(photo, model(name))]
-
-
 def _source(name: str) -> Source:
     source = _sources(tuple(store.folders())).get(name)
     if source is None:

@@ -29,8 +29,10 @@ def album(visit: Visit) -> None:
         return
     st.subheader(f"All {len(visit.photos)} photos", anchor=False)
     rows = [_row(photo, visit) for photo in visit.photos]
-    if len(visit.panels) < 2:
-        rows = [{k: v for k, v in row.items() if k not in _OF_B} for row in rows]
+    left_out = set() if len(visit.panels) > 1 else set(_OF_B)
+    if not any(photo.truth for photo in visit.photos):
+        left_out.add(_TRUTH)
+    rows = [{k: v for k, v in row.items() if k not in left_out} for row in rows]
     event = st.dataframe(
         rows,
         hide_index=True,
@@ -38,6 +40,7 @@ def album(visit: Visit) -> None:
         on_select="rerun",
         selection_mode="single-row",
         row_height=64,
+        height="content",
         column_config={
             "Photo": st.column_config.ImageColumn(width=90),
             "Points moved": st.column_config.NumberColumn(format="%+.1f"),
@@ -55,7 +58,7 @@ def album(visit: Visit) -> None:
     _figure(visit)
 
 
-_OF_B = ("B", "Points moved", "Flipped")
+_OF_B, _TRUTH = ("B", "Points moved", "Flipped"), "True class"
 
 
 def _row(photo: Photo, visit: Visit) -> dict[str, object]:
@@ -67,7 +70,7 @@ def _row(photo: Photo, visit: Visit) -> dict[str, object]:
     if len(found) == 2:
         moved = change(found[0].outcome, found[1].outcome)
         row |= {"Points moved": moved.points, "Flipped": moved.flipped}
-    row["True class"] = spelled(photo.truth) if photo.truth else None
+    row[_TRUTH] = spelled(photo.truth) if photo.truth else None
     return row
 
 

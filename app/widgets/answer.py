@@ -19,7 +19,7 @@ from ..state import gallery, models, session
 from ..state.looks import FULL_PANEL, answered
 from ..state.models import cards, title
 from ..state.session import Panel, Photo
-from .parts import plain
+from .parts import guarded, plain
 
 
 def answer(photo: Photo, panel: Panel, checkpoint: str, *, raw: bool = False) -> None:
@@ -27,9 +27,7 @@ def answer(photo: Photo, panel: Panel, checkpoint: str, *, raw: bool = False) ->
     found, card = answered(photo, panel, checkpoint, raw=raw), cards()[checkpoint]
     with st.container(key="answer", gap="xsmall"):
         st.html(_cards(found, card, checkpoint))
-        if not found.familiar:
-            st.html(f'<p class="why">{escape(_unlike(photo, checkpoint))}</p>')
-        st.html(f'<p class="why">{escape(sentences.why(found, card.classes))}</p>')
+        st.html(f'<p class="why">{escape(_why(found, card, checkpoint))}</p>')
         _recognised(photo, checkpoint)
 
 
@@ -40,7 +38,18 @@ def headline(photo: Photo) -> None:
     words = escape(sentences.headline(found, card.classes))
     unlike = "" if found.familiar else " unlike"
     share = percent(found.probability)
-    st.html(f'<p class="headline{unlike}"><b>{words}</b> {share}</p>')
+    picture = f'<img src="{jpeg_url(photo.image, 88)}" alt="Your photo">'
+    st.html(
+        f'<p class="headline{unlike}" tabindex="-1" id="the-answer">{picture}'
+        f"<span><b>{words}</b> {share}</span></p>"
+    )
+
+
+def headline_if_any() -> None:
+    """The same on pages that need no photo."""
+    photo = session.visit().photo
+    if photo is not None:
+        guarded(headline)(photo)
 
 
 def _cards(found: Answer, card: Card, checkpoint: str) -> str:
@@ -66,16 +75,13 @@ def _cards(found: Answer, card: Card, checkpoint: str) -> str:
     return f'<div class="cards">{"".join(parts)}</div>'
 
 
-def _unlike(photo: Photo, checkpoint: str) -> str:
-    known = cards()
-    name, count = title(checkpoint, known[checkpoint]), len(known[checkpoint].classes)
-    better = [
-        title(other, known[other]) for other in models.who_knows(photo) if other != checkpoint
-    ]
-    advice = f"Choose {' or '.join(better)}, or crop closer." if better else "Crop closer, maybe."
+def _why(found: Answer, card: Card, checkpoint: str) -> str:
+    """One sentence from the numbers; of a photo that looks like nothing known, what to do."""
+    if found.familiar:
+        return sentences.why(found, card.classes)
     return (
-        f"This photo does not look like any of the {count} classes of the model {name}: take what "
-        f"it says as guesses. {advice}"
+        f"This photo does not look like any of the {len(card.classes)} classes of the model "
+        f"{title(checkpoint, card)}: take what it says as a guess, or crop closer."
     )
 
 
@@ -90,7 +96,6 @@ def _recognised(photo: Photo, checkpoint: str) -> None:
         else:
             words = f"Model {name}."
         st.markdown(words, width="content")
-        _crop(photo, checkpoint)
         with st.popover("Change", type="tertiary"):
             for other, card in known.items():
                 if other != checkpoint and st.button(
@@ -98,6 +103,7 @@ def _recognised(photo: Photo, checkpoint: str) -> None:
                 ):
                     session.keep(session.visit().with_model(other))
                     st.rerun()  # the sidebar, too
+        _crop(photo, checkpoint)
 
 
 def _crop(photo: Photo, checkpoint: str) -> None:
@@ -106,7 +112,7 @@ def _crop(photo: Photo, checkpoint: str) -> None:
     if photo.crop != WHOLE:
         words, box = "Whole photo", WHOLE
     elif proposed is not None:
-        words, box = "Crop to the object", proposed
+        words, box = "Crop to it", proposed
     else:
         return
     if st.button(words, type="tertiary", icon=":material/crop:", key="propose-crop"):

@@ -75,6 +75,11 @@ def viewer(pictures: Sequence[Shown]) -> None:
     component("viewer")(key="viewer", data={"pictures": given})
 
 
+def _both(switches: Switches) -> str:
+    """The diagram lying and upright; the style sheet shows the one that there is room for."""
+    return diagram(switches) + diagram(switches, upright=True)
+
+
 def live_diagram(
     switches: Switches, on_switch: Callable[[Switches], None] | None, *, key: str
 ) -> None:
@@ -85,4 +90,4 @@ def live_diagram(
         if text is not None and on_switch is not None:
             on_switch(switches.toggled(Branch.parse(text)))
 
-    component("diagram")(key=key, data=diagram(switches), on_switch_change=switched)
+    component("diagram")(key=key, data=_both(switches), on_switch_change=switched)

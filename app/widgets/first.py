@@ -16,11 +16,19 @@ from .sidebar import camera, uploader
 @guarded
 def first_screen() -> None:
     """One sentence, a large drop area, the camera, and tiles."""
-    st.title("What did the model look at, and what if it hadn\N{RIGHT SINGLE QUOTATION MARK}t?")
-    st.markdown(
+    st.title(
+        "What did the model look at, and what if it hadn\N{RIGHT SINGLE QUOTATION MARK}t?",
+        anchor=False,
+    )
+    begin(
         "Give it a bird, a car or an aircraft: LAFE names it, shows what spoke for the name, and "
         "what it would say without some of its attention."
     )
+
+
+def begin(words: str) -> None:
+    """A page without a photo: what it is for, a place for photos, and examples to see it with."""
+    st.markdown(words)
     if not cards():
         st.info("No model is installed here yet.")
     with st.container(key="first-upload", gap="xsmall"):
@@ -30,15 +38,16 @@ def first_screen() -> None:
 
 
 def _tiles() -> None:
-    """Examples: a click is a whole result.  They are buttons with a picture on them."""
+    """Examples: a click is a whole result.  They are buttons, a picture above a name."""
     shown = examples()
     st.subheader("Or try one of these", anchor=False)
+    urls = [jpeg_url(each.small, SIDE) for each in shown]
     rules = [
-        f".st-key-example-{i} button {{background-image: url({jpeg_url(each.small, SIDE)})}}"
-        for i, each in enumerate(shown)
+        f".st-key-example-{i} button::before {{background-image: url({url})}}"
+        for i, url in enumerate(urls)
     ]
     st.html(f"<style>{' '.join(rules)}</style>")
-    with st.container(horizontal=True, gap="small", key="examples"):
+    with st.container(key="examples"):
         for i, each in enumerate(shown):
             st.button(
                 each.name,

@@ -14,7 +14,6 @@ import streamlit as st
 from lafe.data.photo import PhotoError
 from lafe.render.labels import LETTERS
 
-from .. import navigation
 from ..state import session
 from ..state.models import ModelError
 
@@ -51,16 +50,6 @@ def show_notices() -> None:
     """The error of the last thing that the visitor did."""
     for text in session.take_notices():
         st.warning(text)
-
-
-def upload_first(words: str) -> None:
-    """The purpose of a page, and the way to begin: it needs a photo."""
-    st.markdown(words)
-    st.page_link(
-        navigation.to("compare"),
-        label="Begin with a photo, or an example",
-        icon=":material/upload:",
-    )
 
 
 def two_columns() -> Any:

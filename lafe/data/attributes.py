@@ -41,7 +41,9 @@ def _drawn(a: str, b: str) -> list[str]:
     if not {key(a), key(b)} <= birds.keys():
         return []
     one, other = birds[key(a)], birds[key(b)]
-    return [f"{part}: {one.parts[part]}, not {other.parts[part]}" for part in differing(one, other)]
+    return [
+        f"{part}: {one.parts[part]} (not: {other.parts[part]})" for part in differing(one, other)
+    ]
 
 
 def _seen(root: Path, a: str, b: str, most: int = 6) -> list[str]:

@@ -15,7 +15,7 @@ def test_of_drawn_birds_all_that_differs_is_said() -> None:
     said = differences("partbirds", a.name, b.name)
     assert [line.partition(":")[0] for line in said] == list(differing(a, b))
     part = differing(a, b)[0]
-    assert said[0] == f"{part}: {a.parts[part]}, not {b.parts[part]}"
+    assert said[0] == f"{part}: {a.parts[part]} (not: {b.parts[part]})"
     assert differences("partbirds", a.name, "Crow") == []
 
 

@@ -49,6 +49,16 @@ def windows(browser: Browser) -> BrowserContext:
     return context
 
 
+@pytest.fixture(scope="session")
+def phones(browser: Browser) -> BrowserContext:
+    """The same on phones, which have fingers: what is for them is larger."""
+    from visitor import PATIENCE
+
+    context = browser.new_context(has_touch=True, is_mobile=True)
+    context.set_default_timeout(PATIENCE)
+    return context
+
+
 @pytest.fixture
 def size() -> tuple[int, int]:
     """Of the window, in px."""
@@ -56,12 +66,14 @@ def size() -> tuple[int, int]:
 
 
 @pytest.fixture
-def visitor(windows: BrowserContext, address: str, size: tuple[int, int]) -> Iterator[Visitor]:
+def visitor(
+    windows: BrowserContext, phones: BrowserContext, address: str, size: tuple[int, int]
+) -> Iterator[Visitor]:
     """A new visitor.  In the end, nothing went wrong in the browser, and nothing left it."""
-    from visitor import Visitor
+    from visitor import NARROW, Visitor
 
     wrong: list[str] = []
-    page = windows.new_page()
+    page = (phones if size[0] < NARROW else windows).new_page()
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -16,7 +16,7 @@ from lafe import Switches
 
 ALL, NONE = Switches.all(), Switches.none()
 SIZES = [(1440, 900), (800, 900), (390, 844)]
-FOREIGN = ("Compare", "Stages", "Ablation", "Attribution", "Look-alikes")
+PAGES = ("Compare", "Stages", "Ablation", "Attribution", "Look-alikes", "Studio", "Report", "About")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -57,15 +57,24 @@ def test_a_tile_is_a_result_in_one_click_and_nothing_is_cut_off(
         .map((e) => e.textContent)"""
     )
     assert cut == []
-    wider = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
-    assert wider <= 0
+    assert not wider(visitor)
 
 
-@pytest.mark.parametrize("size", [(390, 844)])
-def test_a_wipe_on_a_phone_and_touch_targets(visitor: Visitor, size: tuple[int, int]) -> None:
+def wider(visitor: Visitor) -> bool:
+    """True if the page has to be moved sideways to see all of it."""
+    over = "() => document.documentElement.scrollWidth - window.innerWidth"
+    return bool(visitor.page.evaluate(over) > 0)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_wipe_between_a_and_b(visitor: Visitor, size: tuple[int, int]) -> None:
     visitor.arrives(1)
     visitor.sees(0, 1, ALL)
     page = visitor.page
+    wipe = page.get_by_role("button", name="Wipe", exact=True)
+    if size[0] > 600:
+        wipe.click()  # a phone begins with it
+    expect(wipe).to_have_attribute("aria-pressed", "true")
     slider = page.get_by_role("slider", name="Wipe: how much of the picture shows A")
     expect(slider).to_be_visible()
     over = page.locator(".over")
@@ -77,7 +86,8 @@ def test_a_wipe_on_a_phone_and_touch_targets(visitor: Visitor, size: tuple[int, 
     expect(over).to_have_count(0)
 
 
-def test_back_undoes_a_switch_and_keeps_the_photo(visitor: Visitor) -> None:
+@pytest.mark.parametrize("size", SIZES)
+def test_back_undoes_a_switch_and_keeps_the_photo(visitor: Visitor, size: tuple[int, int]) -> None:
     visitor.arrives(1)
     visitor.sees(0, 1, ALL)
     one, two = ALL.without("r_con", stages=(5,)), ALL.without("r_con", stages=(4, 5))
@@ -93,7 +103,8 @@ def test_back_undoes_a_switch_and_keeps_the_photo(visitor: Visitor) -> None:
     visitor.sees(1, 1, NONE)
 
 
-def test_a_figure_of_six_photos_in_three_clicks(visitor: Visitor) -> None:
+@pytest.mark.parametrize("size", SIZES)
+def test_a_figure_of_six_photos_in_three_clicks(visitor: Visitor, size: tuple[int, int]) -> None:
     visitor.opens()
     seeds = range(1, 7)
     visitor.uploads(*seeds)  # one: the choice of files
@@ -108,13 +119,26 @@ def test_a_figure_of_six_photos_in_three_clicks(visitor: Visitor) -> None:
         assert float(row["probability"]) == pytest.approx(truth(seed, ALL)[1], abs=1e-4)
 
 
-def test_a_photo_that_matches_nothing_is_said_so_on_every_page(visitor: Visitor) -> None:
+@pytest.mark.parametrize("size", SIZES)
+def test_a_photo_that_matches_nothing_is_said_so_on_every_page(
+    visitor: Visitor, size: tuple[int, int]
+) -> None:
     visitor.arrives(1)
     page = visitor.page
-    for name in FOREIGN:
+    for name in PAGES:
         visitor.goes_to(name)
         expect(page.get_by_text("No match; nearest:").first).to_be_visible()
         expect(page.get_by_role("heading", level=1)).to_have_count(1)
+        assert not wider(visitor), name
+
+
+def test_an_example_is_shown_on_the_page_where_it_was_chosen(visitor: Visitor) -> None:
+    visitor.opens()
+    visitor.goes_to("Look-alikes")
+    page = visitor.page
+    page.locator(".st-key-examples").get_by_role("button").first.click()
+    expect(page.locator(".headline")).to_contain_text("Reedling")
+    expect(page.get_by_role("img", name="Where the photo speaks for")).to_be_visible()
 
 
 def test_a_picture_from_the_clipboard_is_a_photo(visitor: Visitor) -> None:

@@ -12,9 +12,10 @@ from lafe import PRESETS, Switches
 NAMES = ["a", "b", "c", "d"]
 
 
+@pytest.mark.parametrize("upright", [False, True])
 @pytest.mark.parametrize("switches", PRESETS.values(), ids=list(PRESETS))
-def test_the_diagram_shows_what_is_on(switches: Switches) -> None:
-    svg = ElementTree.fromstring(diagram(switches))
+def test_the_diagram_shows_what_is_on(switches: Switches, upright: bool) -> None:
+    svg = ElementTree.fromstring(diagram(switches, upright=upright))
     found = {
         g.get("data-switch"): g.get("aria-checked") == "true"
         for g in svg.iter()

@@ -38,8 +38,8 @@ def page() -> AppTest:
 
 def answers(at: AppTest) -> list[str]:
     """What the four pictures say, in their order."""
-    found = [h.value for h in at.html if 'class="answer"' in h.value]
-    return [text.split('class="answer">')[1].split("<")[0] for text in found]
+    (cells,) = (h.value for h in at.html if 'class="studio"' in h.value)
+    return [text.split("<")[0] for text in cells.split('class="answer">')[1:]]
 
 
 def expected(folder: Path, sketch: Sketch, switches: Switches) -> str:
