@@ -1,12 +1,14 @@
 """The router: a linear layer on one checkpoint's backbone decides which model sees a photo.
 
 One forward pass tells a bird, a car, an aircraft, a drawn bird and anything else apart; then the
-kind's own model answers.  The layer reads ``GAP(f_5)``, which no branch touches.
+kind's own model answers.  The layer reads the pooled ``f_3``, ``f_4`` and ``f_5``, which no branch
+touches.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +42,7 @@ class Router:
     """The linear layer.
 
     Attributes:
-        weight, bias: (kinds, C_5), (kinds,) in the order of ``KINDS``.
+        weight, bias: (kinds, C_3 + C_4 + C_5), (kinds,) in the order of ``KINDS``.
         checkpoint: whose backbone it reads.
         sha256: of that checkpoint.
     """
@@ -50,26 +52,37 @@ class Router:
     checkpoint: str
     sha256: str
 
-    def probabilities(self, pooled: Tensor) -> Tensor:
-        """Tell each kind's probability, (..., kinds), from ``GAP(f_5)``, (..., C_5)."""
-        return (pooled.float() @ self.weight.T + self.bias).softmax(-1)
+    def probabilities(self, x: Tensor) -> Tensor:
+        """Tell each kind's probability, (N, kinds), from what `pooled` gives."""
+        return (x.float() @ self.weight.T + self.bias).softmax(-1)
 
     def kind(self, photo: Prepared) -> str:
         """The likeliest kind of a photo that was prepared with ``checkpoint``.
 
         Raises:
-            RouterError: the photo was prepared with other weights.
+            RouterError: the photo was prepared with other weights, or the layer is of another
+                width.
         """
         if photo.card.sha256 != self.sha256:
             raise RouterError(f"The router reads the backbone of {self.checkpoint!r} alone.")
-        found = self.probabilities(photo.features[-1].mean((2, 3))[0])
-        return list(KINDS)[int(found.argmax())]
+        x = pooled(photo.features)
+        if x.shape[1] != self.weight.shape[1]:
+            raise RouterError("The router reads other features than these: run `lafe router`.")
+        return list(KINDS)[int(self.probabilities(x).argmax())]
 
     def write(self, file: Path) -> None:
         """Write it as safetensors."""
         header = {"checkpoint": self.checkpoint, "sha256": self.sha256,
                   "kinds": json.dumps(list(KINDS))}  # fmt: skip
         save_file({"weight": self.weight, "bias": self.bias}, file, header)
+
+
+def pooled(features: Sequence[Tensor]) -> Tensor:
+    """The features of all stages, (N, C_i, H_i, W_i) each, as means over the regions, side by side.
+
+    Shape: (N, C_3 + C_4 + C_5).
+    """
+    return torch.cat([f.mean((2, 3)) for f in features], 1)
 
 
 def read(file: Path) -> Router:
@@ -92,28 +105,28 @@ def read(file: Path) -> Router:
     return Router(weight.float(), bias.float(), header["checkpoint"], header["sha256"])
 
 
-def fit(pooled: Tensor, kinds: Tensor, decay: float = 0.01) -> tuple[Tensor, Tensor]:
+def fit(x: Tensor, kinds: Tensor, decay: float = 0.01) -> tuple[Tensor, Tensor]:
     """Logistic regression on standardised features; every kind weighs the same.
 
     The standardisation is folded into what is returned.
 
     Args:
-        pooled: (N, C).
+        x: (N, C).
         kinds: (N,) indices into ``KINDS``.
         decay: of the squared weights.
 
     Shape: weight (kinds, C), bias (kinds,).
     """
-    mean, scale = pooled.mean(0), pooled.std(0) + 1e-6
-    x = (pooled - mean) / scale
+    mean, scale = x.mean(0), x.std(0) + 1e-6
+    z = (x - mean) / scale
     share = len(kinds) / (len(KINDS) * kinds.bincount(minlength=len(KINDS)).clamp(min=1))
-    weight = torch.zeros(len(KINDS), x.shape[1], requires_grad=True)
+    weight = torch.zeros(len(KINDS), z.shape[1], requires_grad=True)
     bias = torch.zeros(len(KINDS), requires_grad=True)
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=300)
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        found = torch.nn.functional.cross_entropy(x @ weight.T + bias, kinds, weight=share)
+        found = torch.nn.functional.cross_entropy(z @ weight.T + bias, kinds, weight=share)
         found = found + decay * weight.square().sum()
         found.backward()
         return found

@@ -1,8 +1,9 @@
 """Fit and measure the router: which model should look at a photo?
 
 It is fitted on training photos of the three data sets, on drawn birds, and on what stands for
-"other": parts of bird photos outside of the bird's box, and soft spots of colour.  Photos of other
-things, where a folder of them is given, are for the test alone.
+"other": parts of bird photos outside of the bird's box, and soft spots of colour.  How readily it
+says "other" is chosen by cross-validation on the same photos.  Photos of other things, where a
+folder of them is given, are for the test alone.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from lafe.data.partbirds import CLASSES, draw
 from lafe.data.photo import open_photo
 from lafe.data.walk import walk
 from lafe.explain.prepare import prepare
-from lafe.explain.router import FILE, KINDS, OTHER, Router, fit
+from lafe.explain.router import FILE, KINDS, OTHER, Router, fit, pooled
 from lafe.explain.unknown import looks_unknown
 from lafe.measure import records
 from lafe.measure.outputs import open_test_split
 
 REPORT = "router.json"
 BENCHMARKS = {"bird": "cub", "car": "cars", "aircraft": "aircraft"}
-HELD_OUT = 150
-"""Photos of each data set that decide how seldom a known kind is called other."""
-LOST = 0.003
-"""Share of them that may be."""
+FOLDS = 5
+"""Of the cross-validation."""
+LOST = 0.005
+"""Share of each known kind's photos, left out in turn, that may be called other."""
 LEAST = 60  # px, the shorter side of a part without a bird
 TRAINING_SCENES, TEST_SCENES = 5_000_000, 7_000_000  # of drawn birds
 
@@ -120,16 +121,13 @@ def run(
         lafe.data.DataError: a data set is missing.
     """
     model = load(checkpoint)
-    pooled, labels, counts = [], [], {}
+    features, labels, counts = [], [], {}
     for place, (kind, photos) in enumerate(_training(data, most).items()):
-        features = _features(model, photos)
-        tell(f"{len(features)} training photos of the kind {kind!r}")
-        pooled.append(features)
-        labels.append(torch.full((len(features),), place))
-        counts[kind] = len(features)
-    weight, bias = fit(torch.cat(pooled), torch.cat(labels))
-    held = {kind: _features(model, photos) for kind, photos in _held_out(data).items()}
-    bias = bias - _reserve(weight, bias, torch.cat(list(held.values())))
+        features.append(_features(model, photos))
+        counts[kind] = len(features[-1])
+        labels.append(torch.full((counts[kind],), place))
+        tell(f"{counts[kind]} training photos of the kind {kind!r}")
+    weight, bias = fitted(torch.cat(features), torch.cat(labels))
     router = Router(weight, bias, checkpoint, model.card.sha256)
     kinds = {}
     for kind, (what, photos) in _test(data, tested).items():
@@ -148,15 +146,15 @@ def run(
 
 @torch.no_grad()
 def _features(model: Trained, photos: Photos) -> Tensor:
-    """``GAP(f_5)``, (N, C_5)."""
-    found = [model.features(model.preprocess(photo))[-1].mean((2, 3))[0] for photo in photos]
-    return torch.stack(found)
+    """What the router reads, (N, C)."""
+    return torch.cat([pooled(model.features(model.preprocess(photo))) for photo in photos])
 
 
 def _training(data: Path, most: int) -> dict[str, Photos]:
     birds = load_benchmark("cub", data, "train")
     known = {
-        kind: _some(load_benchmark(name, data, "train"), most) for kind, name in BENCHMARKS.items()
+        kind: _some(load_benchmark(name, data, "trainval"), most)
+        for kind, name in BENCHMARKS.items()
     }
     return known | {
         "drawn bird": _drawn(most // 3, TRAINING_SCENES),
@@ -164,28 +162,31 @@ def _training(data: Path, most: int) -> dict[str, Photos]:
     }
 
 
-def _held_out(data: Path) -> dict[str, Photos]:
-    return {
-        kind: _some(load_benchmark(name, data, "val"), HELD_OUT)
-        for kind, name in BENCHMARKS.items()
-    }
+def fitted(x: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
+    """A router's layer that keeps at least ``1 - LOST`` of each known kind's photos from "other".
 
+    The score of "other" is lowered until that holds for photos that were left out of the fit, fold
+    by fold.  A photo of another thing is then left to the threshold of the model that it goes to.
 
-def _reserve(weight: Tensor, bias: Tensor, held: Tensor) -> Tensor:
-    """Lower the score of "other" until at most `LOST` of held-out photos (N, C) go there.
+    Args:
+        x: (N, C).
+        kinds: (N,) indices into ``KINDS``.
 
-    A photo of another thing is then left to the threshold of the model that it goes to.
-
-    Shape: (kinds,), what to subtract from the scores.
+    Shape: weight (kinds, C), bias (kinds,).
     """
-    scores = held @ weight.T + bias
     place = list(KINDS).index(OTHER)
-    known = scores.clone()
-    known[:, place] = -torch.inf
-    lead = scores[:, place] - known.amax(1)
-    lowered = torch.zeros(len(KINDS))
-    lowered[place] = torch.quantile(lead, 1 - LOST).clamp(min=0)
-    return lowered
+    fold = torch.randperm(len(kinds), generator=torch.Generator().manual_seed(0)) % FOLDS
+    leads = torch.zeros(len(kinds))
+    for left_out in (fold == i for i in range(FOLDS)):
+        weight, bias = fit(x[~left_out], kinds[~left_out])
+        scores = x[left_out] @ weight.T + bias
+        known = scores.index_fill(1, torch.tensor(place), -torch.inf).amax(1)
+        leads[left_out] = scores[:, place] - known
+    weight, bias = fit(x, kinds)
+    given = set(kinds.tolist()) - {place}
+    needed = max(float(torch.quantile(leads[kinds == kind], 1 - LOST)) for kind in given)
+    lowered = torch.zeros(len(KINDS)).index_fill(0, torch.tensor(place), max(needed, 0.0))
+    return weight, bias - lowered
 
 
 def _test(data: Path, tested: int | None = None) -> dict[str, tuple[str, Photos]]:

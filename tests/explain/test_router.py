@@ -32,7 +32,7 @@ def model(tmp_path: Path) -> Trained:
 
 
 def always(kind: str, model: Trained, sha256: str | None = None) -> Router:
-    channels = model.backbone.channels[-1]
+    channels = sum(model.backbone.channels)
     bias = torch.zeros(len(KINDS))
     bias[list(KINDS).index(kind)] = 9
     weight = torch.zeros(len(KINDS), channels)
@@ -52,6 +52,9 @@ def test_other_weights_and_other_files_are_refused(model: Trained, tmp_path: Pat
     photo = lafe.prepare(model, Image.new("RGB", (80, 60), "red"))
     with pytest.raises(RouterError, match="backbone of 'tiny' alone"):
         always("car", model, "0" * 64).kind(photo)
+    narrow = always("car", model)
+    with pytest.raises(RouterError, match="other features"):
+        Router(narrow.weight[:, :3], narrow.bias, "tiny", model.card.sha256).kind(photo)
     file = tmp_path / "router.safetensors"
     with pytest.raises(RouterError, match="lafe router"):
         read(file)

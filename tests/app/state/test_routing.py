@@ -25,7 +25,7 @@ def recognised_as(
     model = load(folder / "birds")
     bias = torch.zeros(len(KINDS))
     bias[list(KINDS).index(kind)] = 9
-    weight = torch.zeros(len(KINDS), model.backbone.channels[-1])
+    weight = torch.zeros(len(KINDS), sum(model.backbone.channels))
     Router(weight, bias, "birds", model.card.sha256).write(tmp_path / FILE)
     monkeypatch.setattr(store, "folders", lambda: [folder, tmp_path])
     return kind
