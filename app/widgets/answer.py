@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 
 import streamlit as st
@@ -28,7 +29,7 @@ def answer(photo: Photo, panel: Panel, checkpoint: str, *, raw: bool = False) ->
     with st.container(key="answer", gap="xsmall"):
         st.html(_cards(found, card, checkpoint))
         st.html(f'<p class="why">{escape(_why(found, card, checkpoint))}</p>')
-        _recognised(photo, checkpoint)
+        _recognised(photo if found.familiar else replace(photo, kind=OTHER), checkpoint)
 
 
 def headline(photo: Photo) -> None:
@@ -64,7 +65,7 @@ def _cards(found: Answer, card: Card, checkpoint: str) -> str:
         other = spelled(card.classes[found.next_label])
         picture = gallery.reference(checkpoint, found.next_label)
         shown = (
-            f'<img src="{jpeg_url(picture, 160)}" alt="A photo of {escape(other)}">'
+            f'<img src="{jpeg_url(picture, 160)}" alt="A picture of {escape(other)}">'
             if picture
             else ""
         )
