@@ -43,7 +43,8 @@ def test_a_choice_changes_the_answer_and_the_picture(
     if MODEL not in store.available():
         pytest.skip(f"This test needs the checkpoint {MODEL!r}.")
     page = visitor.page
-    page.goto(f"{visitor.address}/studio")
+    visitor.opens()
+    visitor.goes_to("Studio")
     answers, pictures = page.locator(".studio .answer"), page.locator(".studio img")
 
     def shows(sketch: Sketch, gone: str) -> list[str]:
