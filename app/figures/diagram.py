@@ -45,7 +45,7 @@ class _Plan:
     last: Point
 
     def xy(self, point: Point) -> Point:
-        """Of a place or a size."""
+        """The x and y of a place, or of a size."""
         along, across = point
         return (across, along) if self.upright else (along, across)
 

@@ -32,7 +32,7 @@ from lafe.measure.outputs import open_test_split
 REPORT = "router.json"
 BENCHMARKS = {"bird": "cub", "car": "cars", "aircraft": "aircraft"}
 FOLDS = 5
-"""Of the cross-validation."""
+"""Parts of the photos, each left out of a fit in turn."""
 LOST = 0.005
 """Share of each known kind's photos, left out in turn, that may be called other."""
 LEAST = 60  # px, the shorter side of a part without a bird
@@ -146,7 +146,7 @@ def run(
 
 @torch.no_grad()
 def _features(model: Trained, photos: Photos) -> Tensor:
-    """What the router reads, (N, C)."""
+    """The features that a router reads, (N, C)."""
     return torch.cat([pooled(model.features(model.preprocess(photo))) for photo in photos])
 
 
