@@ -236,7 +236,7 @@ def test_broken_exif_says_nothing(tmp_path):
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         for code in (opens, warns)
     ]
-    assert len(said[1].stderr.splitlines()) > 3_000  # what else would be said
+    assert "TiffImagePlugin" in said[1].stderr  # what else would be said, once or per tag
     assert said[0].stderr == said[0].stdout == ""
 
 
