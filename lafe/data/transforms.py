@@ -6,6 +6,8 @@ import torch
 from torch.utils.data import Dataset
 from torchvision.transforms import InterpolationMode, v2
 
+from lafe.data.cache import Pixels
+
 Transform = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -68,9 +70,12 @@ def _normalise(mean: Sequence[float], std: Sequence[float]) -> list[torch.nn.Mod
 
 
 class DecodedDataset(Dataset[tuple[torch.Tensor, int]]):
-    """Decoded photos (N, 3, H, W) with their labels, transformed when they are read."""
+    """Decoded photos (N, 3, H, W) with their labels, transformed when they are read.
 
-    def __init__(self, photos: torch.Tensor, labels: Sequence[int], transform: Transform) -> None:
+    ``photos`` is a tensor, or what is indexed like one and decodes then.
+    """
+
+    def __init__(self, photos: Pixels, labels: Sequence[int], transform: Transform) -> None:
         self.photos = photos
         self.labels = list(labels)
         self.transform = transform

@@ -18,6 +18,7 @@ from lafe.branches import FULL, Branch, Switches
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset, decode, load_benchmark, test_transform
+from lafe.data.cache import OnDisk, Pixels, fits
 from lafe.data.names import key, labels_of
 from lafe.errors import LafeError
 from lafe.train.run import noted_split
@@ -156,7 +157,8 @@ def batches(
     card = model.card
     device = model.classifier.weight.device
     transform = test_transform(card.resize, card.input_size, card.mean, card.std)
-    decoded = decode(photos, card.resize)
+    keep = fits(len(photos), card.resize)
+    decoded: Pixels = decode(photos, card.resize) if keep else OnDisk(photos, card.resize)
     labels = torch.tensor(photos.labels)
     for i in tqdm(range(0, len(decoded), batch_size), desc=f"{card.name} on {photos.name}"):
         x = transform(decoded[i : i + batch_size])

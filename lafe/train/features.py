@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from lafe.data import PairSampler
+from lafe.data.cache import Pixels
 from lafe.data.transforms import Transform
 
 Maps = tuple[Tensor, ...]
@@ -43,7 +44,7 @@ class Features(Dataset[tuple[Maps, Tensor]]):
 @torch.no_grad()
 def view(
     backbone: Callable[[Tensor], Maps],
-    pixels: Tensor,
+    pixels: Pixels,
     transform: Transform,
     about: str,
     batch_size: int = 32,

@@ -67,7 +67,14 @@ def train(
     folder = Path(out) / recipe.name
     L.seed_everything(recipe.seed, workers=True, verbose=False)
     if photos is None:
-        photos = TrainingPhotos(recipe, Path(data), workers, skip_bad=skip_bad)
+        devices = trainer_options.get("devices", 1)
+        photos = TrainingPhotos(
+            recipe,
+            Path(data),
+            workers,
+            skip_bad=skip_bad,
+            processes=devices if isinstance(devices, int) else 1,
+        )
     photos.recipe = recipe
     rank_zero_only(print)(summary(photos.splits), flush=True)
     resume = _last(folder, fresh)

@@ -1,4 +1,4 @@
-"""Photos for training: decoded once, kept in memory, dealt in pairs."""
+"""Photos for training: decoded once and kept where memory allows it, dealt in pairs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lafe.data import (
     test_transform,
     train_transform,
 )
-from lafe.data.cache import decode_readable, unreadable
+from lafe.data.cache import Pixels, decode_readable, fits, unreadable
 from lafe.data.transforms import Transform
 from lafe.model.backbones import Backbone
 from lafe.train.features import Features, Maps, view, whole
@@ -39,23 +39,34 @@ class EpochLoader(DataLoader[Any]):
 
 
 class TrainingPhotos(L.LightningDataModule):
-    """The training split, decoded once: pairs for training, held-out photos for choosing.
+    """The training split: pairs for training, held-out photos for choosing.
+
+    Photos are decoded once, in every process; where that would take more than
+    :data:`lafe.data.cache.SHARE` of the memory, all are tried once, and decoded by the workers
+    whenever they are asked for.  Batches are the same.
 
     Args:
         recipe: with ``val_fraction`` 0 no photo is held out.
         root: folder of the data set, or its parent.
         workers: processes that augment photos.
         skip_bad: leave out photos that cannot be read, instead of refusing them all at once.
+        processes: that train on this machine, each with its photos.
 
     Attributes:
         splits: ``train`` and, where photos are held out, ``val``.
-        pixels: of each split once it is decoded, (N, 3, resize, resize) uint8.
+        pixels: of each split once it is set up, (N, 3, resize, resize) uint8.
         passed_over: of each split, the photos that were left out.
         views: of each split, features that stand for the photos, see :meth:`pass_through`.
     """
 
     def __init__(
-        self, recipe: Recipe, root: Path, workers: int = 0, *, skip_bad: bool = False
+        self,
+        recipe: Recipe,
+        root: Path,
+        workers: int = 0,
+        *,
+        skip_bad: bool = False,
+        processes: int = 1,
     ) -> None:
         super().__init__()
         self.recipe, self.workers, self.skip_bad = recipe, workers, skip_bad
@@ -65,7 +76,8 @@ class TrainingPhotos(L.LightningDataModule):
             name: load_benchmark(recipe.data, root, split, val_fraction=fraction, seed=recipe.seed)
             for name, split in names.items()
         }
-        self.pixels: dict[str, Tensor] = {}
+        self.processes = processes
+        self.pixels: dict[str, Pixels] = {}
         self.passed_over: dict[str, tuple[str, ...]] = {}
         self.views: dict[str, list[Maps]] = {}
         self._backbone = ""
@@ -89,9 +101,10 @@ class TrainingPhotos(L.LightningDataModule):
     def setup(self, stage: str) -> None:
         """Decode all photos, unless it is done."""
         bad: list[str] = []
+        keep = fits(sum(map(len, self.splits.values())), self.recipe.resize, self.processes)
         for split, dataset in self.splits.items():
             if split not in self.pixels:
-                found = decode_readable(dataset, self.recipe.resize)
+                found = decode_readable(dataset, self.recipe.resize, keep=keep)
                 bad += found.problems
                 self.splits[split], self.pixels[split] = found.dataset, found.pixels
                 self.passed_over[split] = found.files

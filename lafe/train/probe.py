@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from lafe.data.cache import Pixels
 from lafe.data.transforms import Transform
 from lafe.model.lafe import LAFE
 
@@ -43,7 +44,7 @@ def linear_classifier(
 @torch.no_grad()
 def probe_first(
     model: LAFE,
-    photos: Tensor,
+    photos: Pixels,
     labels: list[int],
     transform: Transform,
     *,

@@ -1,0 +1,93 @@
+"""Photos that do not fit into memory are decoded when they are asked for: the same batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from lafe.data import DataError, cache
+from lafe.data.cache import OnDisk
+from lafe.train.photos import TrainingPhotos
+from lafe.train.recipe import Recipe
+
+NORM = SimpleNamespace(mean=(0.5,) * 3, std=(0.5,) * 3)
+
+
+def photos(
+    recipe: Recipe, data: Path, share: float, monkeypatch: pytest.MonkeyPatch, **options: bool
+) -> TrainingPhotos:
+    monkeypatch.setattr(cache, "SHARE", share)
+    found = TrainingPhotos(recipe, data, **options)
+    found.setup("fit")
+    module = SimpleNamespace(model=SimpleNamespace(backbone=NORM))
+    found.trainer = SimpleNamespace(  # type: ignore[assignment]
+        global_rank=0, world_size=1, lightning_module=module
+    )
+    return found
+
+
+def batches(found: TrainingPhotos, epoch: int) -> list[list[torch.Tensor]]:
+    loader = found.train_dataloader()
+    loader.batch_sampler.set_epoch(epoch)
+    return list(loader)
+
+
+def test_batches_are_the_same_whether_photos_are_kept_or_not(
+    recipe: Recipe, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every photo once, by pairs, as augmented, in an epoch that a resumed run begins with too."""
+    kept = photos(recipe, data, 0.5, monkeypatch)
+    read = photos(recipe, data, 0.0, monkeypatch)
+    assert isinstance(kept.pixels["train"], torch.Tensor)
+    assert isinstance(read.pixels["train"], OnDisk)
+    for epoch in (3, 0):
+        ours, theirs = batches(kept, epoch), batches(read, epoch)
+        assert sum(len(labels) for _, labels in ours) == len(kept.splits["train"])
+        for (x, y), (same_x, same_y) in zip(ours, theirs, strict=True):
+            assert x.equal(same_x)
+            assert y.equal(same_y)
+    for (x, y), (same_x, same_y) in zip(kept.val_dataloader(), read.val_dataloader(), strict=True):
+        assert x.equal(same_x)
+        assert y.equal(same_y)
+
+
+def test_photos_on_the_disk_are_indexed_like_those_in_memory(
+    recipe: Recipe, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = photos(recipe, data, 0.5, monkeypatch).pixels["val"]
+    read = photos(recipe, data, 0.0, monkeypatch).pixels["val"]
+    assert len(kept) == len(read)
+    for index in (0, slice(1, 4), slice(2, 1000), torch.tensor([3, 1]), [2, 2]):
+        assert read[index].equal(kept[index]), index
+
+
+def test_photos_that_cannot_be_read_are_found_before_the_work_either_way(
+    recipe: Recipe, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = next(iter(photos(recipe, data, 0.5, monkeypatch).splits["train"].paths))
+    whole = bad.read_bytes()
+    bad.write_bytes(b"no photo")
+    try:
+        for share in (0.5, 0.0):
+            with pytest.raises(DataError, match="1 photo cannot be read"):
+                photos(recipe, data, share, monkeypatch)
+        kept = photos(recipe, data, 0.5, monkeypatch, skip_bad=True)
+        read = photos(recipe, data, 0.0, monkeypatch, skip_bad=True)
+        assert kept.passed_over == read.passed_over
+        assert len(kept.passed_over["train"]) == 1
+        assert len(read.pixels["train"]) == len(kept.pixels["train"])
+    finally:
+        bad.write_bytes(whole)
+
+
+def test_what_fits_is_counted_for_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2 * 3 * 10 * 10 * 10}
+    monkeypatch.setattr(cache.os, "sysconf", pages.__getitem__)
+    photos_that_fit = 4096 * 10  # half of the memory, at 3 * 10 * 10 bytes each
+    assert cache.fits(photos_that_fit, 10)
+    assert not cache.fits(photos_that_fit + 1, 10)
+    assert cache.fits(photos_that_fit // 4, 10, processes=4)
+    assert not cache.fits(photos_that_fit // 4 + 1, 10, processes=4)
