@@ -23,7 +23,7 @@ SHARD, SECONDS = 10_000, 60.0
 """The most rows of a Parquet shard, and the longest that rows wait for one: what a kill costs."""
 
 _KEY = b"lafe"
-_SHARDS = "part-*.parquet"
+SHARDS = "part-*.parquet"
 
 Columns = Mapping[str, str]
 """The columns of rows and the kind of each, see :class:`lafe.batch.rows.Question`."""
@@ -159,7 +159,7 @@ class ParquetRows:
                     done.update(good.column("photo").to_pylist())
             if failed:
                 self._join([file], file, lambda t: t.filter(pc.is_null(t.column("error"))))
-        numbers = [int(file.stem.rpartition("-")[2]) for file in self.folder.glob(_SHARDS)]
+        numbers = [int(file.stem.rpartition("-")[2]) for file in self.folder.glob(SHARDS)]
         self._next = max(numbers, default=-1) + 1
         return done
 
@@ -173,7 +173,7 @@ class ParquetRows:
             self._flush()
         if whole and not self.sharded:
             self._join(self._files(), self.place)
-            for file in self.folder.glob(_SHARDS):
+            for file in self.folder.glob(SHARDS):
                 file.unlink()
             with suppress(OSError):
                 self.folder.rmdir()
@@ -181,7 +181,7 @@ class ParquetRows:
     def _files(self) -> list[Path]:
         """The files that there are, the whole one first."""
         whole = [self.place] if not self.sharded and self.place.is_file() and self._keeps else []
-        return [*whole, *sorted(self.folder.glob(_SHARDS))]
+        return [*whole, *sorted(self.folder.glob(SHARDS))]
 
     @property
     def _keeps(self) -> bool:
@@ -192,7 +192,7 @@ class ParquetRows:
         from pyarrow import Table, parquet
 
         if self._remove and not self._next:
-            for file in self.folder.glob(_SHARDS):
+            for file in self.folder.glob(SHARDS):
                 file.unlink()
         rows, self._rows, self._since = self._rows, [], time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)

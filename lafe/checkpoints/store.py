@@ -15,6 +15,7 @@ from torch import Tensor
 from lafe.beside import beside
 from lafe.branches import EVERY_BRANCH, STAGES, Branch
 from lafe.checkpoints.card import Card
+from lafe.checkpoints.hub import fetch, is_on_hub
 from lafe.checkpoints.reading import read, read_card
 from lafe.checkpoints.stored import (
     CARD,
@@ -49,6 +50,10 @@ def available(where: Iterable[Path] | None = None) -> dict[str, Path]:
 
 def locate(name_or_path: str | Path) -> Path:
     """The folder of a checkpoint; CheckpointError says where it was looked for."""
+    if is_on_hub(name_or_path):
+        raise CheckpointError(
+            f"{name_or_path} is on the hub, where nothing is written: download it."
+        )
     path = Path(name_or_path)
     if path.name in (WEIGHTS, CARD) and path.is_file():
         path = path.parent
@@ -68,9 +73,14 @@ def locate(name_or_path: str | Path) -> Path:
     )
 
 
+def _folder(name_or_path: str | Path) -> Path:
+    """The folder to read a checkpoint from."""
+    return fetch(str(name_or_path)) if is_on_hub(name_or_path) else locate(name_or_path)
+
+
 def load_card(name_or_path: str | Path) -> Card:
     """The card alone, checked; CheckpointError if it cannot be used."""
-    return read_card(locate(name_or_path))
+    return read_card(_folder(name_or_path))
 
 
 def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Trained:
@@ -78,13 +88,14 @@ def load(name_or_path: str | Path, device: str | torch.device = "cpu") -> Traine
 
     Args:
         name_or_path: a folder with ``model.safetensors``, or the name of one in
-            ``$LAFE_CHECKPOINTS``, in ``checkpoints/`` of the working folder or of the checkout.
+            ``$LAFE_CHECKPOINTS``, in ``checkpoints/`` of the working folder or of the checkout; or
+            ``hf-hub:user/name``, which is fetched from the Hugging Face hub.
 
     Raises:
         CheckpointError: not found, or refused: another hash than the card's, a missing or extra
             key, another shape, type or class count, a pickle, a card that breaks its schema.
     """
-    folder = locate(name_or_path)
+    folder = _folder(name_or_path)
     return build(read(folder), folder / WEIGHTS).eval().to(device)
 
 

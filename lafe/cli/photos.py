@@ -47,6 +47,16 @@ def _add_speed(command: argparse.ArgumentParser) -> None:
         default="float32",
         help="bf16 is faster where the processor has it, and changes some predictions",
     )
+    command.add_argument(
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="in many processes: Ray at this address, or one that is started here",
+    )
+    command.add_argument(
+        "--actors", type=count, help="processes, with --ray (default: one a CPU of this machine)"
+    )
 
 
 def _rows_to(command: argparse.ArgumentParser) -> None:
@@ -56,7 +66,9 @@ def _rows_to(command: argparse.ArgumentParser) -> None:
         group.add_argument(
             f"--{kind}", nargs="?", const="-", metavar="FILE", help=f"{about}, to stdout or a file"
         )
-    group.add_argument("--parquet", metavar="FILE", help="a Parquet file")
+    group.add_argument(
+        "--parquet", metavar="FILE", help="a Parquet file; with --ray a folder of them"
+    )
     command.add_argument(
         "--resume",
         action="store_true",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal
@@ -13,13 +15,15 @@ import torch
 from tqdm import tqdm
 
 from lafe.batch.ahead import batches, read_ahead
-from lafe.batch.files import ParquetRows, RowFile, TextRows, csv_line, header, key, text_of
+from lafe.batch.files import SHARDS, ParquetRows, RowFile, TextRows, csv_line, header, key, text_of
 from lafe.batch.jobs import Job, jobs
 from lafe.batch.look import BATCH, WORKERS
 from lafe.batch.maps import PATTERN, MapShards
+from lafe.batch.on_ray import Actors, said_on_ray, start, stop
 from lafe.batch.rows import Ablations, Predictions, Question, Row, Said, made_by, rows
 from lafe.batch.tally import Tally
-from lafe.checkpoints.store import load, load_card
+from lafe.checkpoints.hub import is_on_hub
+from lafe.checkpoints.store import load, load_card, locate
 from lafe.checkpoints.trained import Trained
 from lafe.cli.outputs import OutputError, printable, require_file, require_folder
 
@@ -104,7 +108,11 @@ def _each(
     if done:
         print(f"lafe: {len(done)} photos were done before.", file=sys.stderr)
     failed = 0
-    with _Writer(out, _map_shards(args)) as write:
+    with ExitStack() as stack:
+        if args.ray is not None:
+            start(args.ray)
+            stack.callback(stop)
+        write = stack.enter_context(_Writer(out, _map_shards(args)))
         photos = _looked_at(args, model, question, todo)
         for said in tqdm(photos, total=len(todo), unit="photo", disable=None):
             if said.row["error"] is None:
@@ -125,6 +133,12 @@ def _looked_at(
     kind = torch.device(args.device).type
     size = args.batch_size or BATCH[kind]
     workers = WORKERS[kind] if args.workers is None else args.workers
+    if args.ray is not None:
+        count = args.actors or os.cpu_count() or 1
+        hub = is_on_hub(args.checkpoint)
+        folder = args.checkpoint if hub else str(locate(args.checkpoint).absolute())
+        yield from said_on_ray(question, todo, Actors(folder, count, kind, size, workers))
+        return
     for batch in batches(read_ahead(todo, model.preprocess, workers, 2 * size), size):
         yield from rows(model, question, batch)
 
@@ -166,6 +180,10 @@ def _require_outputs(args: argparse.Namespace) -> None:
     if args.resume and args.force:
         raise OutputError("--resume keeps what is there, --force replaces it: choose one.")
     for name in files:
+        if args.parquet is not None and args.ray is not None:
+            there = [] if args.resume else sorted(p.name for p in Path(name).glob(SHARDS))
+            require_folder(Path(name), there, args.force)
+            continue
         require_file(Path(name), args.force or args.resume)
         parts = Path(f"{name}.parts")
         if args.parquet and parts.exists() and not (args.force or args.resume):
@@ -179,7 +197,9 @@ def _row_file(args: argparse.Namespace, model: Trained, question: Question, line
     made = made_by(model, question)
     if args.parquet is not None:
         place = Path(args.parquet)
-        return ParquetRows(place, question.columns, made, sharded=False, force=args.force)
+        return ParquetRows(
+            place, question.columns, made, sharded=args.ray is not None, force=args.force
+        )
     kind: Literal["json", "csv"] = "json" if args.json else "csv"
     name = args.json or args.csv
     if name in (None, "-"):

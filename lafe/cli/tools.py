@@ -12,7 +12,7 @@ from lafe.cli.outputs import add_force, require_file
 
 def add(commands: Commands) -> None:
     """The commands of this file."""
-    for command in (_bench, _export, _partbirds, _router, _index, _crops):
+    for command in (_bench, _export, _push, _partbirds, _router, _index, _crops):
         command(commands)
 
 
@@ -21,11 +21,35 @@ def _bench(commands: Commands) -> None:
     p.add_argument("--backbone", default="resnet50", help="timm's name (default: %(default)s)")
     p.add_argument("--size", type=count, default=448, help="input in px (default: %(default)s)")
     p.add_argument("--out", type=Path, default=Path("bench.json"), help="the JSON file")
+    p.add_argument(
+        "--folder",
+        type=Path,
+        metavar="DIR",
+        help="instead: predictions of this folder's photos against the forward pass alone",
+    )
+    p.add_argument("--checkpoint", default="birds", help=f"with --folder: {CHECKPOINT}")
+    p.add_argument(
+        "--photos", type=count, default=64, help="with --folder: how many (default: %(default)s)"
+    )
+    p.add_argument("--ray", action="store_true", help="with --folder: two workers of Ray too")
+    add_device(p)
     add_force(p)
     p.set_defaults(run=_run_bench)
 
 
 def _run_bench(args: argparse.Namespace) -> int:
+    if args.folder is not None:
+        from lafe.measure.throughput import throughput
+
+        throughput(
+            args.checkpoint,
+            args.folder,
+            require_file(args.out, args.force),
+            device=args.device,
+            photos=args.photos,
+            ray=args.ray,
+        )
+        return 0
     from lafe.measure.bench import run
 
     run(args.backbone, args.size, require_file(args.out, args.force))
@@ -33,10 +57,15 @@ def _run_bench(args: argparse.Namespace) -> int:
 
 
 def _export(commands: Commands) -> None:
-    p = commands.add_parser("export", help="a fixed setting as ONNX, checked with ONNX Runtime")
+    p = commands.add_parser("export", help="a setting, or all, as ONNX, checked with ONNX Runtime")
     p.add_argument("checkpoint", help=CHECKPOINT)
     p.add_argument(
         "--switches", type=switches, default=Switches.all(), metavar="TEXT", help="as in predict"
+    )
+    p.add_argument(
+        "--every-setting",
+        action="store_true",
+        help="instead what every setting is a sum of: f_5, 64 + 64 pooled vectors, the classifier",
     )
     p.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
     add_force(p)
@@ -44,15 +73,36 @@ def _export(commands: Commands) -> None:
 
 
 def _run_export(args: argparse.Namespace) -> int:
-    from lafe.checkpoints.export import export
+    from lafe.checkpoints.export import export, export_parts
     from lafe.checkpoints.store import load
 
     file = require_file(args.out, args.force)
-    done = export(load(args.checkpoint), args.switches, file)
+    model = load(args.checkpoint)
+    if args.every_setting:
+        done, what = export_parts(model, file), "under 45 of the 4,096 settings"
+    else:
+        done = export(model, args.switches, file)
+        what = f"under the setting {args.switches}"
     print(
-        f"{done.file}: under the setting {args.switches}, ONNX Runtime's logits are within "
+        f"{done.file}: {what}, ONNX Runtime's logits are within "
         f"{done.difference:.1g} of the model's."
     )
+    return 0
+
+
+def _push(commands: Commands) -> None:
+    p = commands.add_parser("push", help="upload a checkpoint to the Hugging Face hub")
+    p.add_argument("checkpoint", help=CHECKPOINT)
+    p.add_argument("name", metavar="hf-hub:USER/NAME")
+    p.add_argument("--private", action="store_true", help="seen by nobody else")
+    p.set_defaults(run=_run_push)
+
+
+def _run_push(args: argparse.Namespace) -> int:
+    from lafe.checkpoints.hub import push
+    from lafe.checkpoints.store import locate
+
+    print(push(locate(args.checkpoint), args.name, private=args.private))
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import photos, tiny_model
+from tiny import photos, some_settings, tiny_model
 
 from lafe import LAFE, Switches, load
 from lafe.checkpoints import export
@@ -58,3 +58,37 @@ def test_a_graph_that_computes_something_else_is_not_written(
     with pytest.raises(ValueError, match="nothing was written"):
         export.export(load(checkpoint), Switches.all(), tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("options", [{}, {"region": False}, {"fusion": False}])
+def test_every_setting_is_a_sum_of_what_one_file_gives(
+    options: dict[str, bool], tmp_path: Path
+) -> None:
+    """By the formula that the docs print, worked out with NumPy from the file alone."""
+    folder = save(tiny_model(**options), tmp_path / "birds", BIRDS)
+    file = tmp_path / "parts.onnx"
+    assert main(["export", str(folder), "--every-setting", "--out", str(file)]) == 0
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    told = session.get_modelmeta().custom_metadata_map
+    names = {side: json.loads(told[side]) for side in ("dis", "con")}
+    model, x = load(folder), photos(3, seed=5)
+    f5, dis, con, weight, bias = session.run(
+        ["f5", "dis", "con", "weight", "bias"], {"photo": x.numpy()}
+    )
+    assert dis.shape[:2] == con.shape[:2] == (3, 64)
+    for on in [*some_settings(12), Switches.all(), Switches.none()]:
+        own = {str(branch) for branch in on}
+        i, j = (
+            sum(2**bit for bit, name in enumerate(names[side]) if name in own)
+            for side in ("dis", "con")
+        )
+        logits = (f5.mean((2, 3)) + dis[:, i] - con[:, j]) @ weight.T + bias
+        with torch.no_grad():
+            np.testing.assert_allclose(logits, model(x, on).numpy(), atol=1e-4)
+
+
+def test_a_plain_backbone_has_no_parts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = save(tiny_model(attention=False), tmp_path / "plain", BIRDS)
+    file = tmp_path / "parts.onnx"
+    assert main(["export", str(folder), "--every-setting", "--out", str(file)]) == 2
+    assert "has no branches" in capsys.readouterr().err
