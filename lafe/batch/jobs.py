@@ -110,8 +110,14 @@ def jobs(paths: Sequence[str | Path], card: Card) -> Jobs:
         raise PhotoError(f"No photo (JPEG, PNG, WebP) is in {given}.  {walked.said}".rstrip())
     once: dict[str, Job] = {}
     for job in found:
-        once.setdefault(job.name, job)
+        once.setdefault(_place(job), job)
     return Jobs(tuple(once.values()), walked.said)
+
+
+def _place(job: Job) -> str:
+    """The name of a photo however an argument writes it."""
+    inside = job.offset is not None or _is_remote(job.path)
+    return job.name if inside else str(_absolute(Path(job.path)))
 
 
 def _lines(text: Iterable[str]) -> Iterator[str]:

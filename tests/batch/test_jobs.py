@@ -82,6 +82,18 @@ def test_photos_that_are_named_twice_count_once(tmp_path: Path) -> None:
         assert len(jobs(paths, card(*CLASSES)).todo) == 2
 
 
+def test_a_list_and_a_folder_that_overlap_count_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However their paths are written."""
+    home = lay(tmp_path / "Blue_Jay", "1.jpg", "2.jpg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO("Blue_Jay/1.jpg\n./Blue_Jay/../Blue_Jay/1.jpg\n"))
+    todo = jobs(["-", home], card(*CLASSES)).todo
+    assert [job.name for job in todo] == ["Blue_Jay/1.jpg", str(home / "2.jpg")]
+    assert [job.label for job in todo] == [0, 0]
+
+
 def test_a_link_that_is_named_like_a_class_means_it(tmp_path: Path) -> None:
     lay(tmp_path / "disk" / "x", "1.jpg")
     (tmp_path / "mine").mkdir()
