@@ -98,6 +98,7 @@ class Visitor:
             self.page.get_by_test_id("stExpandSidebarButton").click()
         elif not link.is_visible():  # there is no room for all
             self.page.get_by_role("button", name=re.compile(r"^\d+ more")).click()
+            link = self.page.get_by_role("menuitem", name=page, exact=True)
         link.click()
         if narrow:  # and it does not lie over the page then
             expect(self.page.get_by_test_id("stExpandSidebarButton")).to_be_visible()
