@@ -133,6 +133,8 @@ class ParquetRows:
     def __init__(
         self, place: Path, columns: Columns, made: Made, *, sharded: bool, force: bool
     ) -> None:
+        import pyarrow.parquet  # noqa: F401  (a package that is missing is said before the work)
+
         self.place, self.columns, self.made, self.sharded = place, columns, made, sharded
         self.folder = place if sharded else place.with_name(f"{place.name}.parts")
         self._rows: list[Row] = []
@@ -152,11 +154,15 @@ class ParquetRows:
                 if known is None:
                     raise ResumeError(f"{file} does not say what made it: start anew with --force.")
                 _require_same(file, known, self.made)
-                failed = False
+                failed, names = False, set[str]()
                 for batch in old.iter_batches(columns=["photo", "error"]):
                     good = batch.filter(pc.is_null(batch.column("error")))
                     failed |= len(good) < len(batch)
-                    done.update(good.column("photo").to_pylist())
+                    names.update(good.column("photo").to_pylist())
+            if names & done:  # killed after the whole file was written, before its parts went
+                file.unlink()
+                continue
+            done |= names
             if failed:
                 self._join([file], file, lambda t: t.filter(pc.is_null(t.column("error"))))
         numbers = [int(file.stem.rpartition("-")[2]) for file in self.folder.glob(SHARDS)]

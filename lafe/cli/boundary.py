@@ -100,4 +100,6 @@ def _stopped_by_signals() -> Iterator[None]:
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:
+    if number == signal.SIGTERM:  # `timeout` sends it twice: files are closed all the same
+        signal.signal(number, signal.SIG_IGN)
     raise SystemExit(128 + number)

@@ -1,14 +1,16 @@
 """The speed of predicting a folder, next to the forward pass alone: ratios of one run.
 
-Sides take turns, so that a busy machine slows both.
+Sides take turns, so that a busy machine slows both.  Where a process may use one processor only
+(``taskset -c 0``), seconds are those that the processor worked for it, whatever else ran there.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,14 +21,14 @@ from lafe.batch.ahead import batches, read_ahead
 from lafe.batch.jobs import Job, jobs
 from lafe.batch.look import BATCH, WORKERS, Precision
 from lafe.batch.on_ray import LOCAL, Actors, said_on_ray, start, stop
-from lafe.batch.rows import Predictions, Said, rows
+from lafe.batch.rows import Predictions, rows
 from lafe.branches import Switches
 from lafe.checkpoints.store import load, locate
 from lafe.checkpoints.trained import Trained
 from lafe.measure import records
 
 SIZES = (1, 4, 8, 16, 32)
-"""Photos in a batch that are tried."""
+"""Photos in a batch that are tried, as far as there are so many."""
 
 THREADS = (0, 1, 2)
 """Threads that decode ahead that are tried."""
@@ -52,7 +54,7 @@ class Throughput:
     """The contents of ``docs/throughput.json``.
 
     Attributes:
-        machine, threads, torch: where this was measured.
+        machine, threads, processors, torch: where this was measured; how many it may use.
         checkpoint, device, photos: what was run.
         forward: by photos in a batch, photos a second of the forward pass alone.
         best_batch: the fastest of them.
@@ -67,6 +69,7 @@ class Throughput:
 
     machine: str
     threads: int
+    processors: int
     torch: str
     checkpoint: str
     device: str
@@ -88,7 +91,7 @@ def throughput(
     *,
     device: str = "cpu",
     photos: int = 64,
-    repeats: int = 3,
+    repeats: int = 2,
     ray: bool = False,
 ) -> Throughput:
     """Measure a folder's photos, print what was found, and write it.
@@ -104,25 +107,26 @@ def throughput(
     """
     model = load(checkpoint, device).to(memory_format=torch.channels_last)
     todo = jobs([folder], model.card).todo[:photos]
-    forward = {size: _forward(model, len(todo), size) for size in SIZES}
+    sizes = [size for size in SIZES if size <= len(todo)]
+    forward = {size: _forward(model, len(todo), size) for size in sizes}
     seconds = _turns({str(size): side for size, side in forward.items()}, repeats)
-    best = min(SIZES, key=lambda size: seconds[str(size)])
-    kind = torch.device(device).type
-    sides = {f"{n} workers": _predict(model, todo, workers=n) for n in THREADS}
+    best = min(sizes, key=lambda size: seconds[str(size)])
+    default = WORKERS[torch.device(device).type]
+    threads = sorted({*THREADS, default})
+    exact: list[str] = []
+    half: list[str] = []
+    sides = {f"{n} workers": _predict(model, todo, exact, workers=n) for n in threads}
     sides |= {
         "forward": forward[best],
-        "predict": _predict(model, todo, workers=WORKERS[kind]),
-        "versus": _predict(model, todo, workers=WORKERS[kind], versus=True),
-        "bf16": _predict(model, todo, workers=WORKERS[kind], precision="bf16"),
+        "versus": _predict(model, todo, exact, workers=default, versus=True),
+        "bf16": _predict(model, todo, half, workers=default, precision="bf16"),
     }
     took = _turns(sides, repeats)
-    exact, half = (
-        [one.row["class"] for one in _said(model, todo, Predictions(precision=p), BATCH[kind], 0)]
-        for p in ("float32", "bf16")
-    )
+    took["predict"] = took[f"{default} workers"]
     found = Throughput(
         machine=platform.machine(),
         threads=torch.get_num_threads(),
+        processors=_processors(),
         torch=str(torch.__version__),
         checkpoint=model.card.name,
         device=device,
@@ -131,7 +135,7 @@ def throughput(
         best_batch=best,
         predict=round(took["forward"] / took["predict"], 3),
         versus=round(took["forward"] / took["versus"], 3),
-        workers={str(n): round(took["forward"] / took[f"{n} workers"], 3) for n in THREADS},
+        workers={str(n): round(took["forward"] / took[f"{n} workers"], 3) for n in threads},
         bf16=round(took["predict"] / took["bf16"], 3),
         bf16_changed=round(sum(a != b for a, b in zip(exact, half, strict=True)) / len(todo), 4),
         ray=_on_ray(checkpoint, todo, took["predict"]) if ray else None,
@@ -146,14 +150,21 @@ Side = Callable[[], object]
 
 def _turns(sides: Mapping[str, Side], repeats: int) -> dict[str, float]:
     """The median seconds of each side; they take turns, and the first turn is not counted."""
+    clock = time.process_time if _processors() == 1 else time.perf_counter
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(repeats + 1):
         for name, side in sides.items():
-            start_at = time.perf_counter()
+            begun = clock()
             side()
             if turn:
-                seconds[name].append(time.perf_counter() - start_at)
+                seconds[name].append(clock() - begun)
     return {name: statistics.median(taken) for name, taken in seconds.items()}
+
+
+def _processors() -> int:
+    """The processors that this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux only
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _forward(model: Trained, photos: int, size: int) -> Side:
@@ -175,6 +186,7 @@ def _forward(model: Trained, photos: int, size: int) -> Side:
 def _predict(
     model: Trained,
     todo: Sequence[Job],
+    classes: list[str],
     *,
     workers: int,
     versus: bool = False,
@@ -184,14 +196,13 @@ def _predict(
         versus=Switches.parse("no region") if versus else None, precision=precision
     )
     size = BATCH[model.classifier.weight.device.type]
-    return lambda: list(_said(model, todo, question, size, workers))
 
+    def predict() -> None:
+        read = read_ahead(todo, model.preprocess, workers, 2 * size)
+        said = [one for batch in batches(read, size) for one in rows(model, question, batch)]
+        classes[:] = [one.row["class"] for one in said]
 
-def _said(
-    model: Trained, todo: Sequence[Job], question: Predictions, size: int, workers: int
-) -> Iterator[Said]:
-    for batch in batches(read_ahead(todo, model.preprocess, workers, 2 * size), size):
-        yield from rows(model, question, batch)
+    return predict
 
 
 def _on_ray(checkpoint: str, todo: Sequence[Job], alone: float, workers: int = 2) -> OnRay:

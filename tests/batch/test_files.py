@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,25 @@ def test_a_run_that_is_forced_does_not_take_over_the_parts_of_a_cut_one(tmp_path
     out.write([row("new")])
     out.close(whole=True)
     assert names("parquet", tmp_path / "out") == ["new"]
+
+
+def test_a_kill_after_the_whole_file_is_written_doubles_no_row(tmp_path: Path) -> None:
+    place = tmp_path / "out"
+    out = opened("parquet", place)
+    out.write([row("a"), row("b", "damaged")])
+    out.close(whole=False)
+    parts = tmp_path / "out.parts"
+    shutil.copytree(parts, tmp_path / "kept")
+    again = opened("parquet", place)
+    again.finished()
+    again.write([row("c")])
+    again.close(whole=True)
+    (tmp_path / "kept").rename(parts)  # the kill left them
+    third = opened("parquet", place)
+    assert third.finished() == {"a", "c"}
+    third.write([row("b")])
+    third.close(whole=True)
+    assert names("parquet", place) == ["a", "c", "b"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

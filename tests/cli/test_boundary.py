@@ -79,6 +79,31 @@ def test_a_limit_of_the_shell_is_a_sentence(
     assert capsys.readouterr().err == f"lafe: {tmp_path / 'out'}: Too many open files.\n"
 
 
+def test_a_second_sigterm_does_not_cut_the_closing_of_files() -> None:
+    """As ``timeout`` sends it: to the process, then to its group."""
+    closed = []
+
+    def command() -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+            return 0
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+            closed.append(True)
+
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit) as left:
+            status(command)
+        assert left.value.code == 128 + signal.SIGTERM
+        assert closed
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_leave_files_closed_and_a_status(number: signal.Signals) -> None:
     closed = []
