@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.metadata import PackageNotFoundError, requires
 
-_OF_AN_EXTRA = re.compile(r"([\w.-]+)([^;[]*); extra == ['\"](\w+)['\"]")
+_OF_AN_EXTRA = re.compile(r"([\w.-]+)(\[[\w,]+\])?([^;[]*); extra == ['\"](\w+)['\"]")
 
 
 def advice(error: ImportError) -> str | None:
@@ -19,12 +19,12 @@ def advice(error: ImportError) -> str | None:
         return None
     for line in lines:
         found = _OF_AN_EXTRA.fullmatch(line.strip())
-        if found and _plain(found[1]) == wanted:
-            name, bounds, extra = (part.strip() for part in found.groups())
+        if found and _plain(found[1]) == wanted != "lafe":  # whose extras name each other
+            name, parts, bounds, extra = ((part or "").strip() for part in found.groups())
             return (
                 f"This needs the package {name}, of the extra {extra!r}: in a checkout of LAFE, "
                 f"pip install '.[{extra}]' brings all that it needs; anywhere, "
-                f"pip install '{name}{bounds}' brings this one."
+                f"pip install '{name}{parts}{bounds}' brings this one."
             )
     return None
 
