@@ -30,3 +30,14 @@ def test_a_folder_is_measured(
     assert found.best_batch == max((1, 2), key=lambda size: found.forward[str(size)])
     assert 0 <= found.bf16_changed <= 1
     assert "predict / forward" in capsys.readouterr().out
+
+
+def test_the_docs_have_the_figures_of_the_file() -> None:
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    found = records.read(docs / "throughput.json", Throughput)
+    readme, scale = ((docs / name).read_text() for name in ("../README.md", "scale.md"))
+    for figure in (found.predict, found.bf16):
+        assert f"{figure:.2f}" in readme
+    for figure in (found.predict, found.bf16, found.versus, found.workers["0"]):
+        assert f"{figure:.2f}" in scale
+    assert f"{found.photos} photos" in scale
