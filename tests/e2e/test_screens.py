@@ -136,6 +136,8 @@ def test_an_example_is_shown_on_the_page_where_it_was_chosen(visitor: Visitor) -
     visitor.opens()
     visitor.goes_to("Look-alikes")
     page = visitor.page
+    expect(page.get_by_role("heading", name="Look-alikes", exact=True)).to_be_visible()
+    visitor.waits()  # what is clicked before belongs to the page that was left
     page.locator(".st-key-examples").get_by_role("button").first.click()
     expect(page.locator(".headline")).to_contain_text("Reedling")
     expect(page.get_by_role("img", name="Where the photo speaks for")).to_be_visible()
