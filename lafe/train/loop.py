@@ -21,7 +21,7 @@ from lafe.train.begin import begin_as_stage5
 from lafe.train.callbacks import AtomicCheckpointIO, BestCheckpoint, HoursCallback, MovingAverage
 from lafe.train.drawn import settings_field
 from lafe.train.features import Maps
-from lafe.train.module import TrainingError, TrainingModule, start_from
+from lafe.train.module import HELD_OUT_TOP1, TrainingError, TrainingModule, start_from
 from lafe.train.objectives import backbone_features
 from lafe.train.photos import TrainingPhotos
 from lafe.train.probe import fit_classifier, probe_first
@@ -233,7 +233,7 @@ def _write(
     ranks: int,
 ) -> None:
     """The checkpoint of the best epoch, or of the last one, after the last step of the recipe."""
-    kept = BEST if recipe.val_fraction else LAST
+    kept = BEST if recipe.val_fraction and recipe.keep == "best" else LAST
     state = torch.load(folder / kept, map_location="cpu", weights_only=True)
     module.load_state_dict(state["state_dict"])
     module.eval()
@@ -244,24 +244,14 @@ def _write(
         "best_epoch": epochs,
         "data": photos.splits["train"].fingerprint(),
     }
-    if (top1 := _top1(state)) is not None:
-        training["val_top1"] = top1
+    if HELD_OUT_TOP1 in state:
+        training["val_top1"] = state[HELD_OUT_TOP1]
     training |= settings_field(recipe.to_dict(), training, ranks)
     if recipe.fit_scale and recipe.objective == "attentive" and recipe.attention and recipe.fusion:
         scale = fit_scale(module.model, photos.val_dataloader)
         apply_scale(module.model, scale)
         training["scale"] = scale.to_dict()
     save(module.model, folder, photos.classes, name=recipe.name, training=training, **_card(recipe))
-
-
-def _top1(state: dict[str, Any]) -> float | None:
-    """Top-1 of the kept epoch on held-out photos, from the state of the callback that kept it."""
-    found = [
-        c["best_model_score"]
-        for c in state["callbacks"].values()
-        if isinstance(c, dict) and c.get("monitor") == "val/top1"
-    ]
-    return float(found[0]) if found else None
 
 
 def _card(recipe: Recipe) -> dict[str, Any]:

@@ -21,6 +21,9 @@ from lafe.model.losses import ConLoss
 from lafe.train.objectives import Inputs, backbone_features, draw, loss_parts
 from lafe.train.recipe import Recipe, RecipeError
 
+HELD_OUT_TOP1 = "val/top1"
+"""Of an epoch's checkpoint: its top-1 on held-out photos, all branches on."""
+
 
 class TrainingError(LafeError):
     """A training that cannot go on; the message says why, and what to do."""
@@ -115,6 +118,11 @@ class TrainingModule(L.LightningModule):
             self._require_finite(logits, "A logit of a held-out photo", {})
             right = (logits.argmax(1) == labels).float().mean()
             self.log(f"val/{name}", right, prog_bar=True, batch_size=len(labels), sync_dist=True)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        top1 = self.trainer.callback_metrics.get(HELD_OUT_TOP1)
+        if top1 is not None:
+            checkpoint[HELD_OUT_TOP1] = float(top1)
 
     def configure_optimizers(self) -> Any:
         r = self.recipe

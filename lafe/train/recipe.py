@@ -133,6 +133,7 @@ _FIELDS: dict[str, _Kind] = {
     "backbone_bf16": _TRUTH,
     "views": ({"type": "integer", "minimum": 0, "maximum": 1000}, "a whole number from 0"),
     "val_fraction": _BELOW_1,
+    "keep": _one_of("best", "last"),
     "seed": ({"type": "integer", "minimum": 0, "maximum": 10**9}, "a whole number from 0"),
     "title": _TEXT,
     "data_licence": _TEXT,
@@ -201,8 +202,11 @@ class Recipe:
         views: with a backbone that is frozen as a whole, the features of so many augmented views of
             every training photo are computed once, before the first epoch, and the epochs take them
             in turn; 0 passes freshly augmented photos each time.
-        val_fraction: share of each class's training photos held out to choose the epoch; with 0 all
-            are trained on, and the last epoch is kept.
+        val_fraction: share of each class's training photos held out; with 0 all are trained on, and
+            the last epoch is kept.
+        keep: the ``best`` epoch by top-1 on held-out photos, or the ``last`` one: of few held-out
+            photos the best is drawn by lot, and a schedule that falls to zero has its sense at its
+            end.
         seed: of everything random.
         title: how people call the checkpoint; data_licence: of its training photos; limits: what a
             user must know.  All three go into the card.
@@ -264,6 +268,7 @@ class Recipe:
     backbone_bf16: bool = False
     views: int = 0
     val_fraction: float = 0.1
+    keep: str = "best"
     seed: int = 0
     title: str = ""
     data_licence: str = ""

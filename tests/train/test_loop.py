@@ -208,6 +208,21 @@ def test_the_checkpoint_is_the_best_epoch(
     assert float(right) == pytest.approx(max(top1.values()), abs=1 / 9 + 0.01)  # float16
 
 
+def test_the_last_epoch_is_kept_where_a_recipe_says_so(
+    data: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Spy(tmp_path / "log.jsonl", monkeypatch, falling=True)
+    folder = train(recipe.with_changes(keep="last"), data, tmp_path, accelerator="cpu")
+    model = lafe.load(folder)
+    training_of = model.card.training
+    assert training_of["best_epoch"] == recipe.epochs
+    assert training_of["val_top1"] == pytest.approx(1 / recipe.epochs)  # its own
+    last, best = (checkpoint(folder / name)["state_dict"] for name in ("last.ckpt", "best.ckpt"))
+    key = "classifier.bias"
+    assert torch.allclose(model.state_dict()[key], last[f"model.{key}"], atol=1e-3)
+    assert not torch.allclose(model.state_dict()[key], best[f"model.{key}"], atol=1e-3)
+
+
 def test_what_is_frozen_stays_and_the_rest_learns(
     uncut: tuple[Path, list[Event]], weights: Path
 ) -> None:
