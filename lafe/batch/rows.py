@@ -120,7 +120,7 @@ class Predictions:
 
     def answer(self, looked: Looked, jobs: Sequence[Job]) -> list[Said]:
         model, classes = looked.model, looked.model.card.classes
-        among = [index_of(model, name) for name in self.among] or None
+        among = list({index_of(model, name): None for name in self.among}) or None
         found: dict[str, Tensor] = {}
         for letter, on in (("A", self.switches), ("B", self.versus)):
             if on is not None:

@@ -22,7 +22,7 @@ from lafe.train.objectives import Inputs, backbone_features, draw, loss_parts
 from lafe.train.recipe import Recipe, RecipeError
 
 HELD_OUT_TOP1 = "val/top1"
-"""Of an epoch's checkpoint: its top-1 on held-out photos, all branches on."""
+"""The key of an epoch's top-1 on held-out photos, all branches on, in its file."""
 
 
 class TrainingError(LafeError):

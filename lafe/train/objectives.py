@@ -333,7 +333,7 @@ def _distilled(model: LAFE, f5: Tensor, labels: Tensor, recipe: Recipe) -> Tenso
     if not recipe.distillation:
         return smoothed(labels, model.classifier.out_features, recipe.smoothing)
     with torch.no_grad():
-        taught = model.classify(f5).softmax(1)
+        taught = model.classify(f5).float().softmax(1)
     own = F.one_hot(labels, taught.shape[1]).float()
     return own.lerp(taught, recipe.distillation)
 

@@ -133,8 +133,10 @@ def test_predict_only_among_some_classes(
     checkpoint: str, pair: tuple[str, str, str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     among = ["--among", pair[3], pair[2], pair[3]]
-    assert main(["predict", pair[0], "--checkpoint", checkpoint, *among, "--json"]) == 0
-    top = json.loads(capsys.readouterr().out)["A"]["top"]
+    assert (
+        main(["predict", pair[0], "--checkpoint", checkpoint, *among, "--top", "5", "--json"]) == 0
+    )
+    top = json.loads(capsys.readouterr().out)["top"]
     assert {each["class"] for each in top} == {pair[2], pair[3]}
     assert sum(each["probability"] for each in top) == pytest.approx(1)
 
