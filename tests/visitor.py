@@ -7,13 +7,14 @@ from functools import cache
 
 import torch
 from browser import drawing, upload
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, TimeoutError as NotThere, expect
 
 from lafe import Switches, load, open_photo
 from lafe.checkpoints.trained import Trained
 from lafe.render.names import spelled
 
-PATIENCE = 300_000  # ms: a busy machine is slow; what is waited for is what is seen
+PATIENCE = 40_000  # ms: a busy machine is slow; what is waited for is what is seen
+TRIES = 20
 CHECKPOINT = "birds"
 NARROW = 640  # px
 
@@ -84,9 +85,21 @@ class Visitor:
         letter = "ABCD"[place]
         return self.page.get_by_role("combobox", name=f"Setting of panel {letter}", exact=True)
 
+    def presses(self, button: Locator, for_: Locator) -> None:
+        """Press until something is there: a page that is being drawn swallows a click."""
+        for _ in range(TRIES):
+            button.click()
+            try:
+                for_.wait_for(timeout=PATIENCE / TRIES)
+                return
+            except NotThere:
+                continue
+        expect(for_).to_be_visible()
+
     def chooses(self, box: Locator, option: str) -> None:
-        box.click()
-        self.page.get_by_role("option", name=option, exact=True).click()
+        found = self.page.get_by_role("option", name=option, exact=True)
+        self.presses(box, found)
+        found.click()
 
     def goes_to(self, page: str) -> None:
         """Choose a page in the menu, which a phone shows when it is asked for."""
@@ -94,11 +107,14 @@ class Visitor:
         size = self.page.viewport_size
         narrow = size is not None and size["width"] < NARROW
         link = self.page.get_by_role("link", name=page, exact=True)
+        more = self.page.get_by_role("button", name=re.compile(r"^\d+ more"))
         if narrow:
-            self.page.get_by_test_id("stExpandSidebarButton").click()
-        elif not link.is_visible():  # there is no room for all
-            self.page.get_by_role("button", name=re.compile(r"^\d+ more")).click()
-            link = self.page.get_by_role("menuitem", name=page, exact=True)
+            self.presses(self.page.get_by_test_id("stExpandSidebarButton"), link)
+        else:
+            expect(link.or_(more).first).to_be_visible()
+            if not link.is_visible():  # there is no room for all
+                link = self.page.get_by_role("menuitem", name=page, exact=True)
+                self.presses(more, link)
         link.click()
         if narrow:  # and it does not lie over the page then
             expect(self.page.get_by_test_id("stExpandSidebarButton")).to_be_visible()
