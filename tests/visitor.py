@@ -13,7 +13,7 @@ from lafe import Switches, load, open_photo
 from lafe.checkpoints.trained import Trained
 from lafe.render.names import spelled
 
-PATIENCE = 40_000  # ms: a busy machine is slow; what is waited for is what is seen
+PATIENCE = 300_000  # ms: a busy machine is slow; what is waited for is what is seen
 TRIES = 20
 CHECKPOINT = "birds"
 NARROW = 640  # px
