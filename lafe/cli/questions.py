@@ -266,7 +266,7 @@ def _run_depth(args: argparse.Namespace) -> int:
 
 
 def _parts(commands: Commands) -> None:
-    about = "evidence by part of the bird: throat 41 %, wing 22 % of why this and not that"
+    about = "evidence by part of the bird: how much of why this and not that lies on the throat"
     p = _question(commands, "parts", about, "photo")
     p.add_argument("--target", help="the class (default: the predicted one)")
     p.add_argument("--versus", help="rather than this class (default: the strongest other one)")

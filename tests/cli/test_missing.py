@@ -1,5 +1,6 @@
 """A command that lacks a package names it, and the extra that brings it."""
 
+import argparse
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,7 @@ from packaging.requirements import Requirement
 
 from lafe.cli import missing
 from lafe.cli.boundary import status
+from lafe.cli.main import parser
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
@@ -90,3 +92,13 @@ def test_predict_needs_no_extra(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "photo.png: " in done.stdout
+
+
+def test_every_command_prints_its_help() -> None:
+    """argparse formats help when it is asked for: a stray % in one line breaks all of it."""
+    lafe = parser()
+    (commands,) = [a for a in lafe._actions if isinstance(a, argparse._SubParsersAction)]
+    text = lafe.format_help()
+    for name, command in commands.choices.items():
+        assert f" {name}" in text
+        assert f"lafe {name}" in command.format_help()
