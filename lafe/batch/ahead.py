@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from PIL.Image import Image
 from torch import Tensor
 
 from lafe.batch.jobs import Job
 from lafe.data.photo import PhotoError
-from lafe.data.preprocess import Preprocess
 
 Read = tuple[Job, Tensor | PhotoError]
 """A job with its photo as the model reads it, (1, 3, S, S), or the reason why it cannot be read."""
 
 
 def read_ahead(
-    jobs: Iterable[Job], preprocess: Preprocess, workers: int, most: int
+    jobs: Iterable[Job], preprocess: Callable[[Image], Tensor], workers: int, most: int
 ) -> Iterator[Read]:
     """Each photo as the model reads it, in the order of the jobs.
 
     Args:
         jobs: taken one by one, as there is room.
-        preprocess: of the model.
+        preprocess: a photo to what the model reads; may raise PhotoError.
         workers: threads that decode; Pillow lets go of the interpreter while it does.  With 0 a
             photo is decoded when it is asked for.
         most: photos that are decoded or being decoded and not yet asked for.

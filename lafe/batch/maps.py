@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -14,12 +15,25 @@ from lafe.files import replacing
 PATTERN = "maps-*.npz"
 
 
+class Beside(Protocol):
+    """What is kept of photos beside their rows, and written before them."""
+
+    @property
+    def held(self) -> int:
+        """Photos whose rows wait until what is beside them is written, at once."""
+
+    def write(self, photos: Sequence[Said]) -> None:
+        """Write what is kept of some photos; nothing of those that could not be read."""
+
+
 class MapShards:
     """A folder of ``maps-000000.npz``, ...: evidence for the class that each photo's row names.
 
     Arrays of a shard, for its N photos: ``photo`` and ``class`` (N,) text; ``backbone``, ``dis``
     and ``con`` (N, H_5, W_5) float32, which summed, plus ``bias`` (N,), are the logit.
     """
+
+    held = 512
 
     def __init__(self, folder: Path, *, resume: bool) -> None:
         self.folder = folder

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any, Protocol
 
 import torch
@@ -15,8 +18,10 @@ from lafe.batch.jobs import Job
 from lafe.batch.look import Looked, Precision, look, reduced
 from lafe.branches import EVERY_BRANCH, FULL, SIDES, Switches
 from lafe.checkpoints.trained import Trained
+from lafe.data.photo import WHOLE, Box
 from lafe.explain.ablation import Table, factorial
 from lafe.explain.classes import index_of
+from lafe.explain.prepare import Prepared
 from lafe.explain.probabilities import probabilities
 from lafe.explain.unknown import card_scores
 
@@ -25,6 +30,9 @@ Row = dict[str, Any]
 
 TERMS = ("backbone", "dis", "con")
 """The maps of evidence that add up, as in :class:`lafe.explain.evidence.Evidence`."""
+
+_STEM = 40
+"""Characters of a file's name that its folder keeps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +45,14 @@ class Said:
         maps: evidence for the row's class under setting A, (3, H_5, W_5) float32 in the order of
             ``TERMS``; with ``bias`` they add up to the class's logit.
         bias: of the class.
+        photo: what is known of it, where more is asked of it than a row.
     """
 
     job: Job
     row: Row
     maps: Tensor | None = None
     bias: float = 0.0
+    photo: Prepared | None = None
 
 
 class Question(Protocol):
@@ -152,6 +162,52 @@ class Predictions:
             bias = float(model.classifier.bias[label])
             said.append(Said(job, row) if maps is None else Said(job, row, maps[i], bias))
         return said
+
+
+@dataclass(frozen=True)
+class Explanations:
+    """The predictions of each photo, and the folder that holds its figure, page and numbers.
+
+    Attributes:
+        compared: the settings, of which the first two are in the row.
+        box: the part of the photo that is looked at.
+        precision: of the pass.
+    """
+
+    compared: tuple[Switches, ...]
+    box: Box = WHOLE
+    precision: Precision = "float32"
+
+    @property
+    def _predictions(self) -> Predictions:
+        a, b = (*self.compared[:2], None)[:2]
+        assert a is not None
+        return Predictions(a, b, precision=self.precision)
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        return {**self._predictions.columns, "folder": "text"}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {
+            "command": "explain",
+            "compared": list(map(str, self.compared)),
+            "box": list(self.box),
+            "precision": self.precision,
+        }
+
+    def answer(self, looked: Looked, jobs: Sequence[Job]) -> list[Said]:
+        return [
+            replace(said, row=said.row | {"folder": folder_of(said.job)}, photo=looked.photo(i))
+            for i, said in enumerate(self._predictions.answer(looked, jobs))
+        ]
+
+
+def folder_of(job: Job) -> str:
+    """The name of a photo's own folder: what it is called, and a digest of its whole name."""
+    stem = re.sub(r"[^\w.-]+", "_", PurePath(job.name).stem, flags=re.ASCII)[:_STEM]
+    return f"{stem}-{hashlib.sha256(os.fsencode(job.name)).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lafe.branches import Switches
 from lafe.cli.arguments import CHECKPOINT, Commands, add_device, count, switches, whole
-from lafe.cli.outputs import add_force, printable, require_folder
+from lafe.cli.outputs import OutputError, add_force, printable, require_folder
+from lafe.data.photo import PhotoError
 from lafe.files import write_bytes
+
+if TYPE_CHECKING:
+    from lafe.batch.jobs import Job
 
 
 def add(commands: Commands) -> None:
@@ -27,12 +34,12 @@ def _photos(commands: Commands, name: str, about: str) -> argparse.ArgumentParse
     )
     p.add_argument("--checkpoint", required=True, help=CHECKPOINT)
     add_device(p)
-    _add_speed(p)
+    _add_ahead(p)
     return p
 
 
-def _add_speed(command: argparse.ArgumentParser) -> None:
-    """Options that change how fast a command is and, but for the precision, nothing else."""
+def _add_ahead(command: argparse.ArgumentParser) -> None:
+    """Options that change how fast a command is, and nothing else."""
     command.add_argument(
         "--batch-size", type=count, help="photos at a time (default: 8 on a CPU, 64 on a GPU)"
     )
@@ -41,6 +48,10 @@ def _add_speed(command: argparse.ArgumentParser) -> None:
         type=whole,
         help="threads that decode ahead (default: 1 on a CPU, 8 for a GPU)",
     )
+
+
+def _add_speed(command: argparse.ArgumentParser) -> None:
+    """Options of commands that give rows alone."""
     command.add_argument(
         "--precision",
         choices=("float32", "bf16"),
@@ -60,7 +71,8 @@ def _add_speed(command: argparse.ArgumentParser) -> None:
 
 
 def _rows_to(command: argparse.ArgumentParser) -> None:
-    """Options for the place where rows go, unless people read them."""
+    """Options for the place where rows go, unless people read them; and for how they are made."""
+    _add_speed(command)
     group = command.add_mutually_exclusive_group()
     for kind, about in (("json", "JSON lines"), ("csv", "CSV")):
         group.add_argument(
@@ -69,12 +81,16 @@ def _rows_to(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--parquet", metavar="FILE", help="a Parquet file; with --ray a folder of them"
     )
+    _add_resume(command)
+    add_force(command)
+
+
+def _add_resume(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--resume",
         action="store_true",
         help="go on with the file: keep finished rows, try failed ones again",
     )
-    add_force(command)
 
 
 def _predict(commands: Commands) -> None:
@@ -118,11 +134,14 @@ def _run_ablate(args: argparse.Namespace) -> int:
 
 
 def _explain(commands: Commands) -> None:
-    p = commands.add_parser(
-        "explain", help="figure, page, numbers and maps of a photo; of several, one figure"
+    p = _photos(
+        commands, "explain", "figure, page, numbers and maps of a photo; of several, one figure"
     )
-    p.add_argument("photo", nargs="+", help="JPEG, PNG or WebP")
-    p.add_argument("--checkpoint", required=True, help=CHECKPOINT)
+    p.add_argument(
+        "--each",
+        action="store_true",
+        help="of any number of photos: the files of each in a folder of its own, and a table",
+    )
     p.add_argument(
         "--switches",
         type=switches,
@@ -147,22 +166,29 @@ def _explain(commands: Commands) -> None:
         help="of several photos: the columns of their figure (default: evidence)",
     )
     p.add_argument("--out", type=Path, required=True, help="folder of the files")
+    _add_resume(p)
     add_force(p)
-    add_device(p)
-    p.set_defaults(run=_run_explain)
+    # Drawing takes longer than looking: there is no other precision, and no process but this one.
+    p.set_defaults(run=_run_explain, ray=None)
 
 
 def _run_explain(args: argparse.Namespace) -> int:
-    from lafe.checkpoints.store import load
-    from lafe.data.photo import open_photo
+    from lafe.batch.jobs import jobs
+    from lafe.checkpoints.store import load, load_card
+    from lafe.cli.rows import explain
     from lafe.render.bundle import FILES, files
     from lafe.render.comparison import Choice, compare
     from lafe.render.text import percent
 
-    if len(args.photo) > 1:
-        return _explain_several(args)
+    if args.each:
+        return explain(args)
+    if args.resume:
+        raise OutputError("--resume goes on with a table of photos, which --each writes.")
+    todo = jobs(args.photos, load_card(args.checkpoint)).todo
+    if len(todo) > 1:
+        return _explain_several(args, todo)
     require_folder(args.out, FILES, args.force)
-    photo = open_photo(args.photo[0])
+    photo = todo[0].open()
     model = load(args.checkpoint, args.device)
     found = compare(photo, [Choice(model, on) for on in args.switches], tuple(args.crop))
     for panel in found.panels:
@@ -170,25 +196,36 @@ def _run_explain(args: argparse.Namespace) -> int:
         print(printable(f"{panel.letter}  {panel.setting}: {name}, {percent(probability)}"))
     for name, data in files(found).items():
         write_bytes(args.out / name, data)
-    print(f"{len(found.panels)} settings of {args.photo[0]}: {args.out / 'report.html'}")
+    page = args.out / "report.html"
+    print(printable(f"{len(found.panels)} settings of {todo[0].name}: {page}"))
     return 0
 
 
-def _explain_several(args: argparse.Namespace) -> int:
-    """One figure of several photos, a row each, and their table."""
+def _explain_several(args: argparse.Namespace, todo: Sequence[Job]) -> int:
+    """One figure of several photos, a row each, and their table; 1 if any could not be read."""
     from lafe.checkpoints.store import load
-    from lafe.data.photo import open_photo
     from lafe.render.comparison import Choice, compare
-    from lafe.render.sheet import FILES, Row, sheet
+    from lafe.render.sheet import FILES, MOST, Row, sheet
 
+    if len(todo) > MOST:
+        raise OutputError(
+            f"A figure holds 1 to {MOST} photos, not {len(todo)}: --each writes the files of each "
+            "photo into a folder of its own."
+        )
     require_folder(args.out, FILES, args.force)
     model = load(args.checkpoint, args.device)
     choices = [Choice(model, on) for on in args.switches]
-    rows = [
-        Row(Path(name).name, compare(open_photo(name), choices, tuple(args.crop)))
-        for name in args.photo
-    ]
+    rows = []
+    for job in todo:
+        try:
+            photo = job.open()
+        except PhotoError as error:
+            print(printable(f"lafe: {job.name}: {error}"), file=sys.stderr)
+            continue
+        rows.append(Row(Path(job.name).name, compare(photo, choices, tuple(args.crop))))
+    if not rows:
+        raise PhotoError(f"None of {len(todo)} photos can be read.")
     for name, data in sheet(rows, args.maps).items():
         write_bytes(args.out / name, data)
     print(printable(f"{len(choices)} settings of {len(rows)} photos: {args.out / FILES[0]}"))
-    return 0
+    return 1 if len(rows) < len(todo) else 0

@@ -1,4 +1,4 @@
-"""The commands `lafe predict` and `lafe ablate`: photos in, a row each out."""
+"""The commands `lafe predict`, `ablate` and `explain --each`: photos in, a row each out."""
 
 from __future__ import annotations
 
@@ -7,32 +7,55 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal
 
 import torch
+from PIL.Image import Image
+from torch import Tensor
 from tqdm import tqdm
 
 from lafe.batch.ahead import batches, read_ahead
-from lafe.batch.files import SHARDS, ParquetRows, RowFile, TextRows, csv_line, header, key, text_of
+from lafe.batch.files import (
+    SHARDS,
+    Made,
+    ParquetRows,
+    RowFile,
+    TextRows,
+    csv_line,
+    header,
+    key,
+    text_of,
+)
 from lafe.batch.jobs import Job, jobs
 from lafe.batch.look import BATCH, WORKERS
-from lafe.batch.maps import PATTERN, MapShards
+from lafe.batch.maps import PATTERN, Beside, MapShards
 from lafe.batch.on_ray import Actors, said_on_ray, start, stop
-from lafe.batch.rows import Ablations, Predictions, Question, Row, Said, made_by, rows
+from lafe.batch.rows import (
+    Ablations,
+    Explanations,
+    Predictions,
+    Question,
+    Row,
+    Said,
+    made_by,
+    rows,
+)
 from lafe.batch.tally import Tally
 from lafe.checkpoints.hub import is_on_hub
 from lafe.checkpoints.store import load, load_card, locate
 from lafe.checkpoints.trained import Trained
 from lafe.cli.outputs import OutputError, printable, require_file, require_folder
+from lafe.data.photo import WHOLE, Box, crop
 
 NOT_CALIBRATED = (
     "lafe: this model's probabilities are not calibrated: they say which class is likelier, not "
     "how often it is right.  `lafe evaluate` calibrates a model."
 )
-HELD = 512
-"""Photos whose rows wait until their maps are written, in one shard."""
+EACH = "photos.csv"
+"""The rows of `lafe explain --each`, in its folder."""
 
 Line = Callable[[Row], str]
 """A row as a sentence for people."""
@@ -63,7 +86,9 @@ def predict(args: argparse.Namespace) -> int:
     def count(row: Row) -> None:
         tally.add(row["true"], row["class"], row.get("b_class"))
 
-    status = _each(args, question, line, count)
+    _require_outputs(args)
+    rows_to = partial(_row_file, args, question, line)
+    status = _each(args, question, rows_to, _map_shards(args), count)
     for text in tally.lines(args.versus is not None):
         print(text, file=sys.stderr if "-" in (args.json, args.csv) else sys.stdout)
     return status
@@ -75,7 +100,26 @@ def ablate(args: argparse.Namespace) -> int:
     def line(row: Row) -> str:
         return f"{row['photo']}: {row['class']} ({row['output']}): {_worth(row)}"
 
-    return _each(args, Ablations(args.output, args.precision), line, lambda _: None)
+    _require_outputs(args)
+    question = Ablations(args.output, args.precision)
+    return _each(args, question, partial(_row_file, args, question, line))
+
+
+def explain(args: argparse.Namespace) -> int:
+    """A folder of files for each photo, and a row that names it."""
+    from lafe.batch.folders import PhotoFolders  # needs matplotlib, which other rows do not
+
+    question = Explanations(tuple(args.switches), tuple(args.crop))
+    file = args.out / EACH
+    _require_one_way(args)
+    require_file(file, args.force or args.resume)
+
+    def rows_to(made: Made) -> RowFile:
+        return TextRows("csv", file, question.columns, made, force=args.force)
+
+    status = _each(args, question, rows_to, PhotoFolders(args.out, question), box=question.box)
+    print(f"{file}: a row a photo, which names the folder of its files.")
+    return status
 
 
 def _named(name: str, probability: float) -> str:
@@ -92,17 +136,21 @@ def _worth(row: Row) -> str:
 
 
 def _each(
-    args: argparse.Namespace, question: Question, line: Line, count: Callable[[Row], None]
+    args: argparse.Namespace,
+    question: Question,
+    rows_to: Callable[[Made], RowFile],
+    beside: Beside | None = None,
+    count: Callable[[Row], None] = lambda _: None,
+    box: Box = WHOLE,
 ) -> int:
     """Look at every photo, write each row as soon as it is there; 1 if any could not be read."""
-    _require_outputs(args)
     found = jobs(args.photos, load_card(args.checkpoint))
     if found.said:
         print(f"lafe: {found.said}", file=sys.stderr)
     model = load(args.checkpoint, args.device).to(memory_format=torch.channels_last)
     if model.temperatures is None:
         print(NOT_CALIBRATED, file=sys.stderr)
-    out = _row_file(args, model, question, line)
+    out = rows_to(made_by(model, question))
     done = out.finished() if args.resume else set()
     todo = [job for job in found.todo if key(job.name) not in done]
     if done:
@@ -112,8 +160,8 @@ def _each(
         if args.ray is not None:
             start(args.ray)
             stack.callback(stop)
-        write = stack.enter_context(_Writer(out, _map_shards(args)))
-        photos = _looked_at(args, model, question, todo)
+        write = stack.enter_context(_Writer(out, beside))
+        photos = _looked_at(args, model, question, todo, box)
         for said in tqdm(photos, total=len(todo), unit="photo", disable=None):
             if said.row["error"] is None:
                 count(said.row)
@@ -128,7 +176,7 @@ def _each(
 
 
 def _looked_at(
-    args: argparse.Namespace, model: Trained, question: Question, todo: Sequence[Job]
+    args: argparse.Namespace, model: Trained, question: Question, todo: Sequence[Job], box: Box
 ) -> Iterator[Said]:
     kind = torch.device(args.device).type
     size = args.batch_size or BATCH[kind]
@@ -139,15 +187,19 @@ def _looked_at(
         folder = args.checkpoint if hub else str(locate(args.checkpoint).absolute())
         yield from said_on_ray(question, todo, Actors(folder, count, kind, size, workers))
         return
-    for batch in batches(read_ahead(todo, model.preprocess, workers, 2 * size), size):
+
+    def seen(photo: Image) -> Tensor:
+        return model.preprocess(photo if box == WHOLE else crop(photo, box))
+
+    for batch in batches(read_ahead(todo, seen, workers, 2 * size), size):
         yield from rows(model, question, batch)
 
 
 class _Writer:
-    """Rows to their file as they come; where there are maps, after the shard that has theirs."""
+    """Rows to their file as they come, after what is kept beside them."""
 
-    def __init__(self, out: RowFile, maps: MapShards | None) -> None:
-        self.out, self.maps = out, maps
+    def __init__(self, out: RowFile, beside: Beside | None) -> None:
+        self.out, self.beside = out, beside
         self._held: list[Said] = []
 
     def __enter__(self) -> _Writer:
@@ -161,13 +213,13 @@ class _Writer:
 
     def __call__(self, said: Said) -> None:
         self._held.append(said)
-        if self.maps is None or len(self._held) == HELD:
+        if self.beside is None or len(self._held) == self.beside.held:
             self._flush()
 
     def _flush(self) -> None:
         held, self._held = self._held, []
-        if held and self.maps is not None:
-            self.maps.write(held)
+        if held and self.beside is not None:
+            self.beside.write(held)
         if held:
             self.out.write([said.row for said in held])
 
@@ -177,8 +229,7 @@ def _require_outputs(args: argparse.Namespace) -> None:
     files = [name for name in (args.json, args.csv, args.parquet) if name not in (None, "-")]
     if args.resume and not files:
         raise OutputError("--resume goes on with a file: name it by --csv, --json or --parquet.")
-    if args.resume and args.force:
-        raise OutputError("--resume keeps what is there, --force replaces it: choose one.")
+    _require_one_way(args)
     for name in files:
         if args.parquet is not None and args.ray is not None:
             there = [] if args.resume else sorted(p.name for p in Path(name).glob(SHARDS))
@@ -193,8 +244,12 @@ def _require_outputs(args: argparse.Namespace) -> None:
         require_folder(args.maps, there, args.force)
 
 
-def _row_file(args: argparse.Namespace, model: Trained, question: Question, line: Line) -> RowFile:
-    made = made_by(model, question)
+def _require_one_way(args: argparse.Namespace) -> None:
+    if args.resume and args.force:
+        raise OutputError("--resume keeps what is there, --force replaces it: choose one.")
+
+
+def _row_file(args: argparse.Namespace, question: Question, line: Line, made: Made) -> RowFile:
     if args.parquet is not None:
         place = Path(args.parquet)
         return ParquetRows(

@@ -196,8 +196,7 @@ def compare(photo: Image.Image, choices: Sequence[Choice], box: Box = WHOLE) -> 
         ComparisonError: no choice, or more than eight.
         lafe.PhotoError: a box that is no part of the photo.
     """
-    if not 1 <= len(choices) <= len(LETTERS):
-        raise ComparisonError(f"One to {len(LETTERS)} settings are compared, not {len(choices)}.")
+    _require_few(choices)
     part = crop(photo, box)
     prepared: dict[int, Prepared] = {}
     panels = []
@@ -206,19 +205,58 @@ def compare(photo: Image.Image, choices: Sequence[Choice], box: Box = WHOLE) -> 
             prepared[id(model)] = prepare(model, part)
         learned = prepared[id(model)]
         here = learned.under(controls, None if other is None else prepare(model, other))
-        panels.append(
-            Panel(
-                letter,
-                switches,
-                here,
-                here.fused(switches),
-                evidence(here, switches=switches, versus="mean"),
-                view(part, model.preprocess),
-                # The threshold was measured under the full setting.
-                not looks_unknown(learned),
-            )
-        )
+        # The threshold was measured under the full setting.
+        familiar = not looks_unknown(learned)
+        panels.append(_panel(letter, part, model, here, switches, familiar))
     return Comparison(part, box, tuple(panels))
+
+
+def compare_prepared(
+    part: Image.Image, photo: Prepared, settings: Sequence[Switches], box: Box = WHOLE
+) -> Comparison:
+    """Evaluate a photo whose features are known, a panel for each setting.
+
+    Args:
+        part: the picture that was prepared.
+        photo: with its model's learned gates.
+        settings: one to eight.
+        box: the part of the whole photo that was looked at.
+
+    Raises:
+        ComparisonError: no setting, or more than eight.
+    """
+    _require_few(settings)
+    assert isinstance(photo.model, Trained)
+    familiar = not looks_unknown(photo)
+    panels = [
+        _panel(letter, part, photo.model, photo, switches, familiar)
+        for letter, switches in zip(LETTERS, settings, strict=False)
+    ]
+    return Comparison(part, box, tuple(panels))
+
+
+def _require_few(settings: Sequence[object]) -> None:
+    if not 1 <= len(settings) <= len(LETTERS):
+        raise ComparisonError(f"One to {len(LETTERS)} settings are compared, not {len(settings)}.")
+
+
+def _panel(
+    letter: str,
+    part: Image.Image,
+    model: Trained,
+    photo: Prepared,
+    switches: Switches,
+    familiar: bool,
+) -> Panel:
+    return Panel(
+        letter,
+        switches,
+        photo,
+        photo.fused(switches),
+        evidence(photo, switches=switches, versus="mean"),
+        view(part, model.preprocess),
+        familiar,
+    )
 
 
 def _order(probabilities: NDArray[np.float32]) -> list[int]:
