@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from lafe.branches import Switches
 from lafe.cli.arguments import CHECKPOINT, Commands, add_device, count, switches, whole
 from lafe.cli.outputs import OutputError, add_force, printable, require_folder
-from lafe.data.photo import PhotoError
 from lafe.files import write_bytes
 
 if TYPE_CHECKING:
@@ -204,6 +203,7 @@ def _run_explain(args: argparse.Namespace) -> int:
 def _explain_several(args: argparse.Namespace, todo: Sequence[Job]) -> int:
     """One figure of several photos, a row each, and their table; 1 if any could not be read."""
     from lafe.checkpoints.store import load
+    from lafe.data.photo import PhotoError
     from lafe.render.comparison import Choice, compare
     from lafe.render.sheet import FILES, MOST, Row, sheet
 
