@@ -22,6 +22,7 @@ PAGES = {
     "ablation": Entry("Ablation", ":material/toggle_off:"),
     "attribution": Entry("Attribution", ":material/flare:"),
     "lookalikes": Entry("Look-alikes", ":material/compare_arrows:"),
+    "whatif": Entry("What if", ":material/ink_eraser:"),
     "studio": Entry("Studio", ":material/brush:"),
     "report": Entry("Report", ":material/monitoring:"),
     "about": Entry("About", ":material/info:"),

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lafe.branches import Switches
 from lafe.explain.evidence import Evidence, evidence
 from lafe.explain.neighbours import copies
 from lafe.render.names import spelled
 from lafe.render.pictures import jpeg_url
-from lafe.render.text import percent
 
 from ..figures import ablation as figures, maps
 from ..figures.tiles import legend
@@ -17,7 +15,7 @@ from ..state import gallery, models, session
 from ..state.session import Photo
 from ..widgets.answer import headline
 from ..widgets.first import begin
-from ..widgets.kept import kept
+from ..widgets.pair import asked
 from ..widgets.parts import chart, guarded, plain, two_columns
 
 
@@ -34,37 +32,12 @@ def page() -> None:
 
 def _of(photo: Photo, checkpoint: str) -> None:
     prepared = models.prepared(photo, models.model(checkpoint))
-    classes = prepared.card.classes
-    names = [spelled(name) for name in classes]
-    probabilities = prepared.probabilities(Switches.all())
-    order = probabilities.argsort(descending=True).tolist()
-
-    def shown(i: int) -> str:
-        return f"{names[i]} ({percent(float(probabilities[i]))})"
-
-    with st.container(horizontal=True):
-        key = f"{photo.digest[:8]}-{checkpoint}"
-        a = kept(
-            st.selectbox,
-            "Why",
-            order,
-            usual=order[0],
-            format_func=shown,
-            key=f"a-{key}",
-            width=330,
-        )
-        b = kept(
-            st.selectbox,
-            "rather than",
-            order,
-            usual=order[min(1, len(order) - 1)],
-            format_func=shown,
-            key=f"b-{key}",
-            width=330,
-        )
-    if a == b:
-        st.info("Choose two classes.")
+    pair = asked(photo, checkpoint)
+    if pair is None:
         return
+    classes = prepared.card.classes
+    a, b = pair
+    names = [spelled(name) for name in classes]
     _why(photo, checkpoint, evidence(prepared, target=a, versus=b), names[a], names[b])
     _words(checkpoint, (classes[a], classes[b]))
     _photos(photo, checkpoint, {a: names[a], b: names[b]})

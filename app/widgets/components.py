@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,6 +54,37 @@ def cropper(photo: Photo, on_change: Callable[[Box], None]) -> None:
             "min": [min(1, MIN_SIDE / side) for side in photo.image.size],
         },
         on_box_change=changed,
+    )
+
+
+CELLS = 96
+"""Cells in a row, and in a column, of what a brush paints on."""
+
+
+def brush(
+    picture: Image.Image, cells: bytes, on_change: Callable[[bytes], None], *, key: str
+) -> None:
+    """Show a picture to paint on; ``on_change`` gets the painted cells when a stroke ends.
+
+    ``cells``: eight a byte, row by row, see :func:`lafe.explain.region.unpacked`.
+    """
+
+    def changed() -> None:
+        with suppress(binascii.Error):  # whatever a client sends
+            painted = base64.b64decode(str(st.session_state[key].get("cells")), validate=True)
+            if len(painted) == len(cells):
+                on_change(painted)
+
+    component("brush")(
+        key=key,
+        data={
+            "src": jpeg_url(picture),
+            "alt": "What the model sees of your photo, with the region that you painted",
+            "cells": base64.b64encode(cells).decode(),
+            "side": CELLS,
+            "ratio": picture.width / picture.height,
+        },
+        on_cells_change=changed,
     )
 
 

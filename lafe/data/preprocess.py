@@ -34,6 +34,12 @@ class Preprocess:
         transform = test_transform(self.resize, self.input_size, self.mean, self.std)
         return transform(pixels)[None].contiguous(memory_format=torch.channels_last)
 
+    def picture(self, x: Tensor) -> Image.Image:
+        """An input (1, 3, S, S) as a picture of S x S px: the photo squashed to a square."""
+        mean, std = (torch.tensor(v, device=x.device)[:, None, None] for v in (self.mean, self.std))
+        pixels = (x[0].float() * std + mean).clamp(0, 1).mul(255).round().byte()
+        return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+
     def view_box(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
         """The part of a photo of (width, height) px that the model sees: left, top, right, bottom.
 

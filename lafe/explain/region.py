@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -15,6 +16,7 @@ from lafe.data.preprocess import Preprocess
 from lafe.errors import LafeError
 from lafe.explain.attribution.baselines import baseline
 from lafe.explain.evidence import Versus, evidence
+from lafe.explain.places import Place
 from lafe.explain.prepare import Prepared, prepare
 
 
@@ -56,6 +58,33 @@ class Region:
             ("share of the photo", self.coverage),
         ]
         return markup.table("A region", (), rows)
+
+
+def unpacked(bits: bytes, side: int) -> np.ndarray:
+    """A square mask from its bits, eight a byte, row by row, as a page or a file holds it.
+
+    Shape: (side, side) bool.
+
+    Raises:
+        lafe.LafeError: the bits are those of a mask of another size.
+    """
+    if len(bits) != -(-side * side // 8):
+        raise LafeError(f"{len(bits)} bytes are no mask of {side} x {side} cells.")
+    return np.unpackbits(np.frombuffer(bits, np.uint8), count=side * side).reshape(side, side) > 0
+
+
+def packed(mask: np.ndarray, side: int) -> bytes:
+    """The bits of a mask of any size, brought to (side, side): what :func:`unpacked` reads."""
+    fitted = cv2.resize(mask.astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
+    return np.packbits(fitted > 0).tobytes()
+
+
+def of_places(places: Iterable[Place], grid: int) -> np.ndarray:
+    """The mask of some places of F_5, (grid, grid) bool."""
+    mask = np.zeros((grid, grid), bool)
+    for row, column in places:
+        mask[row, column] = True
+    return mask
 
 
 def seen(mask: np.ndarray, preprocess: Preprocess) -> np.ndarray:

@@ -12,22 +12,25 @@ from lafe.render.palette import CHOSEN, PAPER
 _GAP = 8  # px
 
 
-def numbered(seen: Image.Image, places: Iterable[Place], grid: int, side: int = 480) -> Image.Image:
+def numbered(
+    seen: Image.Image, places: Iterable[Place], grid: int, height: int = 480
+) -> Image.Image:
     """The part of a photo that a model sees, with places marked by 1, 2, ...
 
     Args:
         seen: that part, as :func:`lafe.render.pictures.view` gives it.
         places: rows and columns.
         grid: how many rows and columns there are.
-        side: of the picture in px; it is square, as what the model reads.
+        height: of the picture in px, which keeps its proportions.
     """
-    shown = seen.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
-    draw, cell = ImageDraw.Draw(shown), side / grid
-    font = ImageFont.load_default(0.45 * cell)
+    width = round(height * seen.width / seen.height)
+    shown = seen.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
+    draw, w, h = ImageDraw.Draw(shown), width / grid, height / grid
+    font = ImageFont.load_default(0.45 * min(w, h))
     for number, (row, column) in enumerate(places, 1):
-        left, top = column * cell, row * cell
-        draw.rectangle((left, top, left + cell - 1, top + cell - 1), outline=CHOSEN, width=2)
-        middle = (left + cell / 2, top + cell / 2)
+        left, top = column * w, row * h
+        draw.rectangle((left, top, left + w - 1, top + h - 1), outline=CHOSEN, width=2)
+        middle = (left + w / 2, top + h / 2)
         text = str(number)
         draw.text(middle, text, CHOSEN, font, "mm", stroke_width=2, stroke_fill=PAPER)
     return shown

@@ -16,7 +16,10 @@ from lafe import Switches
 
 ALL, NONE = Switches.all(), Switches.none()
 SIZES = [(1440, 900), (800, 900), (390, 844)]
-PAGES = ("Compare", "Stages", "Ablation", "Attribution", "Look-alikes", "Studio", "Report", "About")
+PAGES = (
+    "Compare", "Stages", "Ablation", "Attribution", "Look-alikes", "What if", "Studio", "Report",
+    "About",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -11,7 +11,7 @@ import lafe
 from lafe import Prepared, Switches
 from lafe.data.preprocess import Preprocess
 from lafe.explain.attribution.baselines import baseline
-from lafe.explain.region import seen
+from lafe.explain.region import of_places, packed, seen, unpacked
 
 GRID = SIZE // 32
 
@@ -88,3 +88,22 @@ def test_nothing_painted_is_said(photo: Prepared) -> None:
         lafe.region(photo, np.ones((5, 5, 3)))
     with pytest.raises(ValueError, match="no baseline"):
         lafe.region(photo, np.ones((5, 5)), against="black")
+
+
+@pytest.mark.parametrize("side", [8, 10])
+def test_bits_are_cells_row_by_row(side: int) -> None:
+    mask = np.zeros((side, side), bool)
+    mask[0, 1] = mask[3, side - 1] = True
+    text = "".join("01"[int(on)] for on in mask.flatten())
+    bits = int(text.ljust(-(-len(text) // 8) * 8, "0"), 2).to_bytes(-(-len(text) // 8), "big")
+    assert packed(mask, side) == bits
+    assert (unpacked(bits, side) == mask).all()
+    with pytest.raises(lafe.LafeError, match="no mask of"):
+        unpacked(bits + b"x", side)
+
+
+def test_places_are_painted_whole() -> None:
+    mask = unpacked(packed(of_places([(0, 2), (1, 0)], 3), 96), 96)
+    assert mask[:32, 64:].all()
+    assert mask[32:64, :32].all()
+    assert mask.sum() == 2 * 32 * 32
