@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from lafe.branches import Switches
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.trained import Trained
+from lafe.data.levels import levels_of
 from lafe.explain.answer import Answer, answer
+from lafe.explain.levels import Level, depth
 from lafe.explain.outcome import Outcome, outcome
 from lafe.explain.router import OTHER
 
@@ -63,6 +65,16 @@ def answered(photo: Photo, panel: Panel, checkpoint: str, *, raw: bool = False) 
         calibrated=not raw,
         familiar=is_familiar(photo, model),
     )
+
+
+def surer(photo: Photo, panel: Panel, checkpoint: str) -> Level | None:
+    """The finest coarser group that is sure, where the class itself is not; None where none is."""
+    model = models.model(checkpoint)
+    if not levels_of(str(model.card.data.get("name", "")), model.card.classes):
+        return None
+    found = depth(models.under(photo, panel, model), switches=panel.switches)
+    deepest = found.deepest
+    return None if deepest == found.levels[0] else deepest
 
 
 def is_familiar(photo: Photo, model: Trained) -> bool:

@@ -24,6 +24,7 @@ from lafe.data.photo import WHOLE, Box, crop
 from lafe.errors import LafeError
 from lafe.explain.ablation import Table, factorial
 from lafe.explain.crop import propose
+from lafe.explain.parts import FILE as LOCATOR, Locator, LocatorError, read as read_locator
 from lafe.explain.prepare import Prepared, prepare
 from lafe.explain.unknown import looks_unknown
 from lafe.measure import report as reports, sweep
@@ -88,6 +89,13 @@ def report(name: str) -> Report | None:
     if not file.is_file():
         return None
     return _report(folder, cards()[name].sha256, file.stat().st_mtime_ns)
+
+
+def locator(name: str) -> Locator | None:
+    """What finds the parts of birds at places, for these weights; None where there is none."""
+    folder = _source(name).path
+    file = folder / LOCATOR
+    return _locator(folder, model(name), file.stat().st_mtime_ns) if file.is_file() else None
 
 
 def sweeps() -> dict[str, list[sweep.Result]]:
@@ -273,6 +281,15 @@ def _report(folder: Path, sha256: str, written: int) -> Report | None:
         return reports.read(folder, sha256)
     except ReportError as error:
         log.error("A report is left out: %s", error)
+        return None
+
+
+@st.cache_resource(max_entries=20, show_spinner=False, hash_funcs=KNOWN_BY)
+def _locator(folder: Path, model: Trained, written: int) -> Locator | None:
+    try:
+        return read_locator(folder, model)
+    except LocatorError as error:
+        log.error("A locator is left out: %s", error)
         return None
 
 

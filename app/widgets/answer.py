@@ -17,7 +17,7 @@ from lafe.render.pictures import jpeg_url
 from lafe.render.text import percent
 
 from ..state import gallery, models, session
-from ..state.looks import FULL_PANEL, answered
+from ..state.looks import FULL_PANEL, answered, surer
 from ..state.models import cards, title
 from ..state.session import Panel, Photo
 from .parts import guarded, plain
@@ -28,7 +28,10 @@ def answer(photo: Photo, panel: Panel, checkpoint: str, *, raw: bool = False) ->
     found, card = answered(photo, panel, checkpoint, raw=raw), cards()[checkpoint]
     with st.container(key="answer", gap="xsmall"):
         st.html(_cards(found, card, checkpoint))
-        st.html(f'<p class="why">{escape(_why(found, card, checkpoint))}</p>')
+        why = _why(found, card, checkpoint)
+        if found.familiar and not raw and (level := surer(photo, panel, checkpoint)):
+            why = f"{why} {sentences.surely(level)}"
+        st.html(f'<p class="why">{escape(why)}</p>')
         _recognised(photo if found.familiar else replace(photo, kind=OTHER), checkpoint)
 
 

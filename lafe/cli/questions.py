@@ -279,7 +279,7 @@ def _run_parts(args: argparse.Namespace) -> int:
     from lafe.checkpoints.store import locate
     from lafe.data.part_attributes import PARTS, read_attributes
     from lafe.explain.classes import index_of
-    from lafe.explain.parts import by_part, read
+    from lafe.explain.parts import CENTRE, NEAR, by_part, read
 
     attributes = None if args.data is None else read_attributes(args.data)
     picture, folder = lafe.open_photo(args.photo), locate(args.checkpoint)
@@ -310,8 +310,8 @@ def _run_parts(args: argparse.Namespace) -> int:
         lines.append(f"  {part:18} {100 * found.share(part):6.1f} %  {value:+.3f}{said}")
     lines.append(
         f"Parts are as a locator sees them: on test photos its likeliest place is within one place "
-        f"of the part in {100 * locator.error['within one place']:.0f} % (the middle of the photo: "
-        f"{100 * locator.error['by the centre']:.0f} %)."
+        f"of the part in {100 * locator.error[NEAR]:.0f} % (the middle of the photo: "
+        f"{100 * locator.error[CENTRE]:.0f} %)."
     )
     return _say(args, row, *lines)
 

@@ -1,4 +1,5 @@
-"""Coarser groups of classes: the family of a bird, the make of a car, the family of an aircraft.
+"""Coarser groups of classes: the family of a bird, the make of a car, the family of an aircraft,
+the genus of a drawn bird.
 
 Birds by the families of the IOC World Bird List, for the 200 names of CUB-200-2011.  Cars and
 aircraft by their names, as Stanford Cars has them and as aircraft are usually called; the numbers
@@ -81,6 +82,8 @@ def levels_of(kind: str, classes: Sequence[str], root: str | Path | None = None)
     if kind == "cub":
         families = [bird_family(name) for name in classes]
         return {} if None in families else {"family": tuple(map(str, families))}
+    if kind == "partbirds" and all(" " in name for name in classes):
+        return {"genus": tuple(name.split()[-1] for name in classes)}
     if kind == "cars":
         return {"make": tuple(make(name) for name in classes)}
     if kind == "aircraft" and root is not None:

@@ -25,6 +25,8 @@ from lafe.explain.prepare import Prepared
 
 FILE = "parts.safetensors"
 REST, BESIDE = "rest of the bird", "beside the bird"
+NEAR, CENTRE = "within one place", "by the centre"
+"""Figures of a locator's error, see :func:`lafe.measure.locator.errors`."""
 
 
 class LocatorError(LafeError):

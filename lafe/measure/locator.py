@@ -1,10 +1,16 @@
-"""``lafe locator``: fit a locator of parts to CUB's points, and measure it on test photos."""
+"""``lafe locator``: fit a locator of parts, and measure it on test photos.
+
+The truth are CUB's points, or PartBirds' masks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -13,11 +19,23 @@ from tqdm import tqdm
 from lafe.checkpoints.store import load, locate
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset, load_benchmark
-from lafe.explain.parts import BESIDE, REST, Locator, LocatorError, stacked, write
+from lafe.data.partbirds import PARTS
+from lafe.data.partbirds.folder import shown
+from lafe.data.preprocess import Preprocess
+from lafe.explain.parts import BESIDE, CENTRE, NEAR, REST, Locator, LocatorError, stacked, write
+from lafe.explain.places import Place
 from lafe.measure.faithfulness.swap_parts import KINDS, parts_by_place
-from lafe.measure.outputs import labelled_as, open_test_split
+from lafe.measure.outputs import data_of, labelled_as, open_test_split
 
 NAMES = (*dict.fromkeys(KINDS), REST, BESIDE)
+"""Of CUB: its parts without their sides."""
+
+DRAWN = (*PARTS, REST, BESIDE)
+"""Of PartBirds."""
+
+SEEN = 0.05
+"""The least share of a place that a drawn part covers to be there."""
+
 STEPS = 400
 DECAY = 1e-3
 
@@ -26,54 +44,110 @@ def measure(checkpoint: str | Path, data: str | Path, *, device: str = "cpu") ->
     """Fit a locator to the training photos, measure it on the test photos, write it.
 
     Raises:
-        LocatorError: photos without points of parts.
+        LocatorError: a model of photos without points or masks of parts.
         lafe.data.DataError, lafe.CheckpointError, lafe.measure.outputs.ClassesError: with what to
             do.
     """
     folder = locate(checkpoint)
     model = load(folder, device)
-    train = labelled_as(model.card, load_benchmark("cub", data, "trainval"))
-    test = labelled_as(model.card, open_test_split("cub", data))
-    x, y = places(model, train)
-    weight, bias = fit(x, y)
-    found = Locator(NAMES, weight, bias, model.card.sha256, {})
-    measured = errors(found, *places(model, test))
-    locator = Locator(NAMES, weight, bias, model.card.sha256, measured)
+    kind = data_of(model.card.recipe)
+    if kind not in _TRUTHS:
+        raise LocatorError(
+            f"Parts are known of CUB-200-2011 and of PartBirds, and {model.card.name!r} is of "
+            "neither: give a model of one of them."
+        )
+    names = _TRUTHS[kind].names
+    train = labelled_as(model.card, load_benchmark(kind, data, "trainval"))
+    test = labelled_as(model.card, open_test_split(kind, data))
+    weight, bias = fit(*places(model, train, kind))
+    found = Locator(names, weight, bias, model.card.sha256, {})
+    measured = errors(found, *places(model, test, kind))
+    locator = replace(found, error=measured)
     write(folder, locator)
     return locator
 
 
-def places(model: Trained, photos: PhotoDataset) -> tuple[Tensor, Tensor]:
+def places(model: Trained, photos: PhotoDataset, kind: str) -> tuple[Tensor, Tensor]:
     """Stacked features (N, C, H, W) in half precision, and what is there, (N, P, H, W).
 
     A place with several parts is shared between them, so that all add up to 1; one without is the
-    rest of the bird inside its box, and beside it outside.
+    rest of the bird, or beside it: of photos inside or outside of its box, of drawings by what is
+    seen there.
     """
-    if photos.parts is None or photos.boxes is None or photos.parts.shape[1] != len(KINDS):
+    truth = _TRUTHS[kind]
+    if kind == "cub" and (photos.parts is None or photos.parts.shape[1] != len(KINDS)):
         raise LocatorError("These photos have no points of CUB's 15 parts: give CUB-200-2011.")
-    pairs = list(tqdm(_each(model, photos), f"{model.card.name}, parts", len(photos)))
+    pairs = list(tqdm(_each(model, photos, truth), f"{model.card.name}, parts", len(photos)))
     return torch.cat([x for x, _ in pairs]), torch.cat([y for _, y in pairs])
 
 
 @torch.no_grad()
-def _each(model: Trained, photos: PhotoDataset) -> Iterator[tuple[Tensor, Tensor]]:
-    assert photos.parts is not None
-    assert photos.boxes is not None
+def _each(model: Trained, photos: PhotoDataset, truth: _Truth) -> Iterator[tuple[Tensor, Tensor]]:
     for i in range(len(photos)):
         picture = photos.photo(i)
         x = model.preprocess(picture).to(model.classifier.weight)
         features = stacked(model.features(x)).half()
         grid = features.shape[-1]
-        box = photos.boxes[i].tolist()
-        here = parts_by_place(photos.parts[i].numpy(), picture.size, model.preprocess, grid)
-        view = model.preprocess.view_box(picture.size)
-        y = torch.zeros(1, len(NAMES), grid, grid)
-        for row in range(grid):
-            for column in range(grid):
-                there = here.get((row, column)) or {_without(row, column, grid, view, box)}
-                for name in there:
-                    y[0, NAMES.index(name), row, column] = 1 / len(there)
+        y = torch.zeros(1, len(truth.names), grid, grid)
+        found = truth.by_place(photos, i, picture.size, model.preprocess, grid)
+        for (row, column), there in found.items():
+            for name in there:
+                y[0, truth.names.index(name), row, column] = 1 / len(there)
         yield features, y
+
+
+def _of_points(
+    photos: PhotoDataset, i: int, size: tuple[int, int], preprocess: Preprocess, grid: int
+) -> dict[Place, set[str]]:
+    """What is at each place of a photo, by the points of its parts and its box."""
+    assert photos.parts is not None
+    assert photos.boxes is not None
+    box = photos.boxes[i].tolist()
+    here = parts_by_place(photos.parts[i].numpy(), size, preprocess, grid)
+    view = preprocess.view_box(size)
+    return {
+        (row, column): here.get((row, column)) or {_without(row, column, grid, view, box)}
+        for row in range(grid)
+        for column in range(grid)
+    }
+
+
+def _of_masks(
+    photos: PhotoDataset, i: int, size: tuple[int, int], preprocess: Preprocess, grid: int
+) -> dict[Place, set[str]]:
+    """What is at each place of a drawing: what covers some of it, and the place that has most of a
+    small part."""
+    left, top, right, bottom = map(round, preprocess.view_box(size))
+    labels = shown(photos.paths[i])[top:bottom, left:right]
+    names = np.array((BESIDE, *PARTS, REST, BESIDE))
+    layer = np.minimum(labels, len(names) - 1)  # things of the scene are beside the bird
+    covered = {
+        name: cv2.resize(np.isin(layer, np.flatnonzero(names == name)).astype(np.float32),
+                         (grid, grid), interpolation=cv2.INTER_AREA)
+        for name in DRAWN
+    }  # fmt: skip
+    found: dict[Place, set[str]] = {}
+    for row in range(grid):
+        for column in range(grid):
+            at = row, column
+            there = {
+                name
+                for name in PARTS
+                if covered[name][at] and covered[name][at] >= min(SEEN, covered[name].max())
+            }
+            found[at] = there or {REST if covered[REST][at] >= SEEN else BESIDE}
+    return found
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """The names of parts in a data set, and what finds the set of them at each place."""
+
+    names: tuple[str, ...]
+    by_place: Callable[[PhotoDataset, int, tuple[int, int], Preprocess, int], dict[Place, set[str]]]
+
+
+_TRUTHS = {"cub": _Truth(NAMES, _of_points), "partbirds": _Truth(DRAWN, _of_masks)}
 
 
 def _without(
@@ -140,8 +214,8 @@ def errors(locator: Locator, x: Tensor, y: Tensor) -> dict[str, float]:
         likeliest = p[seen, i].flatten(1).argmax(1)
         found[f"within one place of {name}"] = float(near.gather(1, likeliest[:, None]).mean())
         centre.append(float(near[:, (grid // 2) * grid + grid // 2].mean()))
-    found["within one place"] = sum(found.values()) / len(found)
-    found["by the centre"] = sum(centre) / len(centre)
+    found[NEAR] = sum(found.values()) / len(found)
+    found[CENTRE] = sum(centre) / len(centre)
     on_parts = (y[:, : len(parts)] > 0).any(1)
     likely = p.argmax(1)
     found["on the bird"] = float((likely[on_parts] != locator.names.index(BESIDE)).float().mean())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lafe.explain.answer import Answer
+from lafe.explain.levels import Level
+from lafe.explain.parts import PartEvidence
 from lafe.render.labels import WITHOUT
 from lafe.render.names import spelled
 from lafe.render.text import percent
@@ -34,3 +36,19 @@ def why(found: Answer, classes: Sequence[str]) -> str:
             f"({percent(found.turn.probability)})"
         )
     return "; ".join(parts) + "."
+
+
+def surely(found: Level) -> str:
+    """A coarser group that is sure where the class is not."""
+    return f"The {found.level} is surer: {spelled(found.name)}, {percent(found.probability)}."
+
+
+NAMED = 4
+"""Parts that a sentence names."""
+
+
+def by_part(found: PartEvidence) -> str:
+    """The parts on which evidence lies, the largest shares first: "throat 41.0%, wing 22.3%"."""
+    names = sorted(found.parts, key=lambda part: -abs(found.parts[part]))[:NAMED]
+    names.sort(key=lambda part: -found.share(part))
+    return ", ".join(f"{name} {100 * found.share(name):.0f} %" for name in names)

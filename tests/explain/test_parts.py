@@ -13,8 +13,10 @@ from torch.nn import functional as F
 import lafe
 from lafe import Prepared
 from lafe.checkpoints.store import save
+from lafe.data import load_benchmark, partbirds
+from lafe.data.partbirds import write as write_birds
 from lafe.explain.parts import BESIDE, REST, Locator, LocatorError, by_part, read, stacked, write
-from lafe.measure.locator import NAMES, errors, fit
+from lafe.measure.locator import DRAWN, NAMES, errors, fit, measure, places
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +118,49 @@ def test_errors_by_hand() -> None:
     assert found["within one place"] == 0.75
     assert found["by the centre"] == 1  # all within one place of the middle
     assert found["on the bird"] == pytest.approx(1 / 3)  # only the wing's own place
+
+
+def test_places_of_drawings_hold_what_is_drawn_there(tmp_path: Path) -> None:
+    """A mask of 96 px is 3 x 3 places of 32: by counting pixels, a place at a time."""
+    drawn = write_birds(tmp_path / "birds", train=1, test=1, size=96)
+    model = tiny_model(classes=len(partbirds.CLASSES))
+    names = [bird.name for bird in partbirds.CLASSES]
+    recipe = {"data": "partbirds"}
+    folder = save(model, tmp_path / "tiny", names, recipe=recipe, resize=96)
+    test = load_benchmark("partbirds", tmp_path / "birds", "test")
+    x, y = places(lafe.load(folder), test, "partbirds")
+    assert len(x) == len(y) == 24
+    torch.testing.assert_close(y.sum(1), torch.ones(24, 3, 3))
+    shot = next(shot for shot in drawn if not shot.train)
+    picture = shot.draw(96)
+    i = next(i for i, path in enumerate(test.paths) if path.as_posix().endswith(shot.file))
+    for row in range(3):
+        for column in range(3):
+            here = picture.labels[32 * row : 32 * row + 32, 32 * column : 32 * column + 32]
+            count = {part: int((here == k).sum()) for k, part in enumerate(partbirds.PARTS, 1)}
+            least = 0.05 * 32 * 32
+            there = {DRAWN[k] for k in torch.nonzero(y[i, :, row, column]).flatten().tolist()}
+            for part, pixels in count.items():
+                if pixels >= least:
+                    assert part in there
+                elif part in there:  # a small part, where most of it is
+                    mask = picture.mask(part)
+                    assert pixels == max(
+                        int(mask[32 * r : 32 * r + 32, 32 * c : 32 * c + 32].sum())
+                        for r in range(3)
+                        for c in range(3)
+                    )
+            if not there & set(partbirds.PARTS):
+                body = int((here == 9).sum())
+                assert there == {REST if body >= least else BESIDE}
+    for k, part in enumerate(DRAWN[:8]):
+        assert bool(y[i, k].any()) == bool(picture.mask(part).any())
+
+    found = measure(folder, tmp_path / "birds")
+    assert set(found.error) >= {"within one place of eye", "by the centre", "on the bird"}
+    assert read(folder, lafe.load(folder)).names == DRAWN
+
+
+def test_a_locator_needs_parts_that_are_known(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(LocatorError, match=r"CUB-200-2011 and of PartBirds"):
+        measure(folder, tmp_path)

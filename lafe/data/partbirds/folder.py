@@ -140,6 +140,21 @@ def write(
     return todo
 
 
+def shown(picture: Path) -> np.ndarray:
+    """What each pixel of a picture of such a folder shows, (S, S) uint8: an index into `LAYERS`,
+    or above them a thing of the scene.
+
+    Raises:
+        DataError: the mask is missing or cannot be read.
+    """
+    *home, _, species, file = picture.parts
+    path = Path(*home) / "masks" / species / file
+    labels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if labels is None:
+        raise DataError(f"{path} cannot be read: draw the folder again, with `lafe partbirds`.")
+    return labels
+
+
 def class_folder(bird: BirdClass) -> str:
     """The folder of a species, named as in CUB-200-2011: `001.Common_Reedling`."""
     return f"{CLASSES.index(bird) + 1:03}.{bird.name.replace(' ', '_')}"

@@ -17,6 +17,7 @@ from lafe import evidence, load, open_photo, prepare
 from lafe.checkpoints import store
 from lafe.data import load_benchmark
 from lafe.explain.neighbours import gallery, look, nearest, write_index
+from lafe.explain.parts import CENTRE, NEAR, Locator, by_part, read, stacked, write
 
 pytestmark = pytest.mark.usefixtures("only_these")
 
@@ -134,3 +135,25 @@ def test_the_nearest_photos_of_both_classes(
     ]
     captions = [each.caption for image in at.get("image") for each in image.proto.imgs]
     assert captions[1:] == expected
+
+
+def test_the_difference_is_named_by_part_where_a_locator_is(folder: Path) -> None:
+    assert "By part" not in said(page())
+    model = load(folder / "birds")
+    photo = prepare(model, open_photo(DATA))
+    channels = stacked(photo.features).shape[1]
+    weight = torch.randn(3, channels, generator=torch.Generator().manual_seed(0))
+    error = {NEAR: 0.75, CENTRE: 0.25}
+    names = ("throat", "wing", "beside the bird")
+    locator = Locator(names, weight, torch.zeros(3), model.card.sha256, error)
+    file = write(folder / "birds", locator)
+    try:
+        first, second = model(photo.x)[0].topk(2).indices.tolist()
+        found = by_part(photo, read(folder / "birds", model), target=first, versus=second)
+        text = said(page()).replace("\\", "")
+    finally:
+        file.unlink()
+    for part in names:
+        assert f"{part} {100 * found.share(part):.0f} %" in text
+    assert "in 75.0%" in text
+    assert "in 25.0%" in text
