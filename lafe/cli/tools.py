@@ -32,6 +32,11 @@ def _bench(commands: Commands) -> None:
         "--photos", type=count, default=64, help="with --folder: how many (default: %(default)s)"
     )
     p.add_argument("--ray", action="store_true", help="with --folder: two workers of Ray too")
+    p.add_argument(
+        "--busy",
+        action="store_true",
+        help="with --folder: seconds that processors worked for this, as other programs run too",
+    )
     add_device(p)
     add_force(p)
     p.set_defaults(run=_run_bench)
@@ -47,6 +52,7 @@ def _run_bench(args: argparse.Namespace) -> int:
             require_file(args.out, args.force),
             device=args.device,
             photos=args.photos,
+            busy=args.busy,
             ray=args.ray,
         )
         return 0

@@ -13,20 +13,19 @@ What stands in for a photo's gates:
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from statistics import median
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from lafe.branches import KINDS, SIDES, STAGES, Branch, Switches
 from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset
 from lafe.explain.controls import rescaled, uniform
 from lafe.measure.bootstrap import Mean, interval, mean
-from lafe.measure.calibration import fit_temperatures
 from lafe.measure.likeness import rank_correlation, top_overlap
 from lafe.measure.metrics import margin
 from lafe.measure.outputs import Gates, Outputs, batches
@@ -68,7 +67,6 @@ def attention(
     model: Trained,
     photos: PhotoDataset,
     test: Outputs,
-    held_out: Outputs | None,
     means: Gates,
     source: Provenance,
     seed: int = 0,
@@ -81,8 +79,6 @@ def attention(
         model: with attention branches.
         photos: of the test split, two or more.
         test: the model's outputs on them, under every preset.
-        held_out: those on photos held out from training, for the temperatures; None where there
-            are none.
         means: the mean gates over training photos.
         source: for the report.
         seed: of the other photos and of the random weights.
@@ -100,12 +96,12 @@ def attention(
         drawn = [_at(other[rows], test.gates, device) for other in others]
         features = model.backbone(x)
         learned = {name: _attribute(side, features, own) for name, side in sides.items()}
-        parts.append(
-            _terms(model, features, own, learned, stand_ins(own, drawn, means))
-            | _maps(features, own, learned, random)
-        )
+        terms = _terms(model, features, own, learned, stand_ins(own, drawn, means))
+        plain = model.classify(model.final(features[-1], None, None))
+        maps = _maps(features, own, learned, random)
+        parts.append(_answers(terms, plain, labels) | _likeness(maps, _pairs(own)))
     found = {key: torch.cat([part[key] for part in parts]).cpu() for key in parts[0]}
-    return _figures(model, found, test, held_out, source)
+    return _figures(found, test, source)
 
 
 def mean_gates(train: Outputs) -> Gates:
@@ -265,37 +261,61 @@ def _maps(
     own: Gates,
     learned: Mapping[str, Tensor],
     random: Mapping[str, Attribute],
-) -> dict[Key, Tensor]:
+) -> dict[str, Tensor]:
     """Maps by name, as means over channels, (B, places)."""
     maps = {**learned, "f5": features[-1]}
     for name, side in random.items():
         maps[f"random {name}"] = _attribute(side, features, side.gates(features))
-    found: dict[Key, Tensor] = {("map", name): m.mean(1).flatten(1) for name, m in maps.items()}
+    found = {name: m.mean(1).flatten(1) for name, m in maps.items()}
     for branch, gate in own.items():
         f = features[STAGES.index(branch.stage)]
         # A region gate is the same for all channels.
         seen = gate[:, 0] * f.mean(1) if branch.kind == "r" else (gate * f).mean(1)
-        found["map", str(branch)] = seen.flatten(1)
+        found[str(branch)] = seen.flatten(1)
+    return found
+
+
+def _answers(terms: Mapping[Key, Tensor], plain: Tensor, labels: Tensor) -> dict[Key, Tensor]:
+    """The classes that some photos are given, (B, draws), and the margins of D and C, (B,).
+
+    Kept of each photo instead of its logits, of which there are some fifty times K.
+
+    Args:
+        terms: of D and C, see :func:`_terms`.
+        plain: logits of the plain backbone, (B, K).
+        labels: (B,).
+    """
+
+    def predicted(D: str = "learned", C: str = "learned") -> Tensor:
+        return (plain[:, None] + terms["D", D] - terms["C", C]).argmax(2)
+
+    found: dict[Key, Tensor] = {("given", name): predicted(name, name) for name in STAND_INS}
+    found["given", "learned"] = predicted()
+    for side, name in terms:
+        if name.startswith("without "):
+            found["given", name] = predicted(**{side: name})
+    for side in "DC":
+        found["margin", side] = margin(plain, terms[side, "learned"][:, 0], labels)[:, 0]
+    return found
+
+
+def _likeness(maps: Mapping[str, Tensor], pairs: Sequence[tuple[str, str]]) -> dict[Key, Tensor]:
+    """Rank correlation and overlap of pairs of maps of each photo, (B, 2); NaN where none is."""
+    found: dict[Key, Tensor] = {}
+    for a, b in [*pairs, *((side, f"random {side}") for side in "DC")]:
+        both = [maps[name].float().cpu().numpy() for name in (a, b)]
+        alike = np.stack([rank_correlation(*both), top_overlap(*both)], 1)
+        found["alike", f"{a} - {b}"] = torch.from_numpy(alike)
     return found
 
 
 def _figures(
-    model: Trained,
-    found: Mapping[Key, Tensor],
-    test: Outputs,
-    held_out: Outputs | None,
-    source: Provenance,
+    found: Mapping[Key, Tensor], test: Outputs, source: Provenance
 ) -> tuple[Attention, Mapping[str, Tensor]]:
-    y, plain = test.labels[:, None], test.logits["plain backbone"]
-
-    def predicted(D: str = "learned", C: str = "learned") -> Tensor:
-        """(N, draws)"""
-        return (plain[:, None] + found["D", D] - found["C", C]).argmax(2)
-
-    full = predicted()
+    y = test.labels[:, None]
+    full = found["given", "learned"]
     right = (full == y).float().mean(1)
-
-    given = {name: predicted(name, name) for name in STAND_INS}
+    given = {name: found["given", name] for name in STAND_INS}
 
     def stand_in(given: Tensor) -> StandIn:
         theirs = (given == y).float().mean(1)
@@ -307,15 +327,14 @@ def _figures(
         return BranchOff(*map(float, shares))
 
     without = {
-        name.removeprefix("without "): off(predicted(**{side: name}), full)
-        for side, name in found
-        if name.startswith("without ")
+        name.removeprefix("without "): off(classes, full)
+        for (what, name), classes in found.items()
+        if what == "given" and name.startswith("without ")
     }
-    presets = {name: z.argmax(1)[:, None] for name, z in test.logits.items()}
+    presets = {name: answers.predicted[:, None] for name, answers in test.answers.items()}
     without |= {name: off(p, presets["full"]) for name, p in presets.items() if name != "full"}
     stand_ins = {name: stand_in(classes) for name, classes in given.items()}
     gates = {str(branch): gate_figures(g) for branch, g in test.gates.items()}
-    added = {side: margin(plain, found[side, "learned"][:, 0], y[:, 0])[:, 0] for side in "DC"}
     attends = Attention(
         source=source,
         photos=len(y),
@@ -324,26 +343,23 @@ def _figures(
         gates=gates,
         maps={f"{a} - {b}": _alike(found, a, b) for a, b in _pairs(test.gates)},
         randomised={side: _alike(found, side, f"random {side}") for side in "DC"},
-        margins=Margins(D=interval(added["D"]), C=interval(-added["C"])),
+        margins=Margins(D=interval(found["margin", "D"]), C=interval(-found["margin", "C"])),
         off=without,
-        likelihood=None if held_out is None else likelihood_gain(test, held_out),
+        likelihood=likelihood_gain(test),
         verdict=verdict(stand_ins, gates),
     )
     return attends, given
 
 
-def likelihood_gain(test: Outputs, held_out: Outputs) -> LikelihoodGain:
-    """The gain in log-likelihood over all branches off, each side with its own temperature."""
-    loss, temperatures = {}, {}
-    for name in ("full", "plain backbone"):
-        fitted = fit_temperatures(held_out.logits[name][None], held_out.labels)
-        temperatures[name] = float(fitted)
-        loss[name] = F.cross_entropy(test.logits[name] / fitted, test.labels, reduction="none")
-    return LikelihoodGain(
-        interval(loss["plain backbone"] - loss["full"]),
-        full_temperature=temperatures["full"],
-        plain_temperature=temperatures["plain backbone"],
-    )
+def likelihood_gain(test: Outputs) -> LikelihoodGain | None:
+    """The gain in log-likelihood over all branches off, each side with its own temperature.
+
+    None where there are no temperatures: without them scale alone would gain.
+    """
+    full, plain = test.answers["full"], test.answers["plain backbone"]
+    if full.temperature is None or plain.temperature is None:
+        return None
+    return LikelihoodGain(interval(plain.loss - full.loss), full.temperature, plain.temperature)
 
 
 def _pairs(gates: Gates) -> list[tuple[str, str]]:
@@ -354,9 +370,8 @@ def _pairs(gates: Gates) -> list[tuple[str, str]]:
 
 
 def _alike(found: Mapping[Key, Tensor], a: str, b: str) -> Likeness:
-    maps = [found["map", name].float().numpy() for name in (a, b)]
+    def over_photos(values: Tensor) -> Mean | None:
+        return mean(None if math.isnan(v) else v for v in values.tolist())
 
-    def over_photos(values: np.ndarray) -> Mean | None:
-        return mean(None if np.isnan(v) else float(v) for v in values)
-
-    return Likeness(over_photos(rank_correlation(*maps)), over_photos(top_overlap(*maps)))
+    spearman, overlap = found["alike", f"{a} - {b}"].unbind(1)
+    return Likeness(over_photos(spearman), over_photos(overlap))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -18,6 +18,9 @@ COLDEST, HOTTEST = 1 / 32, 32.0
 
 NUMBERS = 4_000_000
 """Logits that are fitted at once; it takes some seven times their memory."""
+
+FITTED = 2_000_000
+"""Photos times classes that temperatures are fitted to; they take 0.5 kB each."""
 
 _STEPS = 40
 _CLOSE = 1e-4
@@ -52,6 +55,14 @@ def fit_temperatures(logits: Tensor, labels: Tensor) -> Tensor:
     return 1 / inverse
 
 
+def enough(photos: PhotoDataset) -> PhotoDataset:
+    """The photos that temperatures are fitted to: all, or as many as ``FITTED``, evenly spread."""
+    most = max(1, FITTED // len(photos.classes))
+    if len(photos) <= most:
+        return photos
+    return photos.subset(torch.linspace(0, len(photos) - 1, most).long().tolist())
+
+
 def calibrate(model: Trained, photos: PhotoDataset) -> Tensor:
     """The temperature of each of the 4,096 settings, (4096,), by ``Switches.index``.
 
@@ -59,23 +70,23 @@ def calibrate(model: Trained, photos: PhotoDataset) -> Tensor:
 
     Args:
         model: to be calibrated.
-        photos: that it was neither trained nor tested on.
+        photos: that it was neither trained nor tested on; see :func:`enough`.
     """
-    found = [
-        (table, label)
-        for x, labels in batches(model, photos)
-        for table, label in zip(factorials(model, x), labels.tolist(), strict=True)
-    ]
-    tables, labels = zip(*found, strict=True)
-    return temperatures(tables, torch.tensor(labels))
+    tables = (table for x, _ in batches(model, photos) for table in factorials(model, x))
+    return temperatures(tables, torch.tensor(photos.labels))
 
 
-def temperatures(tables: Sequence[Table], labels: Tensor) -> Tensor:
+def temperatures(tables: Iterable[Table], labels: Tensor) -> Tensor:
     """The temperature of each of the 4,096 settings, from photos' tables and labels (N,)."""
-    plain = torch.stack([table.plain.float() for table in tables])  # (N, K)
-    dis, con = (
-        torch.stack([table.terms[side].float() for table in tables], 1) for side in SIDES
-    )  # (settings of the side, N, K)
+    terms: dict[str, list[Tensor]] = {"plain": [], **{side: [] for side in SIDES}}
+    rows: Mapping[str, Tensor] = {}
+    for table in tables:  # one at a time, and in half the bytes
+        terms["plain"].append(table.plain.float())
+        for side in SIDES:
+            terms[side].append(table.terms[side].float())
+        rows = table.rows
+    plain = torch.stack(terms["plain"])  # (N, K)
+    dis, con = (torch.stack(terms[side], 1) for side in SIDES)  # (settings of the side, N, K)
     at_once = max(1, NUMBERS // plain.numel())
     fitted = torch.stack(
         [
@@ -83,5 +94,4 @@ def temperatures(tables: Sequence[Table], labels: Tensor) -> Tensor:
             for D in dis
         ]
     )
-    rows = tables[0].rows
     return fitted[rows["dis"], rows["con"]]

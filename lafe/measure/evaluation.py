@@ -23,7 +23,7 @@ from lafe.explain.unknown import ACCEPTED, class_means
 from lafe.measure import predictions, report, unknown
 from lafe.measure.attention import attention, mean_gates
 from lafe.measure.bootstrap import interval
-from lafe.measure.calibration import calibrate
+from lafe.measure.calibration import calibrate, enough
 from lafe.measure.metrics import accuracy, branch_figures, calibration_error, confused, reliability
 from lafe.measure.outputs import (
     ClassesError,
@@ -67,7 +67,8 @@ class EvaluationError(ClassesError):
 class _Splits:
     """The photos and the outputs of the splits, under the checkpoint's class list.
 
-    No held-out photos, hence no temperatures, where a recipe trains on all.
+    No held-out photos, hence no temperatures, where a recipe trains on all.  Temperatures are
+    fitted on ``fitted_on`` of the held-out photos.
     """
 
     photos: PhotoDataset
@@ -75,6 +76,7 @@ class _Splits:
     held_out: Outputs | None
     train: Outputs
     temperatures: Tensor | None
+    fitted_on: int
 
 
 def evaluate(
@@ -128,6 +130,7 @@ def evaluate(
     means = class_means(splits.train.final, splits.train.labels, len(card.classes))
     model.temperatures = splits.temperatures  # our own copy: what follows is calibrated
     source = Provenance.now(_command(card, against, branches, foreign))
+    full = splits.test.answers["full"]
     evaluation = Evaluation(
         source=source,
         split="test",
@@ -135,8 +138,8 @@ def evaluate(
         classes=len(card.classes),
         presets=accuracy(splits.test),
         top1_interval=interval(splits.test.right()),
-        reliability=reliability(splits.test.logits["full"], splits.test.labels),
-        confused=confused(splits.test.logits["full"], splits.test.labels, card.classes),
+        reliability=reliability(full.confidence, splits.test.right()),
+        confused=confused(full.predicted, splits.test.labels, card.classes),
         slices=_slices(splits),
         branches=_branches(model, splits),
         switching=switching(model, splits.photos) if branches else None,
@@ -148,7 +151,7 @@ def evaluate(
     tell(evaluation, attends)
     verdict = attends.verdict if attends else ""
     sha256 = _write_checkpoint(folder, target, card, splits, evaluation, means, verdict)
-    given = predictions.predicted(splits.test.logits) | predictions.of_gates(given) | theirs
+    given = predictions.predicted(splits.test.answers) | predictions.of_gates(given) | theirs
     at = target.absolute()
     file = at.parent / predictions.FOLDER / f"{at.name}.csv"
     predictions.write(file, splits.photos, given, source, sha256)
@@ -179,28 +182,31 @@ def _run(model: Trained, data: str | Path, folder: Path) -> _Splits:
         return labelled_as(card, found.without(found.lines(), bad, "training passed over them"))
 
     held_out = training("val") if holds_out(card.recipe) else None
-    two = {name: PRESETS[name] for name in ("full", "plain backbone")}
+    fitted = None if held_out is None else enough(held_out)
+    temperatures = None if fitted is None else calibrate(model, fitted)
     return _Splits(
         photos,
-        run(model, photos, PRESETS),
-        None if held_out is None else run(model, held_out, two),
+        run(model, photos, PRESETS, temperatures),
+        None if held_out is None else run(model, held_out),
         run(model, training("train")),
-        None if held_out is None else calibrate(model, held_out),
+        temperatures,
+        0 if fitted is None else len(fitted),
     )
 
 
 def _calibration(splits: _Splits) -> report.Calibration | None:
-    if splits.held_out is None or splits.temperatures is None:
+    if splits.temperatures is None:
         return None
-    y, z = splits.test.labels, splits.test.logits
-    fitted = {name: float(splits.temperatures[on.index]) for name, on in PRESETS.items()}
     return report.Calibration(
-        fitted_on=len(splits.held_out.labels),
+        fitted_on=splits.fitted_on,
         presets={
-            name: report.Tempered(t, calibration_error(z[name] / t, y))
-            for name, t in fitted.items()
+            name: report.Tempered(
+                float(splits.temperatures[PRESETS[name].index]),
+                calibration_error(answers.tempered, splits.test.right(name)),
+            )
+            for name, answers in splits.test.answers.items()
         },
-        reliability=reliability(z["full"] / fitted["full"], y),
+        reliability=reliability(splits.test.answers["full"].tempered, splits.test.right()),
     )
 
 
@@ -216,8 +222,12 @@ def _slices(splits: _Splits) -> tuple[Slice, ...]:
 def _branches(model: Trained, splits: _Splits) -> report.BranchFigures | None:
     if not model.sides:
         return None
+    return branch_figures(splits.train, splits.test, *_classifier(model))
+
+
+def _classifier(model: Trained) -> tuple[Tensor, Tensor]:
     weight, bias = (p.detach().cpu() for p in (model.classifier.weight, model.classifier.bias))
-    return branch_figures(splits.train, splits.test, weight, bias)
+    return weight, bias
 
 
 def _attention(
@@ -226,7 +236,7 @@ def _attention(
     if not model.sides or len(splits.photos) < 2:
         return None, {}
     means = mean_gates(splits.train)
-    return attention(model, splits.photos, splits.test, splits.held_out, means, source)
+    return attention(model, splits.photos, splits.test, means, source)
 
 
 def _plain(checkpoint: str | Path, card: Card, device: str) -> Trained:
@@ -249,7 +259,7 @@ def _against(plain: Trained, card: Card, splits: _Splits) -> tuple[AgainstPlain,
     """The full model against the plain one, photo by photo; and the classes that this one gives."""
     outputs = run(plain, labelled_as(plain.card, splits.photos))
     as_ours = torch.tensor([card.classes.index(name) for name in plain.card.classes])
-    given = {predictions.PLAIN: as_ours[outputs.logits["full"].argmax(1)]}
+    given = {predictions.PLAIN: as_ours[outputs.answers["full"].predicted]}
     ours, theirs = splits.test.right(), outputs.right()
     found = AgainstPlain(
         plain_top1=float(theirs.mean()),
@@ -289,7 +299,8 @@ def _unknown(
     if splits.held_out is None or not splits.train.labels.bincount(minlength=len(means)).all():
         return {}
     foreign = {name: run(model, photos) for name, photos in others.items()}
-    return unknown.compare(splits.held_out, splits.test, foreign, means)
+    known = unknown.Knowledge(*_classifier(model), means)
+    return unknown.compare(splits.held_out, splits.test, foreign, known)
 
 
 def _write_checkpoint(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lafe.measure.outputs import Outputs
+from lafe.measure.outputs import ROWS, Outputs
 from lafe.measure.report import (
     Accuracy,
     Bin,
@@ -23,58 +24,53 @@ from lafe.train.probe import linear_classifier
 BINS = 15
 
 
-def top_k(logits: Tensor, labels: Tensor, k: int) -> float:
-    """Share of photos whose label is among the k highest logits; (N, K), (N,)."""
-    k = min(k, logits.shape[1])
-    return float((logits.topk(k, 1).indices == labels[:, None]).any(1).float().mean())
+def calibration_error(confidence: Tensor, right: Tensor, bins: int = BINS) -> float:
+    """Expected calibration error (Guo et al., 2017): equal-width bins of the top probability.
+
+    Args:
+        confidence: the top probability of each photo, (N,).
+        right: 1.0 where its class is the true one, else 0.0, (N,).
+        bins: how many.
+    """
+    gaps = torch.zeros(bins).index_add(0, _places(confidence, bins), right - confidence)
+    return float(gaps.abs().sum() / len(right))
 
 
-def calibration_error(logits: Tensor, labels: Tensor, bins: int = BINS) -> float:
-    """Expected calibration error (Guo et al., 2017): equal-width bins of the top probability."""
-    confidence, right, place = _binned(logits, labels, bins)
-    gaps = torch.zeros(bins).index_add(0, place, right - confidence)
-    return float(gaps.abs().sum() / len(labels))
-
-
-def reliability(logits: Tensor, labels: Tensor, bins: int = BINS) -> tuple[Bin, ...]:
+def reliability(confidence: Tensor, right: Tensor, bins: int = BINS) -> tuple[Bin, ...]:
     """The same bins one by one; empty ones are left out."""
-    confidence, right, place = _binned(logits, labels, bins)
+    place = _places(confidence, bins)
     return tuple(
         Bin(int(here.sum()), float(confidence[here].mean()), float(right[here].mean()))
         for here in (place == b for b in place.unique())
     )
 
 
-def _binned(logits: Tensor, labels: Tensor, bins: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Top probability, right or wrong, and the bin of each photo, (N,) each."""
-    confidence, predicted = logits.softmax(1).max(1)
-    place = (confidence * bins).long().clamp(max=bins - 1)
-    return confidence, (predicted == labels).float(), place
+def _places(confidence: Tensor, bins: int) -> Tensor:
+    """The bin of each photo, (N,)."""
+    return (confidence * bins).long().clamp(max=bins - 1)
 
 
 def accuracy(outputs: Outputs) -> dict[str, Accuracy]:
     """Top-1, top-5 and calibration error of every preset."""
-    y = outputs.labels
-    return {
-        name: Accuracy(top_k(z, y, 1), top_k(z, y, 5), calibration_error(z, y))
-        for name, z in outputs.logits.items()
-    }
+    found = {}
+    for name, answers in outputs.answers.items():
+        right = outputs.right(name)
+        error = calibration_error(answers.confidence, right)
+        found[name] = Accuracy(float(right.mean()), float(answers.top5.mean()), error)
+    return found
 
 
 def confused(
-    logits: Tensor, labels: Tensor, classes: Sequence[str], most: int = 10
+    predicted: Tensor, labels: Tensor, classes: Sequence[str], most: int = 10
 ) -> tuple[Confusion, ...]:
-    """The ordered pairs (true, predicted) that are mixed up most often."""
-    k = len(classes)
-    predicted = logits.argmax(1)
-    wrong = predicted != labels
-    counts = torch.bincount(labels[wrong] * k + predicted[wrong], minlength=k * k)
-    top = counts.topk(min(most, k * k))
-    return tuple(
-        Confusion(classes[i // k], classes[i % k], n)
-        for i, n in zip(top.indices.tolist(), top.values.tolist(), strict=True)
-        if n
-    )
+    """The ordered pairs (true, predicted) that are mixed up most often; of equals, the first.
+
+    Shape: predicted and labels (N,).
+    """
+    pairs = zip(labels.tolist(), predicted.tolist(), strict=True)
+    counts = Counter((true, other) for true, other in pairs if true != other)
+    top = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]
+    return tuple(Confusion(classes[true], classes[other], n) for (true, other), n in top)
 
 
 def branch_figures(train: Outputs, test: Outputs, weight: Tensor, bias: Tensor) -> BranchFigures:
@@ -82,27 +78,30 @@ def branch_figures(train: Outputs, test: Outputs, weight: Tensor, bias: Tensor) 
 
     Shape: weight (K, C_5) and bias (K,) of the classifier.
     """
-    y, z = test.labels, test.logits
-    full, none = _centred(z["full"]), _centred(z["plain backbone"])
-    predicted = full.argmax(1, keepdim=True)
-    of_full, of_none = full.gather(1, predicted), none.gather(1, predicted)
-    moved = (of_full - of_none).abs()
-    terms = {name: _centred(pooled @ weight.T) for name, pooled in test.pooled.items()}
-    terms["f5"] = terms["f5"] + _centred(bias[None])
-    terms["C"] = -terms["C"]
+    full = test.answers["full"].predicted
+    parts = [
+        _terms(
+            {name: pooled[rows] for name, pooled in test.pooled.items()},
+            full[rows],
+            test.labels[rows],
+            (weight, bias),
+        )
+        for rows in torch.arange(len(full)).split(ROWS)
+    ]
+    terms, margins = (
+        {name: torch.cat([part[i][name] for part in parts]) for name in parts[0][i]} for i in (0, 1)
+    )
+    of_none = terms["f5"]
+    moved = (terms["D"] + terms["C"]).abs()
     return BranchFigures(
         share=float((moved / (moved + of_none.abs())).mean()),
-        logit_of_predicted=Terms(
-            **{n: float(t.gather(1, predicted).mean()) for n, t in terms.items()}
-        ),
+        logit_of_predicted=Terms(**{name: float(term.mean()) for name, term in terms.items()}),
         changes_without=Changes(
-            D=_changes(z["full"], z["no discriminative"]),
-            C=_changes(z["full"], z["no confusable"]),
-            both=_changes(z["full"], z["plain backbone"]),
+            D=_changes(test, "no discriminative"),
+            C=_changes(test, "no confusable"),
+            both=_changes(test, "plain backbone"),
         ),
-        margin_added=Sides(
-            **{n: float(margin(full, terms[n], y).mean()) for n in ("D", "C")},
-        ),
+        margin_added=Sides(**{name: float(lead.mean()) for name, lead in margins.items()}),
         cosine_with_f5=Sides(
             **{
                 n: float(F.cosine_similarity(test.pooled[n], test.pooled["f5"]).mean())
@@ -110,8 +109,35 @@ def branch_figures(train: Outputs, test: Outputs, weight: Tensor, bias: Tensor) 
             }
         ),
         linear_probe_top1=Terms(
-            **{n: linear_probe((train.pooled[n], train.labels), (test.pooled[n], y)) for n in terms}
+            **{
+                n: linear_probe((train.pooled[n], train.labels), (test.pooled[n], test.labels))
+                for n in terms
+            }
         ),
+    )
+
+
+def _terms(
+    pooled: Mapping[str, Tensor],
+    predicted: Tensor,
+    labels: Tensor,
+    classifier: tuple[Tensor, Tensor],
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The terms of the predicted class's centred logit, and the margins of D and -C, (N,) each.
+
+    Args:
+        pooled: GAP of f_5, D and C of some photos, (N, C_5) each.
+        predicted, labels: (N,).
+        classifier: weight (K, C_5) and bias (K,).
+    """
+    weight, bias = classifier
+    terms = {name: _centred(p @ weight.T) for name, p in pooled.items()}
+    terms["f5"] = terms["f5"] + _centred(bias[None])
+    terms["C"] = -terms["C"]
+    full = terms["f5"] + terms["D"] + terms["C"]
+    return (
+        {name: term.gather(1, predicted[:, None])[:, 0] for name, term in terms.items()},
+        {name: margin(full, terms[name], labels)[:, 0] for name in ("D", "C")},
     )
 
 
@@ -119,8 +145,10 @@ def _centred(logits: Tensor) -> Tensor:
     return logits - logits.mean(1, keepdim=True)
 
 
-def _changes(a: Tensor, b: Tensor) -> float:
-    return float((a.argmax(1) != b.argmax(1)).float().mean())
+def _changes(test: Outputs, preset: str) -> float:
+    """The share of photos whose class another preset than the full one changes."""
+    changed = test.answers["full"].predicted != test.answers[preset].predicted
+    return float(changed.float().mean())
 
 
 def margin(rivals: Tensor, part: Tensor, labels: Tensor) -> Tensor:
@@ -140,4 +168,5 @@ def linear_probe(train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> f
     """Top-1 on test of a logistic regression on training features (N, C), (N,)."""
     (x, y), (x_test, y_test) = train, test
     weight, bias = linear_classifier(x, y, int(max(y.max(), y_test.max())) + 1)
-    return top_k(x_test @ weight.T + bias, y_test, 1)
+    named = [(part @ weight.T + bias).argmax(1) for part in x_test.split(ROWS)]
+    return float((torch.cat(named) == y_test).float().mean())

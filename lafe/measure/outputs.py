@@ -6,12 +6,13 @@ The test split is opened here, by one function, and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from tqdm import tqdm
 
 from lafe.branches import FULL, Branch, Switches
@@ -36,19 +37,71 @@ class ClassesError(LafeError):
     """Photos or models of other classes than a checkpoint's; the message names both lists."""
 
 
+ROWS = 1024
+"""Photos whose logits are worked out again at a time, from what is kept of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """A setting's answers for N photos, a number each: all logits would be N times K of them.
+
+    Attributes:
+        predicted: the likeliest class, (N,).
+        top5: 1.0 where the true class is among the five likeliest, else 0.0, (N,).
+        confidence: probability of the likeliest class, as the logits say it, (N,).
+        energy: the logarithm of the sum of the logits' exponentials, (N,).
+        tempered, loss: the same probability and the negative log-likelihood of the true class, of
+            logits over ``temperature``, (N,).
+        temperature: None where it is not known: then logits stay as they are.
+    """
+
+    predicted: Tensor
+    top5: Tensor
+    confidence: Tensor
+    energy: Tensor
+    tempered: Tensor
+    loss: Tensor
+    temperature: float | None = None
+
+    @classmethod
+    def of(cls, logits: Tensor, labels: Tensor, temperature: float | None = None) -> Answers:
+        """The answers that logits (N, K) give, for photos of these classes, (N,)."""
+        confidence, predicted = logits.softmax(1).max(1)
+        five = logits.topk(min(5, logits.shape[1]), 1).indices
+        tempered = logits if temperature is None else logits / temperature
+        return cls(
+            predicted,
+            (five == labels[:, None]).any(1).float(),
+            confidence,
+            logits.logsumexp(1),
+            tempered.softmax(1).amax(1),
+            F.cross_entropy(tempered, labels, reduction="none"),
+            temperature,
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Answers]) -> Answers:
+        """The answers for the photos of all parts, on the CPU."""
+        names = [f.name for f in fields(cls) if f.name != "temperature"]
+        joined = {name: torch.cat([getattr(part, name).cpu() for part in parts]) for name in names}
+        return cls(**joined, temperature=parts[0].temperature)
+
+
 @dataclass(frozen=True, eq=False)
 class Outputs:
     """The outputs of a model for the N photos of a split.
 
+    Nothing here is of photos times classes.
+
     Attributes:
         labels: (N,).
-        logits: by preset, each (N, K) float32.
+        answers: by preset.
         pooled: GAP of f_5, D and C under the full setting, each (N, C_5).
         gates: of every branch that there is, each (N, 1, H_i, W_i) or (N, C_i, 1, 1).
     """
 
     labels: Tensor
-    logits: Mapping[str, Tensor]
+    answers: Mapping[str, Answers]
     pooled: Mapping[str, Tensor]
     gates: Gates = field(default_factory=dict)
 
@@ -59,7 +112,7 @@ class Outputs:
 
     def right(self, preset: str = "full") -> Tensor:
         """1.0 for each photo whose class is named, else 0.0, (N,)."""
-        return (self.logits[preset].argmax(1) == self.labels).float()
+        return (self.answers[preset].predicted == self.labels).float()
 
 
 def open_test_split(kind: str, root: str | Path) -> PhotoDataset:
@@ -170,11 +223,20 @@ def batches(
 
 @torch.no_grad()
 def run(
-    model: Trained, photos: PhotoDataset, presets: Mapping[str, Switches] = FULL_ONLY
+    model: Trained,
+    photos: PhotoDataset,
+    presets: Mapping[str, Switches] = FULL_ONLY,
+    temperatures: Tensor | None = None,
 ) -> Outputs:
-    """The model's outputs on a split, under each preset; the backbone runs once a photo."""
+    """The model's outputs on a split, under each preset; the backbone runs once a photo.
+
+    Args:
+        model, photos: of one class list.
+        presets: the settings, by name.
+        temperatures: of all settings, (4096,) by ``Switches.index``, where they are known.
+    """
     labels: list[Tensor] = []
-    logits: dict[str, list[Tensor]] = {name: [] for name in presets}
+    answers: dict[str, list[Answers]] = {name: [] for name in presets}
     pooled: dict[str, list[Tensor]] = {name: [] for name in ("f5", "D", "C")}
     gates: dict[Branch, list[Tensor]] = {}
     for x, y in batches(model, photos):
@@ -186,14 +248,16 @@ def run(
             gates.setdefault(branch, []).append(gate.cpu())
         for name, on in presets.items():
             D, C = model.attributes(features, on, own)
-            logits[name].append(model.classify(model.final(f5, D, C)).cpu())
+            z = model.classify(model.final(f5, D, C)).float()
+            fitted = None if temperatures is None else float(temperatures[on.index])
+            answers[name].append(Answers.of(z, y, fitted))
             if on == FULL:
                 for key, value in (("f5", f5), ("D", D), ("C", C)):
                     value = torch.zeros_like(f5) if value is None else value
                     pooled[key].append(value.mean((2, 3)).cpu())
     return Outputs(
         torch.cat(labels),
-        {name: torch.cat(z) for name, z in logits.items()},
+        {name: Answers.joined(parts) for name, parts in answers.items()},
         {name: torch.cat(p) for name, p in pooled.items()},
         {branch: torch.cat(g) for branch, g in gates.items()},
     )

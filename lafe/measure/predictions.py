@@ -22,6 +22,7 @@ from lafe.data import PhotoDataset
 from lafe.errors import LafeError
 from lafe.files import write_text
 from lafe.measure.bootstrap import Interval, interval
+from lafe.measure.outputs import Answers
 from lafe.measure.provenance import Provenance
 
 FOLDER = Path("results", "predictions")
@@ -78,9 +79,9 @@ def difference(ours: Predictions, theirs: Predictions) -> Interval:
     return interval(ours.right() - theirs.right()[order])
 
 
-def predicted(logits: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Logits (N, K) by setting as predicted classes, (N, 1)."""
-    return {name: z.argmax(1)[:, None] for name, z in logits.items()}
+def predicted(answers: Mapping[str, Answers]) -> dict[str, Tensor]:
+    """The predicted classes of each setting, (N, 1)."""
+    return {name: each.predicted[:, None] for name, each in answers.items()}
 
 
 def of_gates(given: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -242,7 +242,7 @@ def _measure(
         f"lafe sweep {base} --variants {variant} --seeds {recipe.seed} --data DIR"
     )
     outputs = run(model, test)
-    given = predictions.predicted({"full": outputs.logits["full"]})
+    given = predictions.predicted(outputs.answers)
     predictions.write(kept, test, given, source, model.card.sha256)
     return Result(
         sweep=base,

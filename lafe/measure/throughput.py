@@ -1,7 +1,7 @@
 """The speed of predicting a folder, next to the forward pass alone: ratios of one run.
 
-Sides take turns, so that a busy machine slows both.  Where a process may use one processor only
-(``taskset -c 0``), seconds are those that the processor worked for it, whatever else ran there.
+Sides take turns, so that a busy machine slows both.  On a machine that is busy with other programs
+seconds may be those that processors worked for this process, whatever else ran there.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -27,7 +29,7 @@ from lafe.checkpoints.store import load, locate
 from lafe.checkpoints.trained import Trained
 from lafe.measure import records
 
-SIZES = (1, 4, 8, 16, 32)
+SIZES = (1, 2, 4, 8, 16)
 """Photos in a batch that are tried, as far as there are so many."""
 
 THREADS = (0, 1, 2)
@@ -40,11 +42,13 @@ class OnRay:
 
     Attributes:
         workers: how many, a thread each.
-        ratio: photos a second, over those of one process.
+        photos: that each side did.
+        ratio: photos a second, over those of one process before and after, by the clock.
         start_seconds: until the first row, which is no part of the ratio.
     """
 
     workers: int
+    photos: int
     ratio: float
     start_seconds: float
 
@@ -55,13 +59,17 @@ class Throughput:
 
     Attributes:
         machine, threads, processors, torch: where this was measured; how many it may use.
+        clock: ``wall``, or ``processor`` for seconds that processors worked for the process.
+        load: how many processes wanted to run when it began, over a minute; 0 where it is unknown.
         checkpoint, device, photos: what was run.
         forward: by photos in a batch, photos a second of the forward pass alone.
         best_batch: the fastest of them.
-        predict: predictions over the forward pass at its best batch, photos a second, with the
-            defaults.
+        predictions: by photos in a batch, predictions over the forward pass at its best batch,
+            photos a second.
+        batch: photos in a batch unless one says otherwise; what follows is with so many.
+        predict: predictions over the forward pass, with the defaults.
         versus: the same of two settings.
-        workers: by threads that decode ahead, predictions over the forward pass.
+        workers: the same by threads that decode ahead.
         bf16: predictions in bfloat16 over those in float32, photos a second.
         bf16_changed: the share of photos whose class bfloat16 changes.
         ray: None unless it was asked for.
@@ -70,12 +78,16 @@ class Throughput:
     machine: str
     threads: int
     processors: int
+    clock: Literal["wall", "processor"]
+    load: float
     torch: str
     checkpoint: str
     device: str
     photos: int
     forward: Mapping[str, float]
     best_batch: int
+    predictions: Mapping[str, float]
+    batch: int
     predict: float
     versus: float
     workers: Mapping[str, float]
@@ -92,6 +104,7 @@ def throughput(
     device: str = "cpu",
     photos: int = 64,
     repeats: int = 2,
+    busy: bool = False,
     ray: bool = False,
 ) -> Throughput:
     """Measure a folder's photos, print what was found, and write it.
@@ -103,42 +116,51 @@ def throughput(
         device: of torch.
         photos: the most that are taken.
         repeats: turns of each side.
-        ray: also two of Ray's workers.
+        busy: count the seconds that processors worked for this process, instead of the clock's.
+        ray: also two of Ray's workers; both sides by the clock.
     """
+    load_before = _load()
     model = load(checkpoint, device).to(memory_format=torch.channels_last)
     todo = jobs([folder], model.card).todo[:photos]
     sizes = [size for size in SIZES if size <= len(todo)]
-    forward = {size: _forward(model, len(todo), size) for size in sizes}
-    seconds = _turns({str(size): side for size, side in forward.items()}, repeats)
-    best = min(sizes, key=lambda size: seconds[str(size)])
-    default = WORKERS[torch.device(device).type]
-    threads = sorted({*THREADS, default})
+    size, default = (table[torch.device(device).type] for table in (BATCH, WORKERS))
+    threads = sorted({*THREADS} - {default})
     exact: list[str] = []
     half: list[str] = []
-    sides = {f"{n} workers": _predict(model, todo, exact, workers=n) for n in threads}
-    sides |= {
-        "forward": forward[best],
-        "versus": _predict(model, todo, exact, workers=default, versus=True),
-        "bf16": _predict(model, todo, half, workers=default, precision="bf16"),
-    }
-    took = _turns(sides, repeats)
-    took["predict"] = took[f"{default} workers"]
+    predict = partial(_predict, model, todo, size=size, workers=default)
+    sides: dict[str, Side] = {"predict": predict(exact)}
+    for n in sizes:
+        sides[f"forward {n}"] = _forward(model, len(todo), n)
+        sides[f"predict {n}"] = predict([], size=n)
+    sides |= {f"{n} workers": predict([], workers=n) for n in threads}
+    sides |= {"versus": predict([], versus=True), "bf16": predict(half, precision="bf16")}
+    took = _turns(sides, repeats, time.process_time if busy else time.perf_counter)
+    took[f"{default} workers"] = took["predict"]
+    best = min(sizes, key=lambda n: took[f"forward {n}"])
+    took["forward"] = took[f"forward {best}"]
     found = Throughput(
         machine=platform.machine(),
         threads=torch.get_num_threads(),
         processors=_processors(),
+        clock="processor" if busy else "wall",
+        load=round(load_before, 1),
         torch=str(torch.__version__),
         checkpoint=model.card.name,
         device=device,
         photos=len(todo),
-        forward={size: round(len(todo) / s, 3) for size, s in seconds.items()},
+        forward={str(n): round(len(todo) / took[f"forward {n}"], 3) for n in sizes},
         best_batch=best,
+        predictions={str(n): round(took["forward"] / took[f"predict {n}"], 3) for n in sizes},
+        batch=size,
         predict=round(took["forward"] / took["predict"], 3),
         versus=round(took["forward"] / took["versus"], 3),
-        workers={str(n): round(took["forward"] / took[f"{n} workers"], 3) for n in threads},
+        workers={
+            str(n): round(took["forward"] / took[f"{n} workers"], 3)
+            for n in sorted({*threads, default})
+        },
         bf16=round(took["predict"] / took["bf16"], 3),
         bf16_changed=round(sum(a != b for a, b in zip(exact, half, strict=True)) / len(todo), 4),
-        ray=_on_ray(checkpoint, todo, took["predict"]) if ray else None,
+        ray=_on_ray(checkpoint, todo, predict([])) if ray else None,
     )
     records.write(out, found)
     print(_lines(found), flush=True)
@@ -148,9 +170,8 @@ def throughput(
 Side = Callable[[], object]
 
 
-def _turns(sides: Mapping[str, Side], repeats: int) -> dict[str, float]:
+def _turns(sides: Mapping[str, Side], repeats: int, clock: Callable[[], float]) -> dict[str, float]:
     """The median seconds of each side; they take turns, and the first turn is not counted."""
-    clock = time.process_time if _processors() == 1 else time.perf_counter
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(repeats + 1):
         for name, side in sides.items():
@@ -159,6 +180,11 @@ def _turns(sides: Mapping[str, Side], repeats: int) -> dict[str, float]:
             if turn:
                 seconds[name].append(clock() - begun)
     return {name: statistics.median(taken) for name, taken in seconds.items()}
+
+
+def _load() -> float:
+    """Processes that wanted to run over the last minute; 0 where a system does not say."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def _processors() -> int:
@@ -188,6 +214,7 @@ def _predict(
     todo: Sequence[Job],
     classes: list[str],
     *,
+    size: int,
     workers: int,
     versus: bool = False,
     precision: Precision = "float32",
@@ -195,7 +222,6 @@ def _predict(
     question = Predictions(
         versus=Switches.parse("no region") if versus else None, precision=precision
     )
-    size = BATCH[model.classifier.weight.device.type]
 
     def predict() -> None:
         read = read_ahead(todo, model.preprocess, workers, 2 * size)
@@ -205,9 +231,18 @@ def _predict(
     return predict
 
 
-def _on_ray(checkpoint: str, todo: Sequence[Job], alone: float, workers: int = 2) -> OnRay:
+def _on_ray(checkpoint: str, todo: Sequence[Job], alone: Side, workers: int = 2) -> OnRay:
+    """Ray's workers between two turns of one process."""
+
+    def turn() -> float:
+        begun = time.perf_counter()
+        alone()
+        return time.perf_counter() - begun
+
     # Few photos at a time: the first rows come early, and the workers are done together.
     actors = Actors(str(locate(checkpoint).absolute()), workers, "cpu", 1, 1)
+    os.environ.setdefault("RAY_worker_niceness", "0")  # else it gives way to the other side
+    before = turn()
     begun = time.perf_counter()
     start(LOCAL)
     try:
@@ -218,8 +253,9 @@ def _on_ray(checkpoint: str, todo: Sequence[Job], alone: float, workers: int = 2
         took = time.perf_counter() - running
     finally:
         stop()
-    one = alone / len(todo)
-    return OnRay(workers, round(rest * one / took, 3), round(running - begun - first * one, 2))
+    one = (before + turn()) / 2 / len(todo)
+    starting = running - begun - first * one
+    return OnRay(workers, len(todo), round(rest * one / took, 3), round(starting, 2))
 
 
 def _lines(found: Throughput) -> str:
@@ -229,7 +265,11 @@ def _lines(found: Throughput) -> str:
             f"  forward, batches of {n:>3}: {r:8.3g} photos a second"
             for n, r in found.forward.items()
         ),
-        f"  predict / forward at batches of {found.best_batch}: {found.predict:.2f}",
+        *(
+            f"  predict in batches of {n:>3} / forward in its best, of {found.best_batch}: {r:.2f}"
+            for n, r in found.predictions.items()
+        ),
+        f"  predict / forward, with the defaults (batches of {found.batch}): {found.predict:.2f}",
         f"  with --versus: {found.versus:.2f}",
         *(f"  with --workers {n}: {r:.2f}" for n, r in found.workers.items()),
         f"  bf16 / float32: {found.bf16:.2f}; classes changed: {100 * found.bf16_changed:.1f} %",

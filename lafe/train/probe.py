@@ -13,6 +13,9 @@ from lafe.data.cache import Pixels
 from lafe.data.transforms import Transform
 from lafe.model.lafe import LAFE
 
+NUMBERS = 4_000_000
+"""Logits that are there at once, of all photos."""
+
 
 def linear_classifier(
     x: Tensor, y: Tensor, classes: int, decay: float = 1e-2
@@ -27,13 +30,18 @@ def linear_classifier(
     layer = nn.Linear(x.shape[1], classes, device=x.device)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
+    at_once = max(1, NUMBERS // classes)
     solver = torch.optim.LBFGS(layer.parameters(), max_iter=50, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         solver.zero_grad()
-        loss = F.cross_entropy(layer(x), y) + decay * layer.weight.square().sum()
+        loss = decay * layer.weight.square().sum()
         loss.backward()
-        return loss
+        for rows in torch.arange(len(x), device=x.device).split(at_once):
+            part = F.cross_entropy(layer(x[rows]), y[rows]) * (len(rows) / len(x))
+            part.backward()
+            loss = loss + part
+        return loss.detach()
 
     with torch.enable_grad():
         solver.step(closure)

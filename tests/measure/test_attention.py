@@ -87,11 +87,11 @@ def by_its_own_predictions(model: Trained, photos: PhotoDataset) -> PhotoDataset
 
 
 def measure(model: Trained, photos: PhotoDataset) -> tuple[Attention, Outputs]:
-    test = run(model, photos, PRESETS)
-    # Any other photos will do for means and temperatures: these, in another order.
-    other = run(model, photos.subset(range(0, len(photos), 2)), PRESETS)
-    means = measured.mean_gates(other)
-    return measured.attention(model, photos, test, other, means, SOURCE)[0], test
+    # Any other photos will do for means, and any temperatures.
+    temperatures = torch.linspace(0.5, 2, 4096)
+    test = run(model, photos, PRESETS, temperatures)
+    means = measured.mean_gates(run(model, photos.subset(range(0, len(photos), 2))))
+    return measured.attention(model, photos, test, means, SOURCE)[0], test
 
 
 def test_stand_ins_are_what_the_model_gives_with_replaced_gates(
@@ -199,13 +199,13 @@ def test_the_gain_in_likelihood_is_that_of_tempered_logits(
     found, test = measure(live, photos)
     y, t = test.labels, found.likelihood
     assert t is not None
-    loss = [
-        torch.nn.functional.cross_entropy(test.logits[name] / temperature, y)
-        for name, temperature in (
-            ("plain backbone", t.plain_temperature),
-            ("full", t.full_temperature),
-        )
-    ]
+    assert (t.plain_temperature, t.full_temperature) == (0.5, 2.0)
+    x = inputs(live, photos)
+    with torch.no_grad():
+        loss = [
+            torch.nn.functional.cross_entropy(live(x, on) / temperature, y)
+            for on, temperature in ((Switches.none(), 0.5), (Switches.all(), 2.0))
+        ]
     assert t.gain.mean == pytest.approx(float(loss[0] - loss[1]), abs=1e-5)
 
 

@@ -6,18 +6,28 @@ import pytest
 import torch
 
 from lafe.measure import metrics
-from lafe.measure.outputs import Outputs
+from lafe.measure.outputs import Answers, Outputs
 from lafe.measure.report import Changes, Confusion
 
 CLASSES = ["red", "green", "blue"]
 
 
-def test_top_k_counts_labels_among_the_highest() -> None:
-    logits = torch.tensor([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
-    labels = torch.tensor([1, 2])
-    assert metrics.top_k(logits, labels, 1) == 0.5
-    assert metrics.top_k(logits, labels, 2) == 1.0
-    assert metrics.top_k(logits, labels, 5) == 1.0  # no more classes than there are
+def test_a_photo_s_answer_is_worked_out_by_hand() -> None:
+    logits = torch.tensor([[3.0, 2.0, 1.0, 0.0, -1.0, -2.0], [1.0, 2.0, 3.0, 0.0, 0.0, 0.0]])
+    said = Answers.of(logits, torch.tensor([5, 1]), 2.0)
+    assert (said.predicted.tolist(), said.top5.tolist()) == ([0, 2], [0.0, 1.0])
+    for i, z in enumerate(logits.tolist()):
+        assert float(said.energy[i]) == pytest.approx(math.log(sum(map(math.exp, z))))
+        assert float(said.confidence[i]) == pytest.approx(
+            math.exp(3) / sum(map(math.exp, z)), rel=1e-5
+        )
+        tempered = [math.exp(v / 2) for v in z]
+        assert float(said.tempered[i]) == pytest.approx(max(tempered) / sum(tempered), rel=1e-5)
+        true = tempered[(5, 1)[i]]
+        assert float(said.loss[i]) == pytest.approx(-math.log(true / sum(tempered)), rel=1e-5)
+    few = Answers.of(logits[:, :3], torch.tensor([2, 0]))
+    assert few.top5.tolist() == [1.0, 1.0]  # no more classes than there are
+    assert torch.equal(few.tempered, few.confidence)
 
 
 def test_calibration_error_by_hand() -> None:
@@ -28,8 +38,10 @@ def test_calibration_error_by_hand() -> None:
     logits = torch.tensor([row(0.8), row(0.8), row(0.62), row(0.62)])
     labels = torch.tensor([0, 1, 0, 0])
     expected = 0.5 * abs(0.5 - 0.8) + 0.5 * abs(1.0 - 0.62)
-    assert metrics.calibration_error(logits, labels) == pytest.approx(expected, abs=1e-5)
-    rows = metrics.reliability(logits, labels)
+    said = Answers.of(logits, labels)
+    right = (said.predicted == labels).float()
+    assert metrics.calibration_error(said.confidence, right) == pytest.approx(expected, abs=1e-5)
+    rows = metrics.reliability(said.confidence, right)
     assert [(r.photos, r.accuracy) for r in rows] == [(2, 1.0), (2, 0.5)]
 
 
@@ -44,7 +56,9 @@ def test_branch_figures_of_a_model_whose_terms_are_known() -> None:
         "no confusable": f5 + D,
         "plain backbone": f5,
     }
-    outputs = Outputs(torch.tensor([0]), logits, {"f5": f5, "D": D, "C": C})
+    label = torch.tensor([0])
+    answers = {name: Answers.of(z, label) for name, z in logits.items()}
+    outputs = Outputs(label, answers, {"f5": f5, "D": D, "C": C})
     g = torch.Generator().manual_seed(0)
     pooled = {name: torch.randn(9, 3, generator=g) for name in outputs.pooled}
     train = Outputs(torch.arange(9) % 3, {}, pooled)
@@ -70,9 +84,9 @@ def test_a_linear_probe_separates_what_is_separable_and_nothing_else() -> None:
 
 
 def test_confused_pairs_are_counted_with_the_true_class_first() -> None:
-    logits = torch.eye(3)[torch.tensor([1, 1, 2, 0])]
+    predicted = torch.tensor([1, 1, 2, 0])
     labels = torch.tensor([0, 0, 1, 0])
-    assert metrics.confused(logits, labels, CLASSES) == (
+    assert metrics.confused(predicted, labels, CLASSES) == (
         Confusion("red", "green", 2),
         Confusion("green", "blue", 1),
     )

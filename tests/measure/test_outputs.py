@@ -10,10 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from tiny import tiny_model
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import lafe
+from lafe.branches import PRESETS
 from lafe.checkpoints.store import load_card, save
 from lafe.data import DataError, PhotoDataset
+from lafe.measure import attention, calibration, metrics, outputs, unknown
 from lafe.measure.evaluation import evaluate
 from lafe.measure.outputs import (
     ClassesError,
@@ -22,8 +26,11 @@ from lafe.measure.outputs import (
     open_training_split,
     unseen,
 )
+from lafe.measure.provenance import Provenance
+from lafe.train import probe
 from lafe.train.run import RunError
 
+SOURCE = Provenance("a test", "2026-01-01")
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = [
     *(ROOT / "lafe").rglob("*.py"),
@@ -270,3 +277,66 @@ def test_training_photos_are_those_of_the_recipe(tmp_path: Path) -> None:
     assert len(held[0.2]) < len(held[0.4])
     seeds = [{"val_fraction": 0.4, "seed": seed} for seed in range(4)]
     assert len({tuple(open_training_split(r, tmp_path, "val").paths) for r in seeds}) > 1
+
+
+class Largest(TorchDispatchMode):
+    """Notes how many elements the largest tensor has that is of photos times classes."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes, self.most = classes, 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        found = function(*args, **kwargs or {})
+        for each in found if isinstance(found, (tuple, list)) else (found,):
+            if isinstance(each, torch.Tensor) and self.classes in each.shape:
+                self.most = max(self.most, each.numel())
+        return found
+
+
+def test_nothing_of_photos_times_classes_is_ever_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted in elements, of whatever is computed: as much for 130 photos as for 100."""
+    classes = [f"c{i}" for i in range(211)]
+    model = lafe.load(save(tiny_model(classes=211), tmp_path / "many", classes))
+    (tmp_path / "p").mkdir()
+    for i in range(130):
+        picture = Image.effect_noise((40, 40), 20 + i).convert("RGB")
+        picture.save(tmp_path / "p" / f"{i:03}.png")
+    paths = sorted((tmp_path / "p").iterdir())
+    for module in (outputs, metrics, unknown):
+        monkeypatch.setattr(module, "ROWS", 4)
+    for module in (unknown, probe):
+        monkeypatch.setattr(module, "NUMBERS", 4 * 211)
+    batched = outputs.batches
+    for module in (outputs, attention):
+        monkeypatch.setattr(module, "batches", lambda *photos: batched(*photos, batch_size=4))
+    monkeypatch.setattr(attention, "DRAWS", 1)
+    weight, bias = (p.detach() for p in (model.classifier.weight, model.classifier.bias))
+
+    def measured(count: int) -> int:
+        photos = PhotoDataset("p", paths[:count], [(7 * i) % 211 for i in range(count)], classes)
+        with Largest(211) as counted:
+            found = outputs.run(model, photos, PRESETS)
+            attention.attention(model, photos, found, attention.mean_gates(found), SOURCE)
+            metrics.branch_figures(found, found, weight, bias)
+            known = unknown.Knowledge(weight, bias, torch.rand(weight.shape))
+            unknown.compare(found, found, {}, known)
+        return counted.most
+
+    few, many = measured(100), measured(130)
+    assert few == many
+    assert many == weight.numel() < 100 * 211
+
+
+def test_temperatures_are_fitted_to_photos_of_the_whole_list_and_to_no_more_than_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / f"{i}.png" for i in range(10)]
+    for path in paths:
+        path.touch()
+    photos = PhotoDataset("p", paths, [i // 2 for i in range(10)], list("abcde"))
+    assert calibration.enough(photos) is photos
+    monkeypatch.setattr(calibration, "FITTED", 20)
+    assert calibration.enough(photos).paths == [paths[i] for i in (0, 3, 6, 9)]

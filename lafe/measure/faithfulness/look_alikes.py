@@ -46,7 +46,9 @@ def rows(model: Trained, root: str | Path, count: int | None, seed: int = 0) -> 
     attributes = read_attributes(root)
     test = labelled_as(model.card, open_test_split("cub", root))
     found = outputs.run(model, test)
-    pairs = most_confused(found.logits["full"].softmax(1), found.labels, PAIRS)
+    with torch.no_grad():
+        probabilities = model.classifier(found.final.to(model.classifier.weight)).softmax(1).cpu()
+    pairs = most_confused(probabilities, found.labels, PAIRS)
     rivals = {
         a: {b: differing(attributes, model.card.classes[a], model.card.classes[b]) for b in others}
         for a, others in pairs.items()
