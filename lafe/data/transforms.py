@@ -19,6 +19,7 @@ def train_transform(
     scale: tuple[float, float] | None = None,
     jitter: float = 0,
     erase: float = 0,
+    delete_cell: float = 0,
     mean: Sequence[float],
     std: Sequence[float],
 ) -> Transform:
@@ -35,6 +36,8 @@ def train_transform(
         jitter: strength of the change of brightness, contrast and saturation; hue tells species
             apart and stays.
         erase: probability that a rectangle is blanked.
+        delete_cell: probability that one of 4 x 4 cells gets the mean colour, as in IDSDS (Hesse et
+            al., NeurIPS 2024), which asks for models that know such photos.
         mean, std: of the backbone's normalisation, per channel.
     """
     steps: list[torch.nn.Module] = []
@@ -51,6 +54,8 @@ def train_transform(
     steps += _normalise(mean, std)
     if erase:
         steps.append(v2.RandomErasing(erase))
+    if delete_cell:
+        steps.append(v2.RandomApply([DeleteCell()], delete_cell))
     composed: Transform = v2.Compose(steps)
     return composed
 
@@ -63,6 +68,21 @@ def test_transform(
         [v2.Resize((resize, resize)), v2.CenterCrop(input_size), *_normalise(mean, std)]
     )
     return composed
+
+
+CELLS = 4
+"""Cells to a side of a photo of which one is deleted."""
+
+
+class DeleteCell(torch.nn.Module):
+    """Set one cell of ``CELLS`` x ``CELLS`` of a normalised photo (3, S, S) to 0, at random."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The photo without a cell, a copy."""
+        row, column = torch.randint(CELLS, (2,)).tolist()
+        step, x = x.shape[-1] // CELLS, x.clone()
+        x[:, row * step : (row + 1) * step, column * step : (column + 1) * step] = 0
+        return x
 
 
 def _normalise(mean: Sequence[float], std: Sequence[float]) -> list[torch.nn.Module]:

@@ -161,6 +161,7 @@ class TrainingPhotos(L.LightningDataModule):
             scale=r.scale,
             jitter=r.jitter,
             erase=r.erase,
+            delete_cell=r.delete_cell,
             **norm,
         )
 

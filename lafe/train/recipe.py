@@ -109,6 +109,7 @@ _FIELDS: dict[str, _Kind] = {
     ),
     "jitter": _SHARE,
     "erase": _SHARE,
+    "delete_cell": _SHARE,
     "smoothing": _BELOW_1,
     "batch_size": (
         {"type": "integer", "minimum": 2, "maximum": 10**6, "multipleOf": 2},
@@ -184,7 +185,7 @@ class Recipe:
             classifier says of f_5 alone in the targets of its other parts, 0 for smoothed labels;
             switch_share: of the pairs of ``attentive`` that have anything off.
         rotation: in degrees; flip; scale: range of area shares for a random resized crop, else a
-            plain random crop; jitter; erase: see :func:`lafe.data.train_transform`.
+            plain random crop; jitter; erase; delete_cell: see :func:`lafe.data.train_transform`.
         smoothing: of the labels.
         optimizer: ``sgd`` or ``adamw``; epochs, batch_size, lr, momentum (of SGD), weight_decay:
             its.  The batch size is that of all processes together.
@@ -250,6 +251,7 @@ class Recipe:
     scale: tuple[float, float] | None = None
     jitter: float = 0.0
     erase: float = 0.0
+    delete_cell: float = 0.0
     smoothing: float = 0.0
     batch_size: int = 16
     optimizer: str = "sgd"

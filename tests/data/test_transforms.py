@@ -82,6 +82,22 @@ def test_jitter_and_erase_are_off_unless_asked_for(photo):
     assert not (transforms.train_transform(20, **plain)(white) == 0).any()
 
 
+def test_one_cell_of_sixteen_is_deleted_in_a_share_of_the_photos(photo):
+    white = torch.full_like(photo, 255)
+    plain = {"rotation": 0, "flip": False, **PLAIN}
+    transform = transforms.train_transform(20, delete_cell=0.5, **plain)
+    found = [(transform(white)[0] == 0).nonzero().tolist() for _ in range(200)]
+    cells = {
+        tuple(map(tuple, deleted)) for deleted in found if deleted
+    }  # each a square of 5 x 5 that begins where a cell does
+    for cell in cells:
+        (top, left), (bottom, right) = min(cell), max(cell)
+        assert len(cell) == 25
+        assert (top % 5, left % 5, bottom - top, right - left) == (0, 0, 4, 4)
+    assert len(cells) == 16
+    assert 60 < sum(map(bool, found)) < 140
+
+
 def test_a_decoded_data_set_transforms_when_it_is_read(photo):
     photos = torch.stack([photo, 255 - photo])
     dataset = DecodedDataset(photos, [3, 5], transforms.test_transform(20, 20, **PLAIN))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from worlds import World
 
 import lafe
 from lafe import Switches
+from lafe.checkpoints import reading as stores
 from lafe.data.preprocess import Preprocess
 from lafe.measure import report as reports
 from lafe.measure.bootstrap import Mean
@@ -199,6 +201,18 @@ def test_a_protocol_measures_the_test_photos_and_writes_its_place_in_the_report(
     assert len(set(map(len, table.columns.values()))) == 1
     assert "Evidence, all parts" in table.columns["Map"]
     assert found.rows["evidence"] != found.rows["random"]
+
+
+@pytest.mark.parametrize(("delete_cell", "words"), [(0.5, "was fine-tuned"), (0, "was not")])
+def test_single_deletion_says_whether_the_model_was_fine_tuned_for_it(
+    world: World, tmp_path: Path, delete_cell: float, words: str
+) -> None:
+    stored = stores.read(world.full)
+    card = replace(stored.card, recipe={**stored.card.recipe, "delete_cell": delete_cell})
+    replace(stored, card=card).write(tmp_path / "model")
+    order = Order(tmp_path / "model", world.data, photos=1, methods=("evidence",))
+    ((_, said),) = measure("idsds", order).answers
+    assert words in said
 
 
 def test_single_deletion_of_one_photo_is_what_forward_passes_say(

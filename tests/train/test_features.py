@@ -89,7 +89,8 @@ def test_the_rows_of_a_sweep_share_features_and_another_backbone_has_its_own(
 def test_no_row_reads_photos_in_another_way() -> None:
     reads = {
         *("data", "backbone", "weights", "init", "input_size", "resize", "rotation", "flip"),
-        *("scale", "jitter", "erase", "batch_size", "freeze", "backbone_bf16", "views"),
+        *("scale", "jitter", "erase", "delete_cell", "batch_size", "freeze", "backbone_bf16"),
+        "views",
         *("val_fraction", "seed"),
     }
     for name, changes in VARIANTS.items():

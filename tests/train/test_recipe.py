@@ -51,7 +51,8 @@ def test_the_papers_recipes_are_the_paper_to_the_letter(data: str, backbone: str
     paper = {
         "data": data, "backbone": f"{backbone}.tv_in1k", "weights": "hub", "init": None,
         "resize": 512, "input_size": 448, "scale": None, "rotation": 15, "flip": True,
-        "jitter": 0, "erase": 0, "smoothing": 0, "momentum": 0.9, "weight_decay": 5e-4,
+        "jitter": 0, "erase": 0, "delete_cell": 0, "smoothing": 0,
+        "momentum": 0.9, "weight_decay": 5e-4,
         "batch_size": 16, "lr": 0.0015, "new_lr": 1, "schedule": "step", "step_epochs": 40,
         "epochs": 200, "objective": "paper", "dis_loss": 1, "con_loss": 1, "region": True,
         "val_fraction": 0,

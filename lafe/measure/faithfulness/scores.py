@@ -104,6 +104,7 @@ class Comparison:
         methods: that are compared by default.
         names: of rows that are no map's.
         what: the rows are.
+        of_model: further settings, which are the model's.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Comparison:
     methods: tuple[str, ...] = DEFAULT
     names: Mapping[str, str] = field(default_factory=dict)
     what: str = "Map"
+    of_model: Callable[[Trained], Mapping[str, float]] = lambda _: {}
 
     def measure(self, order: Order) -> Scores:
         """Measure a checkpoint and write the report; raises as ``lafe faithfulness`` does."""
@@ -145,7 +147,7 @@ class Comparison:
             split="test",
             photos=len(rows),
             hours=(time.perf_counter() - began) / 3600,
-            settings=self.settings,
+            settings={**self.settings, **self.of_model(model)},
             rows={
                 name: {
                     c.key: mean(_each(row[name].get(c.key) for row in rows if name in row))

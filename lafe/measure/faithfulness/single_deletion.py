@@ -12,14 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lafe.checkpoints.trained import Trained
+from lafe.data.transforms import CELLS
 from lafe.explain.maps import Map
 from lafe.explain.prepare import prepare
 from lafe.measure.faithfulness.curves import at_size
 from lafe.measure.faithfulness.scores import Column, Comparison, Row, Work, compare
 from lafe.measure.protocols import Scores
-
-CELLS = 4
-"""Cells to a side of the photo."""
 
 
 def without_cells(x: Tensor, n: int = CELLS) -> Tensor:
@@ -67,12 +66,24 @@ def _rows(work: Work) -> Iterator[Row]:
 def _answer(found: Scores) -> tuple[str, str]:
     question = "Does the evidence rank the cells of a photo as deleting them does?"
     own = found.rows.get("evidence", {}).get("correlation")
-    if own is None:
-        return question, "It was not asked of the evidence."
-    return question, (
-        f"Rank correlation {own.mean:.2f} ({own.low:.2f} to {own.high:.2f}); 0 is chance, 1 is the "
-        "same order."
+    said = (
+        "It was not asked of the evidence."
+        if own is None
+        else f"Rank correlation {own.mean:.2f} ({own.low:.2f} to {own.high:.2f}); 0 is chance, 1 "
+        "is the same order."
     )
+    return question, f"{said} {_FINE_TUNED[bool(found.settings['fine_tuned'])]}"
+
+
+_FINE_TUNED = {
+    True: "The model was fine-tuned on photos without a cell, as the published score asks.",
+    False: "The model was not fine-tuned on photos without a cell: each is of a kind that it never "
+    "saw.",
+}
+
+
+def _fine_tuned(model: Trained) -> dict[str, float]:
+    return {"fine_tuned": float(model.card.recipe.get("delete_cell", 0) > 0)}
 
 
 compare(
@@ -80,14 +91,15 @@ compare(
         "idsds",
         "Single deletion",
         100,
-        {"cells": CELLS, "fine_tuned": 0},
+        {"cells": CELLS},
         _rows,
         [Column("correlation", "Rank correlation", percent=False)],
         f"Of the true class: Spearman's correlation, over {CELLS} x {CELLS} cells, of a map's sum "
         "in a cell and of what the logit loses when the cell gets the mean colour; 1 is best, 0 is "
         "chance.  The published score (IDSDS, NeurIPS 2024) is in-domain: the model is fine-tuned "
-        "on such photos first.  This one was not, so that a photo without a cell is one of a kind "
-        "that it never saw.  Published figures are of ImageNet.",
+        "on such photos first, which `delete_cell` in a recipe does.  Published figures are of "
+        "ImageNet.",
         _answer,
+        of_model=_fine_tuned,
     )
 )
