@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from lafe.data.dataset import DataError
-from lafe.data.layout import locate
 from lafe.data.names import key
+from lafe.data.part_attributes import read_attributes
 from lafe.data.partbirds import CLASSES, differing
 
-FOLDER = "CUB_200_2011"
-NAMES, SEEN = "attributes/attributes.txt", "attributes/class_attribute_labels_continuous.txt"
 LEAST = 25
 """Points by which the shares of people who saw an attribute must differ."""
 
@@ -31,7 +28,7 @@ def differences(kind: str, a: str, b: str, root: str | Path | None = None) -> li
     if kind == "cub" and root is not None:
         try:
             return _seen(Path(root), a, b)
-        except (DataError, OSError, ValueError):  # a copy without attributes
+        except DataError:  # a copy without attributes
             return []
     return []
 
@@ -47,29 +44,15 @@ def _drawn(a: str, b: str) -> list[str]:
 
 
 def _seen(root: Path, a: str, b: str, most: int = 6) -> list[str]:
-    folder = locate(root, FOLDER, ("classes.txt", NAMES, SEEN))
-    rows = {
-        key(line.split(".", 1)[1]): i
-        for i, line in enumerate((folder / "classes.txt").read_text().splitlines())
-    }
-    if not {key(a), key(b)} <= rows.keys():
+    """``has_throat_color::black`` -> ``throat color black: named by 81 % of people, ...``."""
+    known = read_attributes(root)
+    if not {key(a), key(b)} <= known.rows.keys():
         return []
-    names = [line.split(maxsplit=1)[1] for line in (folder / NAMES).read_text().splitlines()]
-    shares = np.loadtxt(folder / SEEN)
-    one, other = shares[rows[key(a)]], shares[rows[key(b)]]
-    order = np.argsort(-np.abs(one - other), kind="stable")
-    return _words(names, one, other, [int(i) for i in order if abs(one[i] - other[i]) >= LEAST])[
-        :most
+    one, other = (known.seen[known.rows[key(name)]] for name in (a, b))
+    apart = np.abs(one - other)
+    return [
+        f"{known.groups[i]} {known.values[i]}: ".replace("_", " ")
+        + f"named by {one[i]:.0f} % of people, of the other by {other[i]:.0f} %"
+        for i in np.argsort(-apart, kind="stable")[:most].tolist()
+        if apart[i] >= LEAST
     ]
-
-
-def _words(
-    names: Sequence[str], one: np.ndarray, other: np.ndarray, order: Sequence[int]
-) -> list[str]:
-    """``has_throat_color::black`` -> ``throat color black: seen by 81 % of people, not by 3 %``."""
-    found = []
-    for i in order:
-        part, _, value = names[i].removeprefix("has_").partition("::")
-        what = f"{part.replace('_', ' ')} {value.replace('_', ' ')}"
-        found.append(f"{what}: named by {one[i]:.0f} % of people, of the other by {other[i]:.0f} %")
-    return found

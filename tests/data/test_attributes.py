@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from lafe.data.attributes import differences
 from lafe.data.partbirds import CLASSES, differing
@@ -19,11 +20,13 @@ def test_of_drawn_birds_all_that_differs_is_said() -> None:
     assert differences("partbirds", a.name, "Crow") == []
 
 
-def test_of_real_birds_what_most_people_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", ["attributes/attributes.txt", "../attributes.txt"])
+def test_of_real_birds_what_most_people_named(tmp_path: Path, names: str) -> None:
+    """The official archive has the names beside the folder, copies have them in it."""
     folder = tmp_path / "CUB_200_2011"
     (folder / "attributes").mkdir(parents=True)
     (folder / "classes.txt").write_text("1 001.Fish_Crow\n2 002.Cardinal\n")
-    (folder / "attributes" / "attributes.txt").write_text(
+    (folder / names).write_text(
         "1 has_bill_shape::cone\n2 has_crown_color::black\n3 has_crown_color::red\n"
     )
     shares = [[10, 90, 5], [20, 12, 80], [0, 0, 0]]
