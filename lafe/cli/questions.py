@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
 def add(commands: Commands) -> None:
     """The commands of this file."""
-    for command in (_swap, _sufficient, _region, _depth, _parts, _locator, _interactions):
+    for command in (
+        _evidence,
+        _swap,
+        _sufficient,
+        _region,
+        _depth,
+        _parts,
+        _locator,
+        _interactions,
+    ):
         command(commands)
 
 
@@ -48,6 +57,65 @@ def _say(args: argparse.Namespace, row: Row, *lines: str) -> int:
         for line in lines:
             print(printable(line))
     return 0
+
+
+def _evidence(commands: Commands) -> None:
+    about = "where a photo speaks for a class, or for one rather than several others"
+    p = _question(commands, "evidence", about, "photo")
+    p.add_argument("--target", help="the class (default: the predicted one)")
+    p.add_argument("--versus", nargs="+", metavar="CLASS", help="rather than this class, or these")
+    p.add_argument(
+        "--strength", type=float, default=1.0, help="how much of these is subtracted (%(default)s)"
+    )
+    p.add_argument("--picture", type=Path, metavar="FILE.png", help="the map over the photo")
+    add_force(p)
+    p.set_defaults(run=_run_evidence)
+
+
+def _run_evidence(args: argparse.Namespace) -> int:
+    import lafe
+    from lafe.explain.classes import index_of
+    from lafe.render.overlay import overlay, value_range
+    from lafe.render.pictures import view
+
+    if args.picture is not None:
+        require_file(args.picture, args.force)
+    picture = lafe.open_photo(args.photo)
+    model = lafe.load(args.checkpoint, args.device)
+    photo, on, names = lafe.prepare(model, picture), args.switches, model.card.classes
+    logits = photo.logits(on)
+    target = int(logits.argmax()) if args.target is None else index_of(model, args.target)
+    versus = [index_of(model, name) for name in args.versus or ()]
+    found = lafe.evidence(
+        photo, target=target, versus=versus or None, strength=args.strength, switches=on
+    )
+    heat = found.total.cpu().numpy()
+    if args.picture is not None:
+        from PIL import Image
+
+        range_ = value_range([heat], signed=True)
+        seen = view(picture, model.preprocess)
+        painted = overlay(seen, heat, opacity=0.6, value_range=range_, signed=True)
+        with replacing(args.picture) as draft:
+            Image.fromarray(painted).save(draft, "PNG")
+    others = [names[i] for i in versus]
+    row: Row = {
+        "class": names[target],
+        "versus": others,
+        "strength": args.strength,
+        "logit": found.logit,
+        "parts": dict(found.steps),
+        "map": heat.tolist(),
+    }
+    why = names[target] + (f" rather than {', '.join(others)}" if others else "")
+    steps = ", ".join(f"{name} {value:+.3f}" for name, value in found.steps.items())
+    top = divmod(int(heat.argmax()), heat.shape[1])
+    return _say(
+        args,
+        row,
+        f"{args.photo}: {why}: {found.logit:+.3f} = {steps}.",
+        f"The place that speaks for it most (row, column): {top}, {heat.max():+.3f}.",
+    )
 
 
 def _swap(commands: Commands) -> None:

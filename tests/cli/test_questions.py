@@ -41,6 +41,36 @@ def pair(tmp_path_factory: pytest.TempPathFactory, checkpoint: str) -> tuple[str
     raise AssertionError("All photos are of one class.")
 
 
+def test_evidence_against_several_classes_is_what_python_gives(
+    checkpoint: str,
+    pair: tuple[str, str, str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path, _, source, _ = pair
+    others = [name for name in CLASSES if name != source][:2]
+    file = tmp_path / "map.png"
+    command = ["evidence", path, "--checkpoint", checkpoint, "--versus", *others]
+    command += ["--strength", "0.5", "--picture", str(file)]
+    assert main([*command, "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    model = lafe.load(checkpoint)
+    photo = lafe.prepare(model, lafe.open_photo(path))
+    versus = [CLASSES.index(name) for name in others]
+    found = lafe.evidence(photo, versus=versus, strength=0.5)
+    logits = photo.logits(lafe.Switches.all())
+    by_hand = logits[CLASSES.index(source)] - 0.5 * logits[versus].mean()
+    assert row["logit"] == pytest.approx(float(by_hand), abs=1e-5)
+    assert sum(row["parts"].values()) == pytest.approx(row["logit"], abs=1e-5)
+    torch.testing.assert_close(torch.tensor(row["map"]), found.total)
+    assert Image.open(file).size == (SIZE, SIZE)
+    assert main(command) == 2  # the file is there
+    assert main([*command, "--force"]) == 0
+    assert f"{source} rather than {', '.join(others)}: {row['logit']:+.3f} = " in (
+        capsys.readouterr().out
+    )
+
+
 def test_a_swap_is_the_one_that_python_gives(
     checkpoint: str, pair: tuple[str, str, str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
