@@ -10,7 +10,6 @@ from __future__ import annotations
 import glob
 import os
 import sys
-import tarfile
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,12 +19,13 @@ from typing import Any
 from PIL.Image import Image
 
 from lafe.checkpoints.card import Card
+from lafe.data.dataset import DataError, Span
 from lafe.data.names import label_of, labels_of
 from lafe.data.photo import MAX_BYTES, PhotoError, open_photo
+from lafe.data.shards import samples
 from lafe.data.walk import ENDINGS, is_hidden, walk
 
 STDIN = "-"
-_LABEL_BYTES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,7 @@ class Job:
     def _source(self) -> str | bytes:
         try:
             if self.offset is not None:
-                with open(self.path, "rb") as shard:
-                    shard.seek(self.offset)
-                    return shard.read(min(self.size, MAX_BYTES + 1))
+                return Span(Path(self.path), self.offset, self.size).read(MAX_BYTES + 1)
             if _is_remote(self.path):
                 system, inside = _system(self.path)
                 with system.open_input_stream(inside) as stream:
@@ -167,43 +165,18 @@ def _column(file: str) -> Iterator[str]:
 
 def _members(shard: str, labels: dict[str, int], classes: int) -> Iterator[Job]:
     """The photos of a tar shard: where their bytes lie, so that any worker can read any of them."""
-    key, own, label = "", list[Job](), None
     try:
-        with tarfile.open(shard, "r:") as tar:
-            for member in tar:
-                place = PurePosixPath(member.name)
-                if not member.isreg() or is_hidden(place.name):
-                    continue
-                # WebDataset: what has one name up to the first dot, one after the other, is one
-                # sample.
-                stem = str(place.with_name(place.name.partition(".")[0]))
-                if stem != key:
-                    yield from (_labelled(job, label) for job in own)
-                    key, own, label = stem, [], None
-                if place.name.endswith(".cls"):
-                    file = tar.extractfile(member)
-                    label = _class(
-                        b"" if file is None else file.read(_LABEL_BYTES), labels, classes
-                    )
-                elif place.suffix.lower() in ENDINGS:
-                    folder = label_of(place.parent.name, labels)
-                    at = member.offset_data, member.size
-                    own.append(Job(f"{shard}/{member.name}", shard, folder, *at))
-    except (tarfile.TarError, OSError, EOFError) as error:
-        yield from (_labelled(job, label) for job in own)
-        yield Job(shard, shard, problem=f"This shard is damaged or no tar file ({error}).")
-        return
-    yield from (_labelled(job, label) for job in own)
+        for sample in samples(Path(shard)):
+            label = None if sample.said is None else _class(sample.said, labels, classes)
+            if label is None:
+                label = label_of(sample.name.parent.name, labels)
+            span = sample.span
+            yield Job(f"{shard}/{sample.name}", shard, label, span.offset, span.size)
+    except DataError as error:
+        yield Job(shard, shard, problem=str(error))
 
 
-def _labelled(job: Job, label: int | None) -> Job:
-    if label is None:
-        return job
-    return Job(job.name, job.path, label, job.offset, job.size)
-
-
-def _class(text: bytes, labels: dict[str, int], classes: int) -> int | None:
-    said = text.decode(errors="replace").strip()
+def _class(said: str, labels: dict[str, int], classes: int) -> int | None:
     if said.isdecimal():
         return int(said) if int(said) < classes else None
     return label_of(said, labels)

@@ -17,7 +17,7 @@ from lafe.explain.prepare import Prepared, refuse_training
 Precision: TypeAlias = Literal["float32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "bf16")
 
-BATCH = {"cpu": 4, "cuda": 64, "mps": 16}
+BATCH = {"cpu": 2, "cuda": 64, "mps": 16}
 """Photos in a batch unless one says otherwise, by the kind of device."""
 
 WORKERS = {"cpu": 1, "cuda": 8, "mps": 2}

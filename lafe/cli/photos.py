@@ -40,7 +40,7 @@ def _photos(commands: Commands, name: str, about: str) -> argparse.ArgumentParse
 def _add_ahead(command: argparse.ArgumentParser) -> None:
     """Options that change how fast a command is, and nothing else."""
     command.add_argument(
-        "--batch-size", type=count, help="photos at a time (default: 4 on a CPU, 64 on a GPU)"
+        "--batch-size", type=count, help="photos at a time (default: 2 on a CPU, 64 on a GPU)"
     )
     command.add_argument(
         "--workers",

@@ -1,4 +1,4 @@
-"""The benchmarks of the paper, PartBirds, FunnyBirds, and any folder of class-named folders."""
+"""The benchmarks of the paper, PartBirds, FunnyBirds, any folder of class folders or of shards."""
 
 from pathlib import Path
 
@@ -7,9 +7,10 @@ import numpy as np
 from lafe.data.aircraft import LEVELS, read_aircraft
 from lafe.data.cars import read_cars
 from lafe.data.cub import read_cub, read_partbirds
-from lafe.data.dataset import DataError, PhotoDataset
+from lafe.data.dataset import DataError, PhotoDataset, members_of
 from lafe.data.folders import read_folder
 from lafe.data.funnybirds import read_funnybirds
+from lafe.data.shards import holds_shards, read_shards
 
 KINDS = ("cub", "cars", "aircraft", "partbirds", "funnybirds", "folder")
 SPLITS = ("train", "val", "trainval", "test")
@@ -33,7 +34,7 @@ def load_benchmark(
         kind: "cub", "cars", "aircraft", "partbirds",
             "funnybirds" or "folder".
         root: the data set's folder or, for the benchmarks, its parent.  For a "folder" see
-            :mod:`lafe.data.folders`.
+            :mod:`lafe.data.folders` and :mod:`lafe.data.shards`.
         split: "train", "val", "trainval" or "test".
         val_fraction: the share of each class that is held out as `val`.
         seed: which photos are held out as `val`; never which are `test`.
@@ -48,7 +49,8 @@ def load_benchmark(
         raise DataError(f"val_fraction is {val_fraction}; it should lie between 0 and 1.")
     match _require_known("kind", kind, KINDS):
         case "folder":
-            return read_folder(root, split, val_fraction, seed)
+            read = read_shards if holds_shards(root) else read_folder
+            return read(root, split, val_fraction, seed)
         case "aircraft":
             return read_aircraft(root, split, annotation_level)
         case "cub":
@@ -71,10 +73,9 @@ def _held_out(photos: PhotoDataset, fraction: float, seed: int) -> np.ndarray:
     The checkpoints that come with the package were chosen on what this holds out.  At least one
     photo of a class is held out and at least one is not; of a class of one, none is.
     """
-    labels = np.array(photos.labels)
-    held = np.zeros(len(labels), dtype=bool)
-    for label in np.unique(labels):
-        members = sorted(np.flatnonzero(labels == label), key=lambda i: photos.paths[i].as_posix())
+    held = np.zeros(len(photos), dtype=bool)
+    for label, found in members_of(photos.labels):
+        members = sorted(found, key=lambda i: photos.paths[i].as_posix())
         count = min(max(1, round(fraction * len(members))), len(members) - 1)
         chosen = np.random.default_rng([seed, label]).permutation(len(members))[:count]
         held[np.array(members)[chosen]] = True

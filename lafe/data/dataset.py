@@ -5,20 +5,41 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 
 from lafe.data.names import same
-from lafe.data.photo import PhotoError, open_photo
+from lafe.data.photo import MAX_BYTES, PhotoError, open_photo
 from lafe.errors import LafeError
 
 
 class DataError(LafeError):
     """A data set is missing or broken; the message says what is expected where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The bytes of a photo in a larger file.
+
+    Attributes:
+        file: that holds them.
+        offset, size: where they begin, and how many they are.
+    """
+
+    file: Path
+    offset: int
+    size: int
+
+    def read(self, most: int | None = None) -> bytes:
+        """The bytes, or the first ``most`` of them; OSError if the file cannot be read."""
+        with open(self.file, "rb") as file:
+            file.seek(self.offset)
+            return file.read(self.size if most is None else min(self.size, most))
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +55,7 @@ class PhotoDataset:
         parts: (N, P, 3) x, y in pixels and visible (0 or 1); CUB only.
         home: the folder that the data set lies in.
         notes: what a reader of its figures should hear, a sentence each.
+        spans: where the photos lie in tar shards, whose paths then go on inside of a shard.
 
     Raises:
         DataError: the split is empty, a listed photo does not exist, or two classes have names
@@ -48,11 +70,13 @@ class PhotoDataset:
     parts: torch.Tensor | None = None
     home: Path = Path()
     notes: tuple[str, ...] = ()
+    spans: Sequence[Span] | None = None
 
     def __post_init__(self) -> None:
         if not self.paths:
             raise DataError(f"{self.name}: this split holds no photo.")
-        absent = [path for path in self.paths if not path.is_file()]
+        files = self.paths if self.spans is None else {span.file: None for span in self.spans}
+        absent = [path for path in files if not path.is_file()]
         if absent:
             raise DataError(
                 f"{self.name}: {len(absent)} of {len(self.paths)} listed photos are absent; "
@@ -75,8 +99,9 @@ class PhotoDataset:
         """
         path = self.paths[index]
         try:
-            return open_photo(path, patience=None)  # by as many threads as read it
-        except PhotoError as error:
+            source = path if self.spans is None else self.spans[index].read(MAX_BYTES + 1)
+            return open_photo(source, patience=None)  # by as many threads as read it
+        except (PhotoError, OSError) as error:
             raise DataError(f"{self.name}: {path} cannot be used.  {error}") from error
 
     def subset(self, indices: Sequence[int]) -> PhotoDataset:
@@ -88,6 +113,7 @@ class PhotoDataset:
             labels=[self.labels[i] for i in chosen],
             boxes=None if self.boxes is None else self.boxes[chosen],
             parts=None if self.parts is None else self.parts[chosen],
+            spans=None if self.spans is None else [self.spans[i] for i in chosen],
         )
 
     def lines(self) -> list[str]:
@@ -106,8 +132,13 @@ class PhotoDataset:
         return sorted(self.lines())
 
     def digests(self) -> list[str]:
-        """The first 16 hexadecimal digits of the SHA-256 of each photo's file."""
-        return [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in self.paths]
+        """The first 16 hexadecimal digits of the SHA-256 of each photo's bytes."""
+        photos = (
+            (path.read_bytes() for path in self.paths)
+            if self.spans is None
+            else (span.read() for span in self.spans)
+        )
+        return [hashlib.sha256(photo).hexdigest()[:16] for photo in photos]
 
     def without(self, marks: Sequence[str], left_out: Collection[str], why: str) -> PhotoDataset:
         """The photos whose mark is not among some, with a note on the others.
@@ -134,6 +165,14 @@ class PhotoDataset:
         """SHA-256 of the class names in label order and of the listing, in hexadecimal digits."""
         lines = [*self.classes, *self.listing()]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def members_of(labels: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+    """Each label that there is, in order, with the photos that have it, in order."""
+    each = np.asarray(labels)
+    order = np.argsort(each, kind="stable")
+    found, starts = np.unique(each[order], return_index=True)
+    yield from zip(found.tolist(), np.split(order, starts[1:]), strict=True)
 
 
 def summary(splits: Mapping[str, PhotoDataset], most: int = 30) -> str:

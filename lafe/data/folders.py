@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from unicodedata import normalize
 
@@ -77,8 +77,8 @@ def read_folder(root: str | Path, split: str, val_fraction: float, seed: int) ->
             if (label := labels.get(key(name))) is None:
                 raise DataError(f"{folder / name} is a class that {train} does not have.")
             for photo in tree.photos(folder / name):
-                drawn = _drawn(part, "val" in parts, folders[label], photo, val_fraction, seed)
-                rows[drawn].append((photo, label))
+                own = drawn(part, "val" in parts, folders[label], photo, val_fraction, seed)
+                rows[own].append((photo, label))
     if split == "test" and parts and "test" not in parts:
         raise DataError(
             f"{home / 'test'} is missing, or holds no class folders: make test/CLASS/*.jpg, or "
@@ -86,8 +86,12 @@ def read_folder(root: str | Path, split: str, val_fraction: float, seed: int) ->
         )
     rows["trainval"] = rows["train"] + rows["val"]
     chosen = sorted(rows[split], key=lambda row: (row[1], row[0]))
-    _require_some(split, chosen, home, folders)
-    tested = [*_untested(rows["test"], folders)] if "test" in parts or not parts else []
+    require_some(split, [label for _, label in chosen], home, folders)
+    tested = (
+        [*untested((label for _, label in rows["test"]), folders)]
+        if "test" in parts or not parts
+        else []
+    )
     return PhotoDataset(
         name=home.name,
         paths=[photo for photo, _ in chosen],
@@ -98,7 +102,7 @@ def read_folder(root: str | Path, split: str, val_fraction: float, seed: int) ->
     )
 
 
-def _drawn(
+def drawn(
     part: str, has_val: bool, folder: str, photo: Path, val_fraction: float, seed: int
 ) -> str:
     """The split of a photo in a class's folder: that of its part, if a folder says it."""
@@ -109,15 +113,15 @@ def _drawn(
     return part
 
 
-def _require_some(split: str, rows: list[Row], home: Path, folders: list[str]) -> None:
+def require_some(split: str, labels: Sequence[int], home: Path, folders: Sequence[str]) -> None:
     """Refuse a split without photos, and a class that none are left of to train on."""
-    without = _without(rows, folders) if split in ("train", "trainval") else []
+    without = _without(labels, folders) if split in ("train", "trainval") else []
     if without:
         raise DataError(
             f"All photos of {_some(without)} are held out: add photos, or make train/ and test/ "
             "folders of your own."
         )
-    if not rows:
+    if not labels:
         way = "raise val_fraction, add photos, or make a val/ folder"
         raise DataError(
             f"No photo of {home} is in the split {split}: "
@@ -138,17 +142,18 @@ def _left_out(home: Path, parts: Mapping[str, Path], tree: _Tree) -> Iterator[st
         yield f"Folders beside the splits are left out: {', '.join(sorted(others))}."
 
 
-def _untested(rows: list[Row], folders: list[str]) -> Iterator[str]:
-    if without := _without(rows, folders):
+def untested(labels: Iterable[int], folders: Sequence[str]) -> Iterator[str]:
+    """A note on classes that no test photo is of."""
+    if without := _without(labels, folders):
         yield (
             f"Without a test photo, so that nothing will be known of them: {_some(without)}.  Add "
             "photos, or make train/ and test/ folders of your own."
         )
 
 
-def _without(rows: list[Row], folders: list[str]) -> list[str]:
+def _without(labels: Iterable[int], folders: Sequence[str]) -> list[str]:
     """The classes that no photo is of."""
-    have = {label for _, label in rows}
+    have = set(labels)
     return [name for label, name in enumerate(folders) if label not in have]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 _SEPARATORS = re.compile(r"[\s_.\-]+")
@@ -37,7 +38,8 @@ def same(names: Iterable[str]) -> tuple[str, str] | None:
 def labels_of(classes: Sequence[str]) -> dict[str, int]:
     """Key to label; keys that several classes have are left out."""
     keys = [key(name) for name in classes]
-    return {k: label for label, k in enumerate(keys) if keys.count(k) == 1}
+    counts = Counter(keys)
+    return {k: label for label, k in enumerate(keys) if counts[k] == 1}
 
 
 def label_of(folder: str, labels: dict[str, int]) -> int | None:

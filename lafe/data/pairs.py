@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from torch.utils.data import Sampler
 
-from lafe.data.dataset import DataError
+from lafe.data.dataset import DataError, members_of
 
 
 class PairSampler(Sampler[list[int]]):
@@ -48,7 +48,7 @@ class PairSampler(Sampler[list[int]]):
             raise ValueError(f"Rank {rank} is not one of {world_size} processes.")
         if len(labels) == 0:
             raise DataError("There is no photo to make pairs of.")
-        self.labels = np.asarray(labels)
+        self.labels = labels
         self.seed, self.rank, self.world_size = seed, rank, world_size
         self.epoch = 0
         places = -(-len(labels) // 2)
@@ -78,8 +78,8 @@ class PairSampler(Sampler[list[int]]):
         """Pairs and twos of leftovers, shuffled; a leftover that remains alone comes last."""
         pairs: list[list[int]] = []
         leftovers: list[int] = []
-        for label in np.unique(self.labels):
-            members = rng.permutation(np.flatnonzero(self.labels == label)).tolist()
+        for _, found in members_of(self.labels):
+            members = rng.permutation(found).tolist()
             if len(members) % 2:
                 leftovers.append(members.pop())
             pairs += _twos(members)

@@ -20,9 +20,10 @@ pytest.importorskip("lightning", reason="Training needs the extra 'train'.")
 
 from coloured import BATCHES, EACH, HELD, TRAINED, in_processes
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from sharded import pack
 
 import lafe
-from lafe.data import DecodedDataset, load_benchmark
+from lafe.data import DecodedDataset, cache, load_benchmark
 from lafe.train import module as training
 from lafe.train.callbacks import AtomicCheckpointIO
 from lafe.train.loop import train
@@ -281,6 +282,37 @@ def test_a_kill_loses_the_current_epoch_and_nothing_else(
     assert sorted(column(folder, "val/top1")) == [0, 1, 2]
     training_of = lafe.load(folder).card.training
     assert (training_of["best_epoch"], training_of["val_top1"]) == (1, 1.0)
+
+
+def test_a_run_on_shards_that_is_cut_ends_like_one_on_folders_that_was_not(
+    uncut: tuple[Path, list[Event]],
+    data: Path,
+    recipe: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Photos are decoded whenever they are asked for; a run is cut in the middle of an epoch."""
+    for split in ("train", "val"):
+        pack(data / split, tmp_path / "shards", count=3, seed=2, prefix=f"{split}-")
+    monkeypatch.setattr(cache, "SHARE", 0.0)
+
+    def cut(epoch: int, batch: int) -> None:
+        if (epoch, batch) == (1, 2):
+            raise InterruptedError
+
+    with pytest.MonkeyPatch.context() as patch:
+        Spy(tmp_path / "cut.jsonl", patch, end=cut)
+        with pytest.raises(InterruptedError):
+            train(recipe, tmp_path / "shards", tmp_path, accelerator="cpu")
+    Spy(tmp_path / "resumed.jsonl", monkeypatch)
+    folder = train(recipe, tmp_path / "shards", tmp_path, accelerator="cpu")
+    first, second = steps(tmp_path / "cut.jsonl"), steps(tmp_path / "resumed.jsonl")
+    assert len(first) == BATCHES + 2
+    for ours, theirs in zip(first[:BATCHES] + second, uncut[1], strict=True):
+        assert (ours["photos"], ours["settings"]) == (theirs["photos"], theirs["settings"])
+    last, whole = (checkpoint(f / "last.ckpt")["state_dict"] for f in (folder, uncut[0]))
+    for key, value in whole.items():
+        assert torch.allclose(last[key], value, rtol=1e-5, atol=1e-7), key
 
 
 def stop(epoch: int, batch: int) -> None:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from sharded import pack
 
 from lafe.data import DataError, cache
 from lafe.data.cache import OnDisk
@@ -52,6 +53,33 @@ def test_batches_are_the_same_whether_photos_are_kept_or_not(
     for (x, y), (same_x, same_y) in zip(kept.val_dataloader(), read.val_dataloader(), strict=True):
         assert x.equal(same_x)
         assert y.equal(same_y)
+
+
+def test_batches_from_shards_are_those_from_folders(
+    recipe: Recipe, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pairs meet that lie in different shards, whichever process deals them."""
+    for split in ("train", "val", "test"):
+        pack(data / split, tmp_path / "shards", count=3, seed=2, prefix=f"{split}-")
+    kept = photos(recipe, data, 0.5, monkeypatch)
+    read = photos(recipe, tmp_path / "shards", 0.0, monkeypatch)
+    assert len({span.file for span in read.splits["train"].spans or ()}) == 3
+    for epoch in (2, 0):
+        for (x, y), (same_x, same_y) in zip(
+            batches(kept, epoch), batches(read, epoch), strict=True
+        ):
+            assert x.equal(same_x)
+            assert y.equal(same_y)
+    ranks = [read.sampler(rank, 2) for rank in range(2)]
+    for sampler in ranks:
+        sampler.set_epoch(1)
+    dealt = [i for sampler in ranks for batch in sampler for i in batch]
+    assert sorted(dealt) == list(range(len(read.splits["train"])))
+    labels = read.splits["train"].labels
+    for sampler in ranks:
+        for batch in sampler:
+            places = zip(batch[::2], batch[1::2], strict=False)
+            assert sum(labels[a] == labels[b] for a, b in places) >= len(batch) // 2 - 2
 
 
 def test_photos_on_the_disk_are_indexed_like_those_in_memory(
