@@ -345,11 +345,10 @@ def _parts(commands: Commands) -> None:
 def _run_parts(args: argparse.Namespace) -> int:
     import lafe
     from lafe.checkpoints.store import locate
-    from lafe.data.part_attributes import PARTS, read_attributes
+    from lafe.data.attributes import by_part as words_of
     from lafe.explain.classes import index_of
     from lafe.explain.parts import CENTRE, NEAR, by_part, read
 
-    attributes = None if args.data is None else read_attributes(args.data)
     picture, folder = lafe.open_photo(args.photo), locate(args.checkpoint)
     model = lafe.load(folder, args.device)
     locator, photo = read(folder, model), lafe.prepare(model, picture)
@@ -359,11 +358,8 @@ def _run_parts(args: argparse.Namespace) -> int:
     rest[target] = -float("inf")
     versus = int(rest.argmax()) if args.versus is None else index_of(model, args.versus)
     found = by_part(photo, locator, target=target, versus=versus, switches=args.switches)
-    words = {
-        part: attributes.contrast(part, names[target], names[versus])
-        for part in PARTS
-        if attributes is not None
-    }
+    kind = str(model.card.data.get("name", ""))
+    words = words_of(kind, names[target], names[versus], args.data)
     row: Row = {
         "class": names[target],
         "versus": names[versus],

@@ -8,7 +8,7 @@ import numpy as np
 
 from lafe.data.dataset import DataError
 from lafe.data.names import key
-from lafe.data.part_attributes import read_attributes
+from lafe.data.part_attributes import PARTS, read_attributes
 from lafe.data.partbirds import CLASSES, differing
 
 LEAST = 25
@@ -31,6 +31,27 @@ def differences(kind: str, a: str, b: str, root: str | Path | None = None) -> li
         except DataError:  # a copy without attributes
             return []
     return []
+
+
+def by_part(kind: str, a: str, b: str, root: str | Path | None = None) -> dict[str, str]:
+    """What tells two classes apart in each part of the bird: "black against blue".
+
+    Args: as of :func:`differences`.
+
+    Raises:
+        DataError: ``root`` is given, and its attributes cannot be read.
+    """
+    if kind == "partbirds":
+        birds = {key(bird.name): bird for bird in CLASSES}
+        if not {key(a), key(b)} <= birds.keys():
+            return {}
+        one, other = birds[key(a)], birds[key(b)]
+        return {p: f"{one.parts[p]} against {other.parts[p]}" for p in differing(one, other)}
+    if root is None:
+        return {}
+    known = read_attributes(root)
+    words = {part: known.contrast(part, a, b) for part in PARTS}
+    return {part: said for part, said in words.items() if said}
 
 
 def _drawn(a: str, b: str) -> list[str]:

@@ -11,6 +11,9 @@ from tiny import SIZE, tiny_model
 import lafe
 from lafe.checkpoints.store import save
 from lafe.cli.main import main
+from lafe.data import partbirds
+from lafe.explain import parts
+from lafe.measure.locator import DRAWN
 
 CLASSES = ["Blue Jay", "Cardinal", "Ovenbird", "Fish Crow", "Gadwall"]
 
@@ -189,3 +192,36 @@ def test_interactions_are_written_for_shapiq(
     assert main([*base, "--order", "13"]) == 2
     assert main([*base, "--out", str(tmp_path / "table.npz")]) == 2
     assert "end in .json" in capsys.readouterr().err
+
+
+def test_evidence_by_part_is_told_with_what_differs_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    birds = partbirds.CLASSES
+    names = [bird.name for bird in birds]
+    folder = save(tiny_model(classes=len(birds)), tmp_path / "drawn", names,
+                  data={"name": "partbirds"})  # fmt: skip
+    file = tmp_path / "bird.png"
+    Image.fromarray(partbirds.draw(birds[0], 7, size=SIZE).image).save(file)
+    command = ["parts", str(file), "--checkpoint", str(folder)]
+    command += ["--target", names[0], "--versus", names[3]]
+    assert main(command) == 2
+    assert "run `lafe locator" in capsys.readouterr().err
+    model = lafe.load(folder)
+    photo = lafe.prepare(model, lafe.open_photo(file))
+    weight = torch.randn(len(DRAWN), parts.stacked(photo.features).shape[1]) / 10
+    error = {parts.NEAR: 0.75, parts.CENTRE: 0.25}
+    locator = parts.Locator(DRAWN, weight, torch.zeros(len(DRAWN)), model.card.sha256, error)
+    parts.write(folder, locator)
+    assert main([*command, "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    found = parts.by_part(photo, parts.read(folder, model), target=0, versus=3)
+    assert row["parts"] == pytest.approx(dict(found.parts), abs=1e-5)
+    looks = [birds[i].parts["crown"] for i in (0, 3)]
+    assert row["words"]["crown"] == f"{looks[0]} against {looks[1]}"
+    assert set(row["words"]) == set(partbirds.differing(birds[0], birds[3]))
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert f"{100 * found.share('crown'):6.1f} %" in told
+    assert row["words"]["tail"] in told
+    assert "in 75 % (the middle of the photo: 25 %)" in told

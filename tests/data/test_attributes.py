@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lafe.data.attributes import differences
+from lafe.data.attributes import by_part, differences
 from lafe.data.partbirds import CLASSES, differing
 
 
@@ -37,6 +37,8 @@ def test_of_real_birds_what_most_people_named(tmp_path: Path, names: str) -> Non
         "crown color red: named by 5 % of people, of the other by 80 %",
     ]
     assert differences("cub", "Fish Crow", "Gull", tmp_path) == []
+    assert by_part("cub", "Fish Crow", "Cardinal", tmp_path) == {"crown": "black against red"}
+    assert by_part("cub", "Fish Crow", "Cardinal") == {}
     file.unlink()
     assert differences("cub", "Fish Crow", "Cardinal", tmp_path) == []
     assert differences("cub", "Fish Crow", "Cardinal") == []
