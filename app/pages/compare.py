@@ -48,15 +48,15 @@ def _comparison() -> None:
     if good:
         first = next(iter(good.values()))
         answer(photo, first.panel, first.checkpoint, raw=visit.display.raw)
-        choices(visit.display, first.outcome)
-        pictures = st.container(key="pictures")
-    words = st.container(key="panels")
-    settings(visit)
-    with words:  # quick, so before the pictures
+        layers, pictures = st.container(), st.container(key="pictures")
+    with st.container(key="panels"):  # before the pictures, and these before what is clicked
         _words(found, photo.truth)
     if good:
         with pictures:
             _pictures(photo, visit, good)
+        with layers:
+            choices(visit.display, first.outcome)
+    settings(visit)
     album(visit)
     takeaway()
     _built(visit.panels[0].switches)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from lafe.branches import Branch
 from lafe.measure import sweep, words as measured
 from lafe.measure.faithfulness import protocols
 from lafe.measure.faithfulness.registry import Findings
@@ -18,7 +17,6 @@ from lafe.measure.report import (
     Slice,
     Worth,
 )
-from lafe.render import labels
 from lafe.render.names import spelled
 from lafe.render.text import percent
 
@@ -43,7 +41,7 @@ def page() -> None:
         "Model",
         names,
         index=names.index(now) if now in names else 0,
-        format_func=lambda n: models.title(n, known[n]),
+        format_func=models.title,
         key="report-model",
         width=330,
     )
@@ -221,7 +219,7 @@ def _mistakes(evaluation: Evaluation) -> None:
         }
         if switching:
             columns["Mended without"] = [
-                f"{labels.short(Branch.parse(p.branch))} ({p.mended})" if p.branch else "none"
+                f"{plain(p.branch)} ({p.mended})" if p.branch else "none"
                 for p in switching.confused
             ]
         st.table(columns)

@@ -7,10 +7,11 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 import streamlit as st
@@ -47,8 +48,6 @@ _FIRST = ("birds", "cars", "aircraft")
 
 R = TypeVar("R")
 
-_NO_IMAGE = Image.new("RGB", (1, 1))
-
 log = logging.getLogger(__name__)
 
 
@@ -63,18 +62,16 @@ class Source(NamedTuple):
     written: int
 
 
-def cards() -> dict[str, Card]:
+def cards() -> Mapping[str, Card]:
     """The checkpoints that can be chosen, ours first; a broken one is left out and logged."""
-    sources = _sources(tuple(store.folders()))
-    order = sorted(sources, key=lambda n: (_FIRST.index(n) if n in _FIRST else len(_FIRST), n))
-    found = {name: _card(sources[name]) for name in order}
-    return {name: card for name, card in found.items() if card is not None}
+    return _cards(tuple(_sources().items()))
 
 
 def model(name: str) -> Trained:
     """The model of a checkpoint; ModelError if there is none or it was refused."""
     try:
-        return _model(_source(name))
+        source = _source(name)
+        return _model(str(source), source)
     except (CheckpointError, OSError) as error:
         log.error("A checkpoint was refused: %s", error)
         raise ModelError(
@@ -103,20 +100,18 @@ def sweeps() -> dict[str, list[sweep.Result]]:
     return _sweeps(tuple(store.folders()))
 
 
-def title(name: str, card: Card) -> str:
+def title(name: str) -> str:
     """The title of a checkpoint in the app; where several have one, their names tell them apart."""
-    own = _title(name, card)
-    several = sum(_title(other, each) == own for other, each in cards().items()) > 1
-    return f"{own} ({name})" if several else own
-
-
-def _title(name: str, card: Card) -> str:
-    return card.title or name.replace("_", " ").capitalize()
+    titles = {
+        each: card.title or each.replace("_", " ").capitalize() for each, card in cards().items()
+    }
+    own = titles[name]
+    return f"{own} ({name})" if list(titles.values()).count(own) > 1 else own
 
 
 def broken() -> list[str]:
     """The checkpoints that are there and cannot be used; the log says why."""
-    return sorted(_sources(tuple(store.folders())).keys() - cards().keys())
+    return sorted(_sources().keys() - cards().keys())
 
 
 # A photo is known by its bytes and its crop: equal ones share what was computed, whoever brought
@@ -133,19 +128,22 @@ def _kept(
     """Keep results for photos, until the visitor leaves and not for long: they are visitors'."""
 
     def decorate(compute: Callable[[Photo, Trained], R]) -> Callable[[Photo, Trained], R]:
+        # Streamlit hashes what has no underscore in front, slowly: a text is quick.
+        def keyed(key: str, _photo: Photo | None, _model: Trained | None) -> R:
+            assert _photo is not None
+            assert _model is not None
+            return compute(_photo, _model)
+
+        keyed.__qualname__ = compute.__qualname__  # tells one cache from another
         cached = st.cache_resource(
-            max_entries=max_entries,
-            ttl=KEEP_SECONDS,
-            show_spinner=show_spinner,
-            hash_funcs=KNOWN_BY,
-        )(compute)
+            max_entries=max_entries, ttl=KEEP_SECONDS, show_spinner=show_spinner
+        )(keyed)
 
         @functools.wraps(compute)
         def found(photo: Photo, model: Trained) -> R:
-            known = replace(photo, image=_NO_IMAGE, name="")  # all that the cache knows it by
-            key = (compute.__name__, KNOWN_BY[Photo](photo), KNOWN_BY[Trained](model))
-            leaving.needs(key, lambda: cached.clear(known, model))
-            return cached(photo, model)
+            key = f"{KNOWN_BY[Photo](photo)} {KNOWN_BY[Trained](model)}"
+            leaving.needs((compute.__name__, key), lambda: cached.clear(key, None, None))
+            return cached(key, photo, model)
 
         return found
 
@@ -226,14 +224,19 @@ def _drawn_stranger() -> Photo:
 
 
 def _source(name: str) -> Source:
-    source = _sources(tuple(store.folders())).get(name)
+    source = _sources().get(name)
     if source is None:
         raise ModelError("This model is not installed here any more: choose another one.")
     return source
 
 
-@st.cache_resource(max_entries=10, ttl=LOOK_AGAIN_SECONDS, show_spinner=False)
-def _sources(folders: tuple[Path, ...]) -> dict[str, Source]:
+def _sources() -> Mapping[str, Source]:
+    """The checkpoints in all folders, looked for anew every few seconds."""
+    return _sources_in(tuple(store.folders()), int(time.monotonic() / LOOK_AGAIN_SECONDS))
+
+
+@functools.lru_cache(10)
+def _sources_in(folders: tuple[Path, ...], _when: int) -> Mapping[str, Source]:
     found: dict[str, Source] = {}
     for folder in folders:
         try:
@@ -266,13 +269,20 @@ def _written(folder: Path) -> int:
     return max(file.stat().st_mtime_ns for file in files if file.is_file())
 
 
-@st.cache_resource(max_entries=100, show_spinner=False)
-def _card(source: Source) -> Card | None:
-    try:
-        return store.load_card(source.path)
-    except (CheckpointError, OSError) as error:
-        log.error("A checkpoint is left out: %s", error)
-        return None
+@functools.lru_cache(10)
+def _cards(sources: tuple[tuple[str, Source], ...]) -> Mapping[str, Card]:
+    found: dict[str, Card] = {}
+    for name, source in sorted(sources, key=_place):
+        try:
+            found[name] = store.load_card(source.path)
+        except (CheckpointError, OSError) as error:
+            log.error("A checkpoint is left out: %s", error)
+    return MappingProxyType(found)
+
+
+def _place(source: tuple[str, Source]) -> tuple[int, str]:
+    name, _ = source
+    return (_FIRST.index(name) if name in _FIRST else len(_FIRST)), name
 
 
 @st.cache_resource(max_entries=100, show_spinner=False)
@@ -308,8 +318,8 @@ def _sweeps(folders: tuple[Path, ...]) -> dict[str, list[sweep.Result]]:
 
 
 @st.cache_resource(max_entries=MAX_MODELS, show_spinner="Loading the model, a second or two")
-def _model(source: Source) -> Trained:
-    return _loaded(source)
+def _model(known: str, _source: Source) -> Trained:
+    return _loaded(_source)
 
 
 def _loaded(source: Source) -> Trained:
@@ -331,7 +341,7 @@ _LOADING = threading.Lock()  # two visitors, or one and the thread below, load a
 @st.cache_resource(show_spinner=False)
 def load_in_background() -> threading.Thread:
     """Load all models, once and beside the first page, so that the first photo need not wait."""
-    known, sources = list(cards()), _sources(tuple(store.folders()))
+    known, sources = list(cards()), _sources()
 
     def load() -> None:
         for name in known[:MAX_MODELS]:

@@ -85,15 +85,14 @@ def _why(found: Answer, card: Card, checkpoint: str) -> str:
         return sentences.why(found, card.classes)
     return (
         f"This photo does not look like any of the {len(card.classes)} classes of the model "
-        f"{title(checkpoint, card)}: take what it says as a guess, or crop closer."
+        f"{title(checkpoint)}: take what it says as a guess, or crop closer."
     )
 
 
 def _recognised(photo: Photo, checkpoint: str) -> None:
     """Say what kind of photo this was taken for, and offer the other models."""
-    known = cards()
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="recognised"):
-        name = plain(title(checkpoint, known[checkpoint]))
+        name = plain(title(checkpoint))
         if photo.kind and photo.kind != OTHER:
             article = "an" if photo.kind[0] in "aeiou" else "a"
             words = f"Recognised as {article} {plain(photo.kind)}."
@@ -101,9 +100,9 @@ def _recognised(photo: Photo, checkpoint: str) -> None:
             words = f"Model {name}."
         st.markdown(words, width="content")
         with st.popover("Change", type="tertiary"):
-            for other, card in known.items():
+            for other in cards():
                 if other != checkpoint and st.button(
-                    plain(title(other, card)), key=f"use-{other}", width="stretch"
+                    plain(title(other)), key=f"use-{other}", width="stretch"
                 ):
                     session.keep(session.visit().with_model(other))
                     st.rerun()  # the sidebar, too

@@ -15,7 +15,7 @@ from .parts import plain
 
 def model_card(name: str, card: Card) -> None:
     """A checkpoint's card: data, measured accuracy, limits."""
-    st.subheader(f"The model “{plain(title(name, card))}”", anchor=False)
+    st.subheader(f"The model “{plain(title(name))}”", anchor=False)
     st.markdown("\n".join(f"- **{key}**: {plain(value)}" for key, value in _facts(card).items()))
     if card.limits:
         st.markdown("**Limits**")

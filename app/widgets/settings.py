@@ -79,7 +79,7 @@ def _model_picker(place: int, checkpoint: str) -> None:
     st.selectbox(
         f"Model of panel {LETTERS[place]}",
         list(dict.fromkeys([*known, checkpoint])),
-        format_func=lambda name: title(name, known[name]) if name in known else name,
+        format_func=lambda name: title(name) if name in known else name,
         key=key,
         on_change=pick,
         label_visibility="collapsed",

@@ -161,7 +161,7 @@ def _model(photo: Photo) -> None:
     st.pills(
         "Model",
         list(known),
-        format_func=lambda name: plain(title(name, known[name])),
+        format_func=lambda name: plain(title(name)),
         required=True,
         key="checkpoint",
         on_change=lambda: session.keep(session.visit().with_model(st.session_state["checkpoint"])),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from weakref import WeakKeyDictionary
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from lafe import markup
 from lafe.branches import FULL, SIDES, STAGES, Branch, Switches
@@ -22,8 +23,12 @@ from lafe.explain.probabilities import probabilities, temperatures
 from lafe.model.lafe import LAFE
 from lafe.model.record import no_gate
 
-MAPS = 8
-"""Maps ``D`` and ``C`` that a photo keeps: two sides of four settings, 0.5 to 1.6 MB each."""
+MAPS = 10
+"""Maps ``D`` and ``C`` that a photo keeps: two sides of five settings, 0.3 to 1.6 MB each.
+
+As many as an answer asks for: those of its setting, of three presets that take branches away, and
+of the setting that it is compared with.  One less and each click would compute all of them anew.
+"""
 LOGITS = 512
 """Settings whose logits a photo keeps, 1 kB each."""
 
@@ -155,6 +160,8 @@ class Prepared:
             LafeError: the model is in training mode by now.
         """
         on = self._known(switches.side(side))
+        if not len(on):  # zeros are quicker made than kept
+            return self._attribute(side, on)
         return self._maps.get((side, on, self._gates_key), lambda: self._attribute(side, on))
 
     def fused(self, switches: Switches) -> Fused:
@@ -212,7 +219,7 @@ class Prepared:
     def _attribute(self, side: str, on: Switches) -> Tensor:
         refuse_training(self.model)
         fuses, gates = self.model.sides.get(side), {b: self.gate(b) for b in on}
-        out = None if fuses is None else fuses(self.features, on, gates)
+        out = None if fuses is None or not gates else fuses(self.features, on, gates)
         return self._zeros(STAGES[-1]) if out is None else out
 
     @torch.inference_mode(False)
@@ -264,5 +271,15 @@ def _read(model: LAFE, picture: Image.Image) -> Tensor:
 
 def refuse_training(model: LAFE) -> None:
     """Refuse training mode: batch norms would take the photo's own statistics, and keep them."""
-    if any(module.training for module in model.modules()):
+    if model.training or any(module.training for module in _parts(model)):
         raise LafeError("The model is in training mode: call model.eval() first.")
+
+
+def _parts(model: LAFE) -> tuple[nn.Module, ...]:
+    """All modules of a model but itself; listed once: a walk takes as long as a small layer."""
+    if model not in _PARTS:
+        _PARTS[model] = tuple(module for module in model.modules() if module is not model)
+    return _PARTS[model]
+
+
+_PARTS: WeakKeyDictionary[LAFE, tuple[nn.Module, ...]] = WeakKeyDictionary()

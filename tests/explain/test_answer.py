@@ -65,3 +65,29 @@ def test_the_sentence_by_hand() -> None:
     )
     steady = Answer(0, 0.623, 2, 0.2, None, True)
     assert why(steady, names).endswith("no preset that takes branches away changes that.")
+
+
+def test_a_click_on_one_side_computes_nothing_of_the_other() -> None:
+    """Nor anything twice: a photo keeps as many maps as an answer asks for."""
+    for seed in range(20):  # whose answer no preset changes, so that all presets are asked for
+        photo = prepare(tiny_model(seed), photos(1, seed=seed))
+        if answer(photo, Switches.all(), familiar=True).turn is None:
+            break
+    else:
+        raise AssertionError("Every photo has a preset that changes its answer.")
+    computed: list[str] = []
+    for name, side in photo.model.sides.items():
+        side.register_forward_hook(lambda *_, name=name: computed.append(name))
+    shown = Switches.all(), Switches.parse("r_dis3.c_con34")
+    for on in shown:
+        answer(photo, on, familiar=True)
+    computed.clear()
+    clicked = Switches.all().without("r_con", stages=(4,))
+    for on in (clicked, shown[1]):
+        photo.fused(on)
+    answer(photo, clicked, familiar=True)
+    for on in (clicked, shown[1]):
+        photo.fused(on)
+    # The setting itself, and without the channel branches; without the region branches, or those
+    # of stages 3 and 4, it is what it was.
+    assert computed == ["con", "con"]
