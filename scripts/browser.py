@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import shutil
 import socket
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,12 +69,26 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_process(port: int | None = None) -> Iterator[tuple[str, int]]:
-    """The same, with the number of its process; on a free port unless one is given."""
+def running_process(
+    port: int | None = None,
+    *,
+    headless: bool = True,
+    environment: Mapping[str, str] = os.environ,
+) -> Iterator[tuple[str, int]]:
+    """The same, with the number of its process; on a free port unless one is given.
+
+    An app that is not headless opens itself in the browser of the machine, if there is one.
+    """
     port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
-    options = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
-    with subprocess.Popen([*command, *options], cwd=ROOT, stdin=subprocess.DEVNULL) as app:
+    options = [
+        f"--server.headless={str(headless).lower()}",
+        "--server.address=127.0.0.1",
+        f"--server.port={port}",
+    ]
+    with subprocess.Popen(
+        [*command, *options], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL
+    ) as app:
         address = f"http://127.0.0.1:{port}"
         try:
             _wait_for(f"{address}/_stcore/health", app)
