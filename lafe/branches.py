@@ -75,11 +75,6 @@ class Branch:
         """The name without the stage: ``"r_dis"``."""
         return branch_name(self.kind, self.side)
 
-    @property
-    def title(self) -> str:
-        """The branch in words: ``"r_dis at stage 5"``."""
-        return f"{self.name} at stage {self.stage}"
-
     @functools.cached_property
     def bit(self) -> int:
         """The branch's bit in ``Switches.index``, 0 to 11."""

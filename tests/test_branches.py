@@ -112,7 +112,6 @@ def test_a_branch_is_a_value_in_the_order_of_the_bits() -> None:
         assert Branch.of(branch) is branch
         assert Branch.of(branch.stage, branch.name) == branch
         assert copy.deepcopy(pickle.loads(pickle.dumps(branch))) == branch
-    assert Branch(4, "c", "con").title == "c_con at stage 4"
     with pytest.raises(FrozenInstanceError):
         EVERY_BRANCH[0].stage = 4  # type: ignore[misc]
 

@@ -9,13 +9,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from lafe.branches import BRANCHES, EVERY_BRANCH, KINDS, STAGES, branch_name
-from lafe.render.labels import SIDES, TERMS, short
+from lafe.render.labels import SIDES, TERMS
 from lafe.render.palette import (
     BACKBONE,
     CHOSEN,
     COLOURS,
     CON,
     DIS,
+    FAINT,
     INK,
     PAPER,
     SECOND,
@@ -30,7 +31,7 @@ from .style import SIGNED, ZERO, styled
 def shapley_grid(values: Sequence[Sequence[float]], output: str) -> go.Figure:
     """Shapley values (3, 4) of an output as a signed picture, stage by branch."""
     unit = UNITS[output]
-    limit = max(1e-9, *(abs(unit.of(v)) for row in values for v in row))
+    limit = unit.reach(v for row in values for v in row)
     figure = go.Figure(
         go.Heatmap(
             z=[[unit.of(v) for v in row] for row in values],
@@ -71,7 +72,7 @@ def shapley_bars(values: Sequence[Sequence[float]], output: str) -> go.Figure:
     unit = UNITS[output]
     flat = [v for row in values for v in row]
     order = sorted(range(len(flat)), key=lambda i: -abs(flat[i]))
-    names = [short(EVERY_BRANCH[i]) for i in order]
+    names = [str(EVERY_BRANCH[i]) for i in order]
     figure = go.Figure(
         go.Bar(
             x=[unit.of(flat[i]) for i in order],
@@ -79,12 +80,13 @@ def shapley_bars(values: Sequence[Sequence[float]], output: str) -> go.Figure:
             orientation="h",
             marker_color=[COLOURS[EVERY_BRANCH[i].side] for i in order],
             text=[unit.text(flat[i]) for i in order],
+            textfont={"color": [FAINT if unit.is_nothing(flat[i]) else INK for i in order]},
             textposition="outside",
             cliponaxis=False,
             hoverinfo="skip",
         )
     )
-    reach = unit.of(max(map(abs, flat), default=0)) * 1.35 or 1
+    reach = 1.35 * unit.reach(flat)
     figure.update_xaxes(ZERO, range=[-reach, reach], title=unit.name)
     figure.update_yaxes(autorange="reversed")
     return styled(figure, 360)

@@ -86,8 +86,8 @@ class Scale:
 
 
 def name(layer: str) -> str:
-    """``r_dis5`` -> ``r_dis at stage 5``."""
-    return _NAMES.get(layer) or Branch.parse(layer).title
+    """A layer for people; that of a branch is called as it is, ``r_dis5``."""
+    return _NAMES.get(layer, layer)
 
 
 def layer(photo: Photo, checkpoint: str, panel: Panel, key: str, question: Question) -> Layer:
@@ -108,7 +108,7 @@ def stage_layers(prepared: Prepared, switches: Switches, stage: int) -> list[Lay
     for side, total in zip(SIDES, prepared.stage_sums(stage, switches), strict=True):
         branches = [Branch(stage, kind, side) for kind in KINDS]
         for branch in branches:
-            title = f"{labels.KINDS[branch.kind]} {branch.name}"
+            title = f"{labels.KINDS[branch.kind]} {branch}"
             layers.append(_branch(title, prepared, branch, switches))
         on = any(switches[branch] for branch in branches)
         layers.append(_mean(f"Sum {side}", map_of(total), on))
@@ -123,7 +123,7 @@ def gates(prepared: Prepared, switches: Switches, stage: int) -> list[Layer | Ba
     for side in SIDES:
         for kind in KINDS:
             branch = Branch(stage, kind, side)
-            title = f"Gate of {branch.name}"
+            title = f"Gate of {branch}"
             weights = prepared.gate(branch)[0].cpu().numpy()
             if not switches[branch]:
                 found.append(_off(title))

@@ -9,9 +9,8 @@ import plotly.graph_objects as go
 from lafe.branches import Branch
 from lafe.measure.report import Bin
 from lafe.measure.sweep import Row
-from lafe.render.labels import short
-from lafe.render.palette import COLOURS, GRID, INK, SECOND
-from lafe.render.text import number
+from lafe.render.palette import COLOURS, FAINT, GRID, INK, SECOND
+from lafe.render.units import UNITS
 
 from .style import ZERO, styled
 
@@ -45,21 +44,23 @@ def reliability(bins: Sequence[Bin]) -> go.Figure:
 
 def without_each(top1: dict[str, float], full: float) -> go.Figure:
     """The change of top-1 without each branch, in points, by name (``r_dis3``)."""
-    points = [100 * (value - full) for value in top1.values()]
-    branches = [Branch.parse(name) for name in top1]
+    unit = UNITS["probability"]
+    changes = [value - full for value in top1.values()]
+    sides = [Branch.parse(name).side for name in top1]
     figure = go.Figure(
         go.Bar(
-            x=points,
-            y=[short(branch) for branch in branches],
+            x=[unit.of(change) for change in changes],
+            y=list(top1),
             orientation="h",
-            marker_color=[COLOURS[branch.side] for branch in branches],
-            text=[number(p, "+.1f") for p in points],
+            marker_color=[COLOURS[side] for side in sides],
+            text=[unit.text(change) for change in changes],
+            textfont={"color": [FAINT if unit.is_nothing(c) else INK for c in changes]},
             textposition="outside",
             cliponaxis=False,
             hoverinfo="skip",
         )
     )
-    reach = max(map(abs, points), default=0) * 1.4 or 1
+    reach = 1.4 * unit.reach(changes)
     figure.update_xaxes(ZERO, range=[-reach, reach], title="points of top-1")
     figure.update_yaxes(autorange="reversed")
     return styled(figure, 340)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import streamlit as st
 from streamlit.elements.lib.grid_container import GridContainer
@@ -141,8 +140,7 @@ def _pairs(table: Table, target: int, output: str) -> None:
     st.subheader("Strongest interactions", anchor=False)
     unit = UNITS[output]
     rows = [
-        f"<li>{escape(p.first.title)} with {escape(p.second.title)}: "
-        f"<b>{unit.text(p.value)}</b> {unit.name}</li>"
+        f"<li>{p.first} with {p.second}: <b>{unit.text(p.value)}</b> {unit.name}</li>"
         for p in table.strongest_pairs(target, output)
     ]
     st.html(f"<ul>{''.join(rows)}</ul>" if rows else "No two branches interact.")
@@ -207,7 +205,7 @@ def _fields() -> Switches:
             keys,
             selection_mode="multi",
             default=keys,
-            format_func=labels.short,
+            format_func=str,
             key=f"ablation-{side}",
             wrap=True,
         )

@@ -90,7 +90,7 @@ def _mode(place: int, panel: Panel, branch: Branch, modes: list[str]) -> None:
     key = f"control-{place}-{branch}"
     st.session_state[key] = panel.controls[branch]
     st.selectbox(
-        branch.title,
+        str(branch),
         modes,
         format_func=MODES.__getitem__,
         key=key,

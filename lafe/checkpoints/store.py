@@ -168,7 +168,7 @@ def _compare_measured(file: Path, model: Trained) -> None:
     if gates and gates != (shapes := _gate_shapes(model)):
         wrong = next(k for k in EVERY_BRANCH if gates.get(k) != shapes.get(k))
         raise CheckpointError(
-            f"{file}: the mean gate of {wrong.title} is of another shape than the gate."
+            f"{file}: the mean gate of {wrong} is of another shape than the gate."
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from statistics import median
 
-from lafe.branches import Branch
 from lafe.measure.bootstrap import Interval
 from lafe.measure.report import Attention, Evaluation, UnknownScore
 from lafe.render import labels
@@ -39,7 +38,7 @@ def gates(found: Attention) -> Columns:
     """Measures of whether each gate follows the photo, a row a branch."""
     each = found.gates.values()
     return {
-        "Gate": [labels.short(Branch.parse(name)) for name in found.gates],
+        "Gate": list(found.gates),
         "Mean": [f"{g.mean:.2f}" for g in each],
         "Deviation over photos, part of the mean": [f"{g.deviation:.2f}" for g in each],
         "Share of its variance that is the photo's": [f"{g.photo_share:.2f}" for g in each],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from lafe.branches import PRESETS, Branch, Switches
+from lafe.branches import PRESETS, Switches
 
 MINUS = "\N{MINUS SIGN}"
 LETTERS = "ABCDEFGH"
@@ -73,14 +73,9 @@ WITHOUT = {
 """Presets, in a sentence."""
 
 
-def short(branch: Branch) -> str:
-    """A branch where room is scarce: ``r_dis 5``."""
-    return f"{branch.name} {branch.stage}"
-
-
 def listed(switches: Switches) -> str:
     """The branches of a setting, in a sentence."""
-    names = [branch.title for branch in switches]
+    names = list(map(str, switches))
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 

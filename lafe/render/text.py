@@ -13,12 +13,13 @@ def percent(probability: float) -> str:
 
 
 def number(value: float, form: str = ".3g") -> str:
-    """A number for people, with a real minus sign, and none before a zero.
+    """A number for people, with a real minus sign, and no sign before what is printed as zero.
 
     ``form`` is of a format string, without ``z``.
     """
-    sign = "+" if form.startswith("+") else ""
-    return f"{value:{sign}z{form.removeprefix('+')}}".replace("-", "\N{MINUS SIGN}")
+    text = f"{value:z{form.removeprefix('+')}}"
+    sign = "+" if form.startswith("+") and value > 0 and float(text) else ""
+    return sign + text.replace("-", "\N{MINUS SIGN}")
 
 
 def duration(seconds: float) -> str:

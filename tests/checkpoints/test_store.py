@@ -366,7 +366,7 @@ def test_what_was_measured_comes_back(folder: Path) -> None:
         ({"temperatures": torch.full((4096,), torch.inf)}, "not finite"),
         (
             {"mean_gates": {Branch(5, "r", "dis"): torch.zeros(1, 1, 2, 2)}},
-            "gate of r_dis at stage 3",
+            "gate of r_dis3",
         ),
     ],
 )

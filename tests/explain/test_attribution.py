@@ -256,7 +256,7 @@ def test_what_is_off_or_missing_is_left_out_with_the_reason() -> None:
     off = available(tiny_model(), Switches.all().without("r_con", "c_con").without("r_dis"))
     for name in ("C", "evidence-con"):
         assert off[name] == "every confusable branch is switched off."
-    assert off["grad-cam-r_dis4"] == off["r_dis4"] == "r_dis at stage 4 is switched off."
+    assert off["grad-cam-r_dis4"] == off["r_dis4"] == "r_dis4 is switched off."
     assert off["D"] is off["evidence-dis"] is off["grad-cam-c_dis4"] is None
     plain = available(tiny_model(attention=False))
     assert plain["D"] == "this model has no discriminative branch."
@@ -266,7 +266,7 @@ def test_what_is_off_or_missing_is_left_out_with_the_reason() -> None:
     }
     unfused = available(tiny_model(fusion=False), Switches.all().without(*BRANCHES, stages=(5,)))
     assert unfused["C"] == "every confusable branch is switched off."
-    assert unfused["r_con4"] == "this model has no r_con at stage 4."
+    assert unfused["r_con4"] == "this model has no r_con4."
 
 
 def test_stand_ins_are_obeyed_or_the_method_is_left_out(photo: lafe.Prepared) -> None:

@@ -21,10 +21,8 @@ def test_settings_are_named_by_what_is_shorter() -> None:
 
 
 def test_branches_are_listed_in_a_sentence() -> None:
-    assert labels.listed(Switches.parse("c_con5")) == "c_con at stage 5"
-    assert labels.listed(Switches.parse("r_dis3.c_dis5.c_con5")) == (
-        "r_dis at stage 3, c_dis at stage 5 and c_con at stage 5"
-    )
+    assert labels.listed(Switches.parse("c_con5")) == "c_con5"
+    assert labels.listed(Switches.parse("r_dis3.c_dis5.c_con5")) == "r_dis3, c_dis5 and c_con5"
 
 
 def test_stand_ins_are_named_with_their_branches() -> None:

@@ -60,7 +60,7 @@ def _branch(branch: Branch, q: Question) -> Result:
 
 
 for _each in EVERY_BRANCH:
-    _name, _title = str(_each), f"Map of {_each.title}"
+    _name, _title = str(_each), f"Map of {_each}"
     method(_name, _title, "map", signed=False, needs=Switches.only(_each))(partial(_branch, _each))
 
 

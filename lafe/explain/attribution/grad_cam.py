@@ -43,7 +43,7 @@ for _place, _number in enumerate(STAGES):
 
 for _each in EVERY_BRANCH:
     _layer = partial(_branch, _each)
-    _name, _title = f"grad-cam-{_each}", f"Grad-CAM of {_each.title}"
+    _name, _title = f"grad-cam-{_each}", f"Grad-CAM of {_each}"
     method(_name, _title, "grad-cam", signed=True, learned=True, needs=Switches.only(_each))(
         partial(_grad_cam, _layer)
     )

@@ -175,4 +175,4 @@ def method(
 def _what(branches: Switches) -> str:
     """One branch, or one side's."""
     first = next(iter(branches))
-    return first.title if len(branches) == 1 else f"{SIDES[first.side]} branch"
+    return str(first) if len(branches) == 1 else f"{SIDES[first.side]} branch"

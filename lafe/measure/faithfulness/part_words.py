@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lafe.branches import Branch
 from lafe.explain.attribution.methods import METHODS
 from lafe.measure.bootstrap import Interval, Mean
 from lafe.measure.faithfulness.registry import Findings, Table
 from lafe.measure.protocols import ClaimMap, PartsFigures, PlaceShare, Reads
-from lafe.render.labels import short
 
 _CONTROLS = {"random": "Random, coarse", "centre": "Centred blob"}
 
@@ -144,7 +142,7 @@ def claim(maps: Mapping[str, ClaimMap]) -> dict[str, list[str]]:
 
 def reads(table: Mapping[str, Mapping[str, Mean | None]]) -> dict[str, list[str]]:
     """Columns of one row a branch, one column a part."""
-    columns = {"Branch": [short(Branch.parse(name)) for name in table]}
+    columns = {"Branch": list(table)}
     for part in next(iter(table.values())):
         cells = [row[part] for row in table.values()]
         columns[part.capitalize()] = ["-" if v is None else f"{v.mean:+.2f}" for v in cells]
@@ -209,7 +207,7 @@ def _readers(found: Reads) -> str:
             best = max(known, key=lambda name: known[name].mean)  # type: ignore[union-attr]
             value = known[best]
             assert value is not None
-            most.append(f"the {part} {short(Branch.parse(best))} ({value.mean:+.2f} logits)")
+            most.append(f"the {part} {best} ({value.mean:+.2f} logits)")
     return f"Within a genus, of the twelve, most of all: {'; '.join(most)}."
 
 
