@@ -20,6 +20,7 @@ from lafe.checkpoints.trained import Trained
 from lafe.data import PhotoDataset
 from lafe.errors import LafeError
 from lafe.explain.prepare import Prepared
+from lafe.files import replacing
 
 COPY = 4.0
 """Mean difference, of 255 levels, below which two pictures of 16 x 16 px are copies.
@@ -73,10 +74,10 @@ def look(
 
 def write_index(folder: Path, pooled: Tensor, model: Trained, dataset: PhotoDataset) -> Path:
     """Keep what :func:`look` gave; returns the file, whose name and header say what it is of."""
-    folder.mkdir(parents=True, exist_ok=True)
     file = index_file(folder, model)
     header = {"sha256": model.card.sha256, "photos": dataset.fingerprint()}
-    save_file({"pooled": pooled}, file, header)
+    with replacing(file) as draft:
+        save_file({"pooled": pooled}, draft, header)
     return file
 
 

@@ -22,6 +22,7 @@ from lafe.checkpoints.trained import Trained
 from lafe.errors import LafeError
 from lafe.explain.evidence import Versus, evidence
 from lafe.explain.prepare import Prepared
+from lafe.files import replacing
 
 FILE = "parts.safetensors"
 REST, BESIDE = "rest of the bird", "beside the bird"
@@ -123,7 +124,8 @@ def write(folder: Path, locator: Locator) -> Path:
     about = {"names": "\n".join(locator.names), "sha256": locator.sha256}
     about |= {f"error {name}": repr(value) for name, value in locator.error.items()}
     tensors = {"weight": locator.weight.half().contiguous(), "bias": locator.bias.contiguous()}
-    save_file(tensors, folder / FILE, about)
+    with replacing(folder / FILE) as draft:
+        save_file(tensors, draft, about)
     return folder / FILE
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from lafe.errors import LafeError
 from lafe.explain.prepare import Prepared
+from lafe.files import replacing
 
 FILE = "router.safetensors"
 
@@ -74,7 +75,8 @@ class Router:
         """Write it as safetensors."""
         header = {"checkpoint": self.checkpoint, "sha256": self.sha256,
                   "kinds": json.dumps(list(KINDS))}  # fmt: skip
-        save_file({"weight": self.weight, "bias": self.bias}, file, header)
+        with replacing(file) as draft:
+            save_file({"weight": self.weight, "bias": self.bias}, draft, header)
 
 
 def pooled(features: Sequence[Tensor]) -> Tensor:
