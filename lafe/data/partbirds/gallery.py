@@ -35,7 +35,7 @@ _EXAMPLES = (
     Example("Blue feet among reeds", _BIRDS["Blue-footed Tidewren"], 110),
     Example("A speckled throat, and no beak", _BIRDS["Speckle-throated Cloudlark"], 121, ("beak",)),
     # Without the confusable branches another species is named: scripts/flips.py found it.
-    Example("No legs: the answer hangs on C", _BIRDS["Blue-footed Tidewren"], 346, ("legs",)),
+    Example("No wing: the answer hangs on C", _BIRDS["Painted Tidewren"], 395, ("wing",)),
 )
 
 
