@@ -94,7 +94,7 @@ def _cells(places: Iterable[Place], ready: Prepared) -> bytes:
 
 
 def _without(ready: Prepared, found: Region, pair: tuple[int, int]) -> str:
-    """What the region adds to the lead, and what the model says without it."""
+    """Say what the region adds to the lead, and what the model says without it."""
     a, b = (plain(spelled(ready.card.classes[i])) for i in pair)
     share = f", {percent(found.share)} of it" if 0 <= found.share <= 1 else ""
     before, after = ready.probabilities(FULL), found.blanked.probabilities(FULL)
@@ -204,7 +204,7 @@ def _others(photo: Photo, checkpoint: str, pair: tuple[int, int]) -> dict[str, P
 
 
 def _edited(ready: Prepared, found: Swap, pasted: Pasted) -> str:
-    """How many places it takes, and whether that holds in the picture."""
+    """Say how many places it takes, and whether that holds in the picture."""
     source, target, winner, then = (
         plain(spelled(ready.card.classes[i]))
         for i in (found.source, found.target, found.winner, pasted.winner)

@@ -89,7 +89,7 @@ def report(name: str) -> Report | None:
 
 
 def locator(name: str) -> Locator | None:
-    """What finds the parts of birds at places, for these weights; None where there is none."""
+    """The locator of parts of birds, for these weights; None where there is none."""
     folder = _source(name).path
     file = folder / LOCATOR
     return _locator(folder, model(name), file.stat().st_mtime_ns) if file.is_file() else None

@@ -16,7 +16,7 @@ PATTERN = "maps-*.npz"
 
 
 class Beside(Protocol):
-    """What is kept of photos beside their rows, and written before them."""
+    """Arrays that are kept of photos beside their rows, and written before them."""
 
     @property
     def held(self) -> int:

@@ -34,7 +34,7 @@ def differences(kind: str, a: str, b: str, root: str | Path | None = None) -> li
 
 
 def by_part(kind: str, a: str, b: str, root: str | Path | None = None) -> dict[str, str]:
-    """What tells two classes apart in each part of the bird: "black against blue".
+    """The difference of two classes in each part of the bird: "black against blue".
 
     Args: as of :func:`differences`.
 

@@ -28,10 +28,10 @@ from lafe.measure.faithfulness.swap_parts import KINDS, parts_by_place
 from lafe.measure.outputs import data_of, labelled_as, open_test_split
 
 NAMES = (*dict.fromkeys(KINDS), REST, BESIDE)
-"""Of CUB: its parts without their sides."""
+"""Names for CUB: its parts without their sides."""
 
 DRAWN = (*PARTS, REST, BESIDE)
-"""Of PartBirds."""
+"""Names for PartBirds."""
 
 SEEN = 0.05
 """The least share of a place that a drawn part covers to be there."""
@@ -99,7 +99,7 @@ def _each(model: Trained, photos: PhotoDataset, truth: _Truth) -> Iterator[tuple
 def _of_points(
     photos: PhotoDataset, i: int, size: tuple[int, int], preprocess: Preprocess, grid: int
 ) -> dict[Place, set[str]]:
-    """What is at each place of a photo, by the points of its parts and its box."""
+    """The contents of each place of a photo, by the points of its parts and its box."""
     assert photos.parts is not None
     assert photos.boxes is not None
     box = photos.boxes[i].tolist()
@@ -115,7 +115,7 @@ def _of_points(
 def _of_masks(
     photos: PhotoDataset, i: int, size: tuple[int, int], preprocess: Preprocess, grid: int
 ) -> dict[Place, set[str]]:
-    """What is at each place of a drawing: what covers some of it, and the place that has most of a
+    """The contents of each place of a drawing: what covers some of it, and the place that has most of a
     small part."""
     left, top, right, bottom = map(round, preprocess.view_box(size))
     labels = shown(photos.paths[i])[top:bottom, left:right]

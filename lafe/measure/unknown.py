@@ -156,7 +156,7 @@ def _cosines(photos: Outputs, known: Knowledge) -> _Linear:
 
 @dataclass(frozen=True, eq=False)
 class _Without:
-    """What is left of each row of a table (N, K) without one of its values.
+    """Parts that are left of each row of a table (N, K) without one of its values.
 
     Attributes:
         where, best, second: the highest value's place, it, and the next one, (N,).

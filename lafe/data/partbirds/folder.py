@@ -141,7 +141,7 @@ def write(
 
 
 def shown(picture: Path) -> np.ndarray:
-    """What each pixel of a picture of such a folder shows, (S, S) uint8: an index into `LAYERS`,
+    """The layer that each pixel of a picture of such a folder shows, (S, S) uint8: in `LAYERS`,
     or above them a thing of the scene.
 
     Raises:
