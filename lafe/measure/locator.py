@@ -115,8 +115,8 @@ def _of_points(
 def _of_masks(
     photos: PhotoDataset, i: int, size: tuple[int, int], preprocess: Preprocess, grid: int
 ) -> dict[Place, set[str]]:
-    """The contents of each place of a drawing: what covers some of it, and the place that has most of a
-    small part."""
+    """The contents of each place of a drawing: parts that cover some of it; of a small part, the
+    place that has most of it."""
     left, top, right, bottom = map(round, preprocess.view_box(size))
     labels = shown(photos.paths[i])[top:bottom, left:right]
     names = np.array((BESIDE, *PARTS, REST, BESIDE))
