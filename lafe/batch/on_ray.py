@@ -74,9 +74,10 @@ def start(address: str = LOCAL) -> None:
         options |= {"include_dashboard": False, "object_store_memory": STORE}
     try:
         ray.init(logging_level=logging.ERROR, log_to_driver=False, **options)
-    except (ConnectionError, ValueError) as error:
+    except Exception as error:  # Ray raises this class itself where one does not start in time
         reason = str(error).partition("\n")[0]
-        raise RayError(f"There is no Ray at {address!r} ({reason}).") from error
+        where = "Ray did not start here" if address == LOCAL else f"There is no Ray at {address!r}"
+        raise RayError(f"{where} ({reason}).") from error
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.verbose_stats_logs = False

@@ -107,7 +107,7 @@ def read_shards(root: str | Path, split: str, val_fraction: float, seed: int) ->
     parts = {_split_of(home, shard) for shard in shards}
     if "" in parts and len(parts) > 1:
         raise DataError(
-            f"{home}: some shards are named after a split and {_unnamed(home, shards)} is not: "
+            f"{home}: some shards are named after a split, and {_unnamed(home, shards)} is not: "
             "name all so, or none."
         )
     listed = _listed(home)

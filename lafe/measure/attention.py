@@ -78,7 +78,7 @@ def attention(
     Args:
         model: with attention branches.
         photos: of the test split, two or more.
-        test: the model's outputs on them, under every preset.
+        test: the model's outputs on them, under every preset, with every photo's gates.
         means: the mean gates over training photos.
         source: for the report.
         seed: of the other photos and of the random weights.
@@ -102,11 +102,6 @@ def attention(
         parts.append(_answers(terms, plain, labels) | _likeness(maps, _pairs(own)))
     found = {key: torch.cat([part[key] for part in parts]).cpu() for key in parts[0]}
     return _figures(found, test, source)
-
-
-def mean_gates(train: Outputs) -> Gates:
-    """The mean of each gate over training photos, (1, 1, H_i, W_i) or (1, C_i, 1, 1)."""
-    return {branch: gate.mean(0, keepdim=True) for branch, gate in train.gates.items()}
 
 
 def other_photos(count: int, seed: int, draws: int = DRAWS) -> list[Tensor]:

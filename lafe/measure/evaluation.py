@@ -21,7 +21,7 @@ from lafe.data.dataset import summary
 from lafe.data.slices import slices
 from lafe.explain.unknown import ACCEPTED, class_means
 from lafe.measure import predictions, report, unknown
-from lafe.measure.attention import attention, mean_gates
+from lafe.measure.attention import attention
 from lafe.measure.bootstrap import interval
 from lafe.measure.calibration import calibrate, enough
 from lafe.measure.metrics import accuracy, branch_figures, calibration_error, confused, reliability
@@ -186,7 +186,7 @@ def _run(model: Trained, data: str | Path, folder: Path) -> _Splits:
     temperatures = None if fitted is None else calibrate(model, fitted)
     return _Splits(
         photos,
-        run(model, photos, PRESETS, temperatures),
+        run(model, photos, PRESETS, temperatures, keep_gates=True),
         None if held_out is None else run(model, held_out),
         run(model, training("train")),
         temperatures,
@@ -235,7 +235,7 @@ def _attention(
 ) -> tuple[report.Attention | None, Mapping[str, Tensor]]:
     if not model.sides or len(splits.photos) < 2:
         return None, {}
-    means = mean_gates(splits.train)
+    means = splits.train.mean_gates
     return attention(model, splits.photos, splits.test, means, source)
 
 
@@ -336,7 +336,7 @@ def _write_checkpoint(
     # A run that was trained before trainings said so themselves.
     training = settings_field(card.recipe, card.training) | card.training
     card = replace(stored.card, figures=figures, verdict=verdict, training=training)
-    stored = replace(stored, temperatures=splits.temperatures, mean_gates=mean_gates(splits.train))
+    stored = replace(stored, temperatures=splits.temperatures, mean_gates=splits.train.mean_gates)
     if evaluation.unknown and held_out is not None:
         kind = unknown.best(evaluation.unknown)
         chosen = evaluation.unknown[kind]

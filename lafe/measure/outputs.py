@@ -97,12 +97,14 @@ class Outputs:
         labels: (N,).
         answers: by preset.
         pooled: GAP of f_5, D and C under the full setting, each (N, C_5).
-        gates: of every branch that there is, each (N, 1, H_i, W_i) or (N, C_i, 1, 1).
+        mean_gates: the mean of each gate over the photos, (1, 1, H_i, W_i) or (1, C_i, 1, 1).
+        gates: of every photo, each (N, 1, H_i, W_i) or (N, C_i, 1, 1), where they are kept.
     """
 
     labels: Tensor
     answers: Mapping[str, Answers]
     pooled: Mapping[str, Tensor]
+    mean_gates: Gates = field(default_factory=dict)
     gates: Gates = field(default_factory=dict)
 
     @property
@@ -227,6 +229,8 @@ def run(
     photos: PhotoDataset,
     presets: Mapping[str, Switches] = FULL_ONLY,
     temperatures: Tensor | None = None,
+    *,
+    keep_gates: bool = False,
 ) -> Outputs:
     """The model's outputs on a split, under each preset; the backbone runs once a photo.
 
@@ -234,18 +238,22 @@ def run(
         model, photos: of one class list.
         presets: the settings, by name.
         temperatures: of all settings, (4096,) by ``Switches.index``, where they are known.
+        keep_gates: those of every photo, which take more than all the rest.
     """
     labels: list[Tensor] = []
     answers: dict[str, list[Answers]] = {name: [] for name in presets}
     pooled: dict[str, list[Tensor]] = {name: [] for name in ("f5", "D", "C")}
     gates: dict[Branch, list[Tensor]] = {}
+    sums: dict[Branch, Tensor] = {}
     for x, y in batches(model, photos):
         features = model.backbone(x)
         f5 = features[-1]
         labels.append(y.cpu())
         own = model.gates(features)
         for branch, gate in own.items():
-            gates.setdefault(branch, []).append(gate.cpu())
+            sums[branch] = sums.get(branch, 0) + gate.double().sum(0, keepdim=True).cpu()
+            if keep_gates:
+                gates.setdefault(branch, []).append(gate.cpu())
         for name, on in presets.items():
             D, C = model.attributes(features, on, own)
             z = model.classify(model.final(f5, D, C)).float()
@@ -259,5 +267,6 @@ def run(
         torch.cat(labels),
         {name: Answers.joined(parts) for name, parts in answers.items()},
         {name: torch.cat(p) for name, p in pooled.items()},
+        {branch: (total / len(photos)).float() for branch, total in sums.items()},
         {branch: torch.cat(g) for branch, g in gates.items()},
     )

@@ -12,11 +12,16 @@ from typing import Any
 
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.store import load_card
-from lafe.errors import LafeError
 from lafe.files import write_text
-from lafe.measure import bench, records, report, sweep, words as said
+from lafe.measure import bench, records, report, scaling, sweep, words as said
 from lafe.measure.faithfulness import protocols
 from lafe.measure.faithfulness.registry import Findings
+from lafe.measure.markdown import (
+    ResultsError as ResultsError,
+    between_markers,
+    markers,
+    table as _table,
+)
 from lafe.measure.protocols import Faithfulness
 from lafe.measure.report import (
     REPORT,
@@ -34,8 +39,9 @@ from lafe.measure.visits import Visits
 SWEEPS = "checkpoints/results"
 SPEED = "docs/bench.json"
 BROWSER = "docs/soak.json"
-BEGIN = "<!-- figures: written by `lafe results` -->"
-END = "<!-- end of figures -->"
+BEGIN, END = markers("figures")
+PARTS = {"speed": scaling.speed, "growth": scaling.growth, "cost": scaling.cost}
+"""The parts of docs/scale.md that are written."""
 
 _HEAD = """# Results
 
@@ -65,10 +71,6 @@ _EXPLAINED = """## What the columns say
 - **linear probe**: top-1 of a logistic regression on the pooled map alone, fitted to training
   photos.
 """
-
-
-class ResultsError(LafeError):
-    """Figures that cannot be written; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def checkpoints(root: Path) -> list[Path]:
 
 
 def write(root: Path) -> list[Path]:
-    """Write ``docs/results.md`` and the table in ``README.md`` of a checkout; returns both.
+    """Write ``docs/results.md`` and the figures in other pages of a checkout; returns the files.
 
     Raises:
         ResultsError: README.md has lost its markers.
@@ -153,24 +155,34 @@ def write(root: Path) -> list[Path]:
     results, readme = root / "docs" / "results.md", root / "README.md"
     summary = render_summary(folders, root / SWEEPS)
     text = between_markers(readme.read_text(encoding="utf-8"), summary)
+    if said := scaling.sentence(root):
+        text = between_markers(text, said, "speed")
     write_text(results, render_checkout(root))
     write_text(readme, text)
-    return [results, readme]
+    return [results, readme, *write_scale(root)]
+
+
+def write_scale(root: Path) -> list[Path]:
+    """Write the parts of ``docs/scale.md`` whose figures were measured; returns it if it is there.
+
+    Raises:
+        ResultsError: it has lost markers.
+        lafe.measure.report.ReportError: a file of figures that cannot be used.
+    """
+    page = root / "docs" / "scale.md"
+    if not page.is_file():
+        return []
+    text = page.read_text(encoding="utf-8")
+    for part, render in PARTS.items():
+        text = between_markers(text, render(root), part, page.name)
+    write_text(page, text)
+    return [page]
 
 
 def runs(main: Path) -> list[Path]:
     """A file of measurements, and those of other runs: their names go on after a hyphen."""
     others = sorted(main.parent.glob(f"{main.stem}-*.json"))
     return [main, *others] if main.is_file() else []
-
-
-def between_markers(text: str, table: str) -> str:
-    """``text`` with ``table`` in place of what stands between the markers."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ResultsError(f"README.md needs the lines {BEGIN!r} and {END!r} around its table.")
-    return f"{before}{BEGIN}\n{table}{END}{after}"
 
 
 def _sweeps(folder: Path) -> dict[str, list[sweep.Result]]:
@@ -544,9 +556,3 @@ def _confused(pairs: Sequence[Confusion]) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
-    return "".join(f"| {' | '.join(line)} |\n" for line in cells)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Literal
 import torch
 
 from lafe.batch.ahead import batches, read_ahead
+from lafe.batch.files import ParquetRows
 from lafe.batch.jobs import Job, jobs
 from lafe.batch.look import BATCH, WORKERS, Precision
 from lafe.batch.on_ray import LOCAL, Actors, said_on_ray, start, stop
@@ -34,6 +36,10 @@ SIZES = (1, 2, 4, 8, 16)
 
 THREADS = (0, 1, 2)
 """Threads that decode ahead that are tried."""
+
+
+ROWS = 10_000
+"""Rows that are written to a file, to see how fast."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,8 @@ class Throughput:
         predict: predictions over the forward pass, with the defaults.
         versus: the same of two settings.
         workers: the same by threads that decode ahead.
+        decode: photos a second that are decoded and resized alone, over the forward pass.
+        written: rows a second that go to shards of Parquet.
         bf16: predictions in bfloat16 over those in float32, photos a second.
         bf16_changed: the share of photos whose class bfloat16 changes.
         ray: None unless it was asked for.
@@ -91,6 +99,8 @@ class Throughput:
     predict: float
     versus: float
     workers: Mapping[str, float]
+    decode: float
+    written: float
     bf16: float
     bf16_changed: float
     ray: OnRay | None
@@ -134,6 +144,7 @@ def throughput(
         sides[f"predict {n}"] = predict([], size=n)
     sides |= {f"{n} workers": predict([], workers=n) for n in threads}
     sides |= {"versus": predict([], versus=True), "bf16": predict(half, precision="bf16")}
+    sides |= {"decode": partial(_decode, model, todo), "written": _write}
     took = _turns(sides, repeats, time.process_time if busy else time.perf_counter)
     took[f"{default} workers"] = took["predict"]
     best = min(sizes, key=lambda n: took[f"forward {n}"])
@@ -158,6 +169,8 @@ def throughput(
             str(n): round(took["forward"] / took[f"{n} workers"], 3)
             for n in sorted({*threads, default})
         },
+        decode=round(took["forward"] / took["decode"], 1),
+        written=float(f"{ROWS / took['written']:.2g}"),
         bf16=round(took["predict"] / took["bf16"], 3),
         bf16_changed=round(sum(a != b for a, b in zip(exact, half, strict=True)) / len(todo), 4),
         ray=_on_ray(checkpoint, todo, predict([])) if ray else None,
@@ -231,6 +244,21 @@ def _predict(
     return predict
 
 
+def _decode(model: Trained, todo: Sequence[Job]) -> None:
+    for job in todo:
+        model.preprocess(job.open())
+
+
+def _write() -> None:
+    question = Predictions()
+    known = {"class": "a class of birds", "true": "another", "probability": 0.5, "familiar": True}
+    row = dict.fromkeys(question.columns) | known
+    with tempfile.TemporaryDirectory() as folder:
+        out = ParquetRows(Path(folder), question.columns, {}, sharded=True, force=False)
+        out.write([row | {"photo": f"a/folder/of/birds/{i:06}.jpg"} for i in range(ROWS)])
+        out.close(whole=True)
+
+
 def _on_ray(checkpoint: str, todo: Sequence[Job], alone: Side, workers: int = 2) -> OnRay:
     """Ray's workers between two turns of one process."""
 
@@ -272,6 +300,8 @@ def _lines(found: Throughput) -> str:
         f"  predict / forward, with the defaults (batches of {found.batch}): {found.predict:.2f}",
         f"  with --versus: {found.versus:.2f}",
         *(f"  with --workers {n}: {r:.2f}" for n, r in found.workers.items()),
+        f"  decoding alone / forward: {found.decode:.0f}",
+        f"  rows written: {found.written:.0f} a second",
         f"  bf16 / float32: {found.bf16:.2f}; classes changed: {100 * found.bf16_changed:.1f} %",
     ]
     if found.ray is not None:

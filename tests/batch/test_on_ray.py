@@ -92,6 +92,35 @@ def test_ray_gives_the_rows_of_one_process(
     assert made["switches"] == "all"
 
 
+def test_a_folder_of_shards_is_gone_on_with(
+    cluster: str,
+    world: tuple[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    checkpoint, photos = world
+    out = tmp_path / "rows"
+    args = ["--checkpoint", checkpoint, "--parquet", str(out), "--ray", cluster, "--actors", "1"]
+    assert main(["predict", str(photos / "Crow" / "0*.png"), *args]) == 1  # 07.png is no photo
+    first = table(out)
+    assert len(first) == 9
+    args.append("--resume")
+    for more, reason in (
+        (["--switches", "none"], "its switches is 'all'"),
+        (["--checkpoint", str(save(tiny_model(1), tmp_path / "other", CLASSES))], "its checkpoint"),
+    ):
+        assert main(["predict", str(photos), *args, *more]) == 2
+        assert reason in capsys.readouterr().err
+    assert table(out) == first
+    Image.new("RGB", (70, 90), "green").save(photos / "Crow" / "07.png")
+    assert main(["predict", str(photos), *args]) == 0
+    assert "8 photos were done before" in capsys.readouterr().err
+    found = table(out)
+    assert len(found) == 24
+    assert [row["error"] for row in found.values()] == [None] * 24
+    assert all(found[name] == row for name, row in first.items() if row["error"] is None)
+
+
 def test_a_worker_that_is_killed_loses_nothing(cluster: str, world: tuple[str, Path]) -> None:
     checkpoint, photos = world
     todo = jobs([photos], load_card(checkpoint)).todo

@@ -89,8 +89,8 @@ def by_its_own_predictions(model: Trained, photos: PhotoDataset) -> PhotoDataset
 def measure(model: Trained, photos: PhotoDataset) -> tuple[Attention, Outputs]:
     # Any other photos will do for means, and any temperatures.
     temperatures = torch.linspace(0.5, 2, 4096)
-    test = run(model, photos, PRESETS, temperatures)
-    means = measured.mean_gates(run(model, photos.subset(range(0, len(photos), 2))))
+    test = run(model, photos, PRESETS, temperatures, keep_gates=True)
+    means = run(model, photos.subset(range(0, len(photos), 2))).mean_gates
     return measured.attention(model, photos, test, means, SOURCE)[0], test
 
 

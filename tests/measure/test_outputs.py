@@ -318,8 +318,8 @@ def test_nothing_of_photos_times_classes_is_ever_there(
     def measured(count: int) -> int:
         photos = PhotoDataset("p", paths[:count], [(7 * i) % 211 for i in range(count)], classes)
         with Largest(211) as counted:
-            found = outputs.run(model, photos, PRESETS)
-            attention.attention(model, photos, found, attention.mean_gates(found), SOURCE)
+            found = outputs.run(model, photos, PRESETS, keep_gates=True)
+            attention.attention(model, photos, found, found.mean_gates, SOURCE)
             metrics.branch_figures(found, found, weight, bias)
             known = unknown.Knowledge(weight, bias, torch.rand(weight.shape))
             unknown.compare(found, found, {}, known)
