@@ -64,7 +64,7 @@ def sentence(root: Path) -> str:
         f"On one core, `{found.checkpoint}` on {found.photos} photos: predictions have "
         f"{found.predict:.2f} of the rate of the forward pass alone at its best batch, "
         f"{found.versus:.2f} under two settings; bfloat16 has {found.bf16:.2f} times the rate of "
-        f"float32, and changes the class of {100 * found.bf16_changed:.1f} % of the photos."
+        f"float32, and changes the class of {_changed(found)}."
     )
     if (ray := found.ray) is not None:
         said += (
@@ -94,14 +94,14 @@ def speed(root: Path) -> str:
         f"The default on a CPU is {found.batch}.  With it predictions have {found.predict:.2f}; "
         f'{found.versus:.2f} with `--versus "no region"`, whose branches and fusions run a second '
         f"time; by `--workers`, {workers}.  bfloat16 has {found.bf16:.2f} times the rate of "
-        f"float32, and changes the class of {100 * found.bf16_changed:.1f} % of the photos.  "
-        f"Decoding alone is {found.decode:.0f} times as fast as the forward pass.\n"
+        f"float32, and changes the class of {_changed(found)}.  Decoding alone is "
+        f"{found.decode:.0f} times as fast as the forward pass.\n"
     )
     if (ray := found.ray) is not None:
         said += (
             f"\n{ray.workers} workers of Ray have {ray.ratio:.2f} times the rate of one process "
             f"that ran before and after them, by the clock, after {ray.start_seconds:.0f} s to "
-            f"start, on {ray.photos} photos in the same run.\n"
+            f"start, on {ray.photos} photos in the same run{_shared(found)}.\n"
         )
     return said
 
@@ -131,8 +131,8 @@ def growth(root: Path) -> str:
         f"{by_photos('memory_mb'):+.1f} MB, of which decoded photos are "
         f"{3 * found.pixels**2 / 1000:.1f}.  A further thousand classes: "
         f"{by_classes('start_seconds'):+.2f} s, {by_classes('memory_mb'):+.1f} MB and "
-        f"{1000 * by_classes('step_seconds'):+.1f} ms a step.  A slope below 0 is smaller than what "
-        "other programs made of it.\n"
+        f"{1000 * by_classes('step_seconds'):+.1f} ms a step.  Where a slope is below 0, other "
+        "programs made more of a difference than what grew.\n"
     )
 
 
@@ -154,8 +154,8 @@ def cost(root: Path) -> str:
     told = "Ray was not measured: the table takes it for free.  "
     if ray is not None:
         told = (
-            f"With {ray.workers} workers of Ray, each has {share:.2f} of the rate of one process, "
-            f"and the start takes {ray.start_seconds:.0f} s.  "
+            f"With {ray.workers} workers of Ray, each has {share:.2f} of the rate of one "
+            f"process{_shared(found)}, and the start takes {ray.start_seconds:.0f} s.  "
         )
     head = ["workers", "hours for a million photos", "core-hours"]
     return (
@@ -171,6 +171,18 @@ def cost(root: Path) -> str:
         f"CPU.  It is one of a GPU that is {found.decode:.0f} times as fast as this core, or more: "
         "`--workers` are for that.\n"
     )
+
+
+def _shared(found: Throughput) -> str:
+    """That other programs had a part of the cores, where they had."""
+    if found.clock == "wall":
+        return ""
+    return f" (on {found.processors} cores that other programs used, too: load {found.load:g})"
+
+
+def _changed(found: Throughput) -> str:
+    count = round(found.bf16_changed * found.photos)
+    return f"{count} of {found.photos} photos ({100 * found.bf16_changed:.1f} %)"
 
 
 def _link(file: str, folder: str = "") -> str:

@@ -166,7 +166,7 @@ def test_the_verdict_on_attention_opens_a_checkpoint_s_section(root: Path) -> No
         assert lost == stand_in.cost.percent(sign=True)
     for name, gate in found.attention.gates.items():
         figures = (gate.mean, gate.deviation, gate.photo_share)
-        shown = [float(cell) for cell in row(text, f"{name[:-1]} {name[-1]}")]
+        shown = [float(cell) for cell in row(text, name)]
         assert shown == pytest.approx(figures, abs=0.0051), name
     maps = found.attention.maps | {
         f"{side} - random {side}": likeness for side, likeness in found.attention.randomised.items()
