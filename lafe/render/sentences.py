@@ -48,7 +48,7 @@ NAMED = 4
 
 
 def by_part(found: PartEvidence) -> str:
-    """The parts on which evidence lies, the largest shares first: "throat 41.0%, wing 22.3%"."""
+    """The parts on which evidence lies, the largest shares first: "throat 41%, wing 22%"."""
     names = sorted(found.parts, key=lambda part: -abs(found.parts[part]))[:NAMED]
     names.sort(key=lambda part: -found.share(part))
-    return ", ".join(f"{name} {100 * found.share(name):.0f} %" for name in names)
+    return ", ".join(f"{name} {100 * found.share(name):.0f}%" for name in names)
