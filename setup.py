@@ -12,7 +12,7 @@ class BuildWithConfiguration(build_py):
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
-            folder = Path(self.build_lib, "lafe_app", ".streamlit")
+            folder = Path(self.build_lib, "lafe_app", "installed", ".streamlit")
             folder.mkdir(parents=True, exist_ok=True)
             self.copy_file(".streamlit/config.toml", str(folder))
 

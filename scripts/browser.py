@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,14 +80,23 @@ def running_process(
     An app that is not headless opens itself in the browser of the machine, if there is one.
     """
     port = port or free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
+    command = ["-m", "streamlit", "run", "streamlit_app.py"]
     options = [
         f"--server.headless={str(headless).lower()}",
         "--server.address=127.0.0.1",
         f"--server.port={port}",
     ]
+    with listening([*command, *options], port, ROOT, environment) as found:
+        yield found
+
+
+@contextmanager
+def listening(
+    command: Sequence[str], port: int, folder: Path, environment: Mapping[str, str] = os.environ
+) -> Iterator[tuple[str, int]]:
+    """The same of what Python is told to run somewhere, which listens on this port."""
     with subprocess.Popen(
-        [*command, *options], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL
+        [sys.executable, *command], cwd=folder, env=environment, stdin=subprocess.DEVNULL
     ) as app:
         address = f"http://127.0.0.1:{port}"
         try:

@@ -1,40 +1,15 @@
 """What is installed runs without the checkout: built, unpacked, and run from another folder."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tomllib
-import zipfile
 from pathlib import Path
 
-import pytest
 from packaging.requirements import Requirement
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ("lafe", "app", "checkpoints", ".streamlit")
-FILES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE")
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the contents of the wheel."""
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in SOURCES:
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in FILES:
-        shutil.copy(ROOT / name, source)
-    build = "import sys; from setuptools import build_meta as b; b.build_wheel(sys.argv[1])"
-    subprocess.run(
-        [sys.executable, "-c", build, str(out)], cwd=source, check=True, capture_output=True
-    )
-    shutil.rmtree(source)
-    [wheel] = out.iterdir()
-    site = tmp_path_factory.mktemp("site")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site)
-    return site
 
 
 def run(site: Path, folder: Path, *command: str) -> str:
@@ -58,8 +33,8 @@ def test_nothing_that_comes_with_the_package_is_left_out(site: Path) -> None:
         files = {p.relative_to(ROOT / here) for p in (ROOT / here).rglob("*") if p.is_file()}
         wanted = {path for path in files if "__pycache__" not in path.parts}
         packed = {p.relative_to(site / there) for p in (site / there).rglob("*") if p.is_file()}
-        assert packed - {Path(".streamlit/config.toml")} == wanted
-    configuration = (site / "lafe_app" / ".streamlit" / "config.toml").read_text()
+        assert packed - {Path("installed/.streamlit/config.toml")} == wanted
+    configuration = (site / "lafe_app" / "installed" / ".streamlit" / "config.toml").read_text()
     assert configuration == (ROOT / ".streamlit" / "config.toml").read_text()
 
 
@@ -92,4 +67,4 @@ def test_the_app_starts_with_the_packages_of_its_extra(site: Path, tmp_path: Pat
     )
     hidden = ",".join(name.replace("-", "_") for name in set.union(*others) - own)
     said = run(site, tmp_path, "-c", APP, hidden)
-    assert said.split() == [str(site / "lafe_app" / "installed.py"), "9"]
+    assert said.split() == [str(site / "lafe_app" / "installed" / "streamlit_app.py"), "9"]

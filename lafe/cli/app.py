@@ -59,7 +59,7 @@ def _run(args: argparse.Namespace) -> int:
 def script() -> Path:
     """The script that Streamlit runs; its configuration lies beside it, in ``.streamlit``."""
     app = beside("app")
-    return app / "installed.py" if app.name == "lafe_app" else app.parent / "streamlit_app.py"
+    return (app / "installed" if app.name == "lafe_app" else app.parent) / "streamlit_app.py"
 
 
 def _first_in(variable: str, folder: Path) -> None:

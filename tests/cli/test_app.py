@@ -61,4 +61,4 @@ def test_where_it_is_installed_names_differ(
     for name in ("lafe_app", "lafe_checkpoints"):
         (tmp_path / name).mkdir()
     assert beside("checkpoints") == tmp_path / "lafe_checkpoints"
-    assert script() == tmp_path / "lafe_app" / "installed.py"
+    assert script() == tmp_path / "lafe_app" / "installed" / "streamlit_app.py"
