@@ -5,9 +5,10 @@ After each click on a switch, panel A must show what the model gives, computed h
 app.  Meanwhile somebody sends files that nobody should send; each must be refused in a sentence.
 Then ten photos a visitor are uploaded and looked at, to see whether memory grows.  In the end the
 server is killed and started anew under an open page, which must say so, and give a new result.
+It ends when the seconds of clicking are over and all uploads are in, however long these take.
 
     python scripts/soak.py --visitors 50 --seconds 120 --uploads 500 --out soak.json
-    python scripts/soak.py --visitors 1 --uploads 0      # the latency of a click, alone
+    python scripts/soak.py --visitors 1 --seconds 30 --uploads 0    # the latency of a click, alone
 """
 
 from __future__ import annotations
@@ -169,14 +170,18 @@ async def attack(browser: Browser, address: str, seconds: float, tally: Tally) -
 
 async def after_a_restart(
     browser: Browser, servers: ExitStack, address: str, pid: int, tally: Tally
-) -> None:
-    """Kill the server under an open page, start another; the page says so, and goes on."""
+) -> int:
+    """Kill the server under an open page, start another; the page says so, and goes on.
+
+    Returns:
+        The number of the new server's process.
+    """
     context = await browser.new_context()
     context.set_default_timeout(1000 * PATIENCE)
     page = await context.new_page()
     await arrive(page, address, UPLOAD_TO, 1)
     os.kill(pid, signal.SIGKILL)
-    servers.enter_context(running_process(int(address.rpartition(":")[2])))
+    _, new = servers.enter_context(running_process(int(address.rpartition(":")[2])))
     await page.get_by_text("The server forgot your photo").wait_for()
     await page.locator(DRAWN).wait_for()  # an uploader that is about to go takes no file
     if await page.locator(RESULT).count():
@@ -189,6 +194,7 @@ async def after_a_restart(
     tally.checked += 1
     tally.restarts += 1
     await context.close()
+    return new
 
 
 async def visits(browser: Browser, address: str, photos: list[Prepared], seconds: float) -> Tally:
@@ -259,8 +265,9 @@ def summary(values: list[float]) -> Spread | None:
     return Spread(round(statistics.median(values), 3), round(p95, 3), len(values))
 
 
-async def soak(visitors: int, seconds: float, uploads: int) -> Visits:
+async def soak(visitors: int, seconds: float, uploads: int, restarts: int) -> Visits:
     """Run it all; returns what was measured."""
+    others = round(os.getloadavg()[0], 2)
     models = [load(name) for name in available()]
     photos = []
     for seed in range(visitors):
@@ -275,7 +282,9 @@ async def soak(visitors: int, seconds: float, uploads: int) -> Visits:
                 f"{tally.checked} results of {visitors} visitors are checked: {tally.wrong or 'ok'}"
             )
             memory = await memory_of(browser, address, pid, uploads, tally)
-            await after_a_restart(browser, servers, address, pid, tally)
+            for _ in range(restarts):
+                pid = await after_a_restart(browser, servers, address, pid, tally)
+                say(f"restarted; {tally.wrong or 'ok'}")
             await browser.close()
     return Visits(
         visitors=visitors,
@@ -287,6 +296,8 @@ async def soak(visitors: int, seconds: float, uploads: int) -> Visits:
         app_memory_kb=memory,
         hostile=tally.hostile,
         restarts=tally.restarts,
+        cores=os.cpu_count(),
+        load=others,
     )
 
 
@@ -295,9 +306,10 @@ def main() -> int:
     parser.add_argument("--visitors", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--uploads", type=int, default=500)
+    parser.add_argument("--restarts", type=int, default=2)
     parser.add_argument("--out", type=Path, help="a JSON file, beside the output")
     args = parser.parse_args()
-    report = asyncio.run(soak(args.visitors, args.seconds, args.uploads))
+    report = asyncio.run(soak(args.visitors, args.seconds, args.uploads, args.restarts))
     print(records.to_text(report))
     if args.out is not None:
         records.write(args.out, report)

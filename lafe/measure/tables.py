@@ -298,9 +298,12 @@ def _browser(files: Sequence[Path]) -> str:
                 str(run.visitors),
                 f"{run.results_checked:,}",
                 str(len(run.wrong)),
+                f"{run.hostile:,}",
+                str(run.restarts),
                 f"{click.median / 1000:.2f} ({click.p95 / 1000:.2f})" if click else "-",
                 f"{first.median:.1f} ({first.p95:.1f})" if first else "-",
                 ", ".join(f"{kb / 1e6:.2f} GB {when}" for when, kb in grown) or "-",
+                "-" if run.load is None else f"{run.load:.1f} on {run.cores} cores",
             ]
         )
     head = [
@@ -308,16 +311,20 @@ def _browser(files: Sequence[Path]) -> str:
         "visitors at once",
         "results checked",
         "wrong",
+        "hostile files refused",
+        "restarts of the server",
         "click to prediction, median s (p95)",
         "page to first prediction, median s (p95)",
         "memory of the app",
+        "load by others before",
     ]
     return (
         f"## In a browser\n\nWritten by `python scripts/soak.py --out {BROWSER}`, and for "
         "one visitor with `--visitors 1 --seconds 30 --uploads 0`.  Each visitor has a window of "
         "one browser, a drawing, a checkpoint and switches of their own; each result is compared "
-        "with one that was computed without the app.  The browser, which draws all windows, ran on "
-        f"the same machine as the app.\n\n{_table(head, rows)}"
+        "with one that was computed without the app.  Hostile files are sent while all click; then "
+        "come the uploads, and in the end the server is killed under an open page.  The browser, "
+        f"which draws all windows, ran on the same machine as the app.\n\n{_table(head, rows)}"
     )
 
 

@@ -28,6 +28,8 @@ class Visits:
         app_memory_kb: by how many uploads it was after.
         hostile: files that nobody should send, each refused in a sentence meanwhile.
         restarts: of the server, under a page that stayed open.
+        cores: of the machine.
+        load: of the machine in the minute before, by others: processes that ran or waited.
     """
 
     visitors: int
@@ -39,6 +41,8 @@ class Visits:
     app_memory_kb: Mapping[str, int]
     hostile: int = 0
     restarts: int = 0
+    cores: int | None = None
+    load: float | None = None
 
     @property
     def growth(self) -> float:

@@ -42,7 +42,13 @@ def test_a_small_soak_finds_no_wrong_result(tmp_path: Path) -> None:
         pytest.skip(NO_CHROMIUM)
     if soak.UPLOAD_TO not in store.available():
         pytest.skip(f"This test needs the checkpoint {soak.UPLOAD_TO!r}.")
-    small = ["--visitors=2", "--seconds=2", "--uploads=3", f"--out={tmp_path / 'soak.json'}"]
+    small = [
+        "--visitors=2",
+        "--seconds=2",
+        "--uploads=3",
+        "--restarts=1",
+        f"--out={tmp_path / 'soak.json'}",
+    ]
     subprocess.run([sys.executable, "scripts/soak.py", *small], cwd=ROOT, check=True)
     found = records.read(tmp_path / "soak.json", Visits)
     assert found.wrong == ()
