@@ -27,7 +27,8 @@ _ASSETS = Path(__file__).parents[1] / "assets"
 
 def component(name: str) -> ComponentRenderer:
     """Register the components in every run: Streamlit's registry belongs to its runtime."""
-    html, css, js = (_text(f"{name}.{kind}") for kind in ("html", "css", "js"))
+    html, own, js = (_text(f"{name}.{kind}") for kind in ("html", "css", "js"))
+    css = _text("fingers.css") + own
     return st.components.v2.component(f"lafe_{name}", html=html, css=css, js=js)
 
 
