@@ -35,6 +35,7 @@ from lafe.measure.report import (
     hours_of,
 )
 from lafe.measure.visits import Visits
+from lafe.train.recipe import PROSE
 
 SWEEPS = "checkpoints/results"
 SPEED = "docs/bench.json"
@@ -450,13 +451,11 @@ def _drawn(card: Card) -> str:
 
 
 def _how(against: AgainstPlain) -> str:
-    """The differences of the plain backbone's recipe, in words."""
-    if not against.recipe_differences:
+    """The differences of the plain backbone's recipe, in words, but for prose."""
+    apart = {k: both for k, both in against.recipe_differences.items() if k not in PROSE}
+    if not apart:
         return "by the same recipe, as both cards say"
-    listed = "; ".join(
-        f"`{field}` {theirs} instead of {ours}"
-        for field, (ours, theirs) in against.recipe_differences.items()
-    )
+    listed = "; ".join(f"`{k}` {theirs} instead of {ours}" for k, (ours, theirs) in apart.items())
     return f"by another recipe ({listed})"
 
 

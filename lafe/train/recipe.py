@@ -146,6 +146,9 @@ _FIELDS: dict[str, _Kind] = {
 EXPECTED = {name: words for name, (_, words) in _FIELDS.items()}
 """The fields in words."""
 
+PROSE = ("title", "about", "hours", "limits", "data_licence")
+"""Fields that only people read."""
+
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,

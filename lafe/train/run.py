@@ -17,11 +17,11 @@ from lafe.checkpoints.stored import WEIGHTS, CheckpointError
 from lafe.data import PhotoDataset
 from lafe.errors import LafeError
 from lafe.files import write_json
-from lafe.train.recipe import Recipe, RecipeError, recipe_from
+from lafe.train.recipe import PROSE, Recipe, RecipeError, recipe_from
 
 RECORD, LAST, BEST = "run.json", "last.ckpt", "best.ckpt"
 
-FOR_PEOPLE = frozenset({"title", "about", "hours", "limits", "data_licence", "fit_scale"})
+FOR_PEOPLE = frozenset({*PROSE, "fit_scale"})
 """Fields that change no step: words, and what is done when the last one is over."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -297,3 +298,12 @@ def test_committed_figures_are_up_to_date() -> None:
     assert readme == tables.between_markers(
         readme, tables.render_summary(folders, ROOT / tables.SWEEPS)
     )
+
+
+def test_recipes_that_differ_in_prose_alone_are_the_same_recipe() -> None:
+    def how(**apart: tuple[Any, Any]) -> str:
+        return tables._how(SimpleNamespace(recipe_differences=apart))  # type: ignore[arg-type]
+
+    prose = {"title": ("A", "B"), "hours": ("1 hour", "2 hours"), "about": ("", "plain")}
+    assert how(**prose) == "by the same recipe, as both cards say"
+    assert how(**prose, epochs=(4, 8)) == "by another recipe (`epochs` 8 instead of 4)"
