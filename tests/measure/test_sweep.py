@@ -175,7 +175,7 @@ def test_the_paper_s_column_stands_beside_ours() -> None:
     assert {name: str(each) for name, each in beside.items()} == {
         "no-fusion": f"paper {minus}2.1, ours {minus}1.5 ± 0.7: same sign",
         "no-region": f"paper {minus}0.4, ours {minus}0.5 ± 2.1: same sign, within its deviation",
-        "no-losses": f"paper {minus}0.8, ours +0.0: no difference",
+        "no-losses": f"paper {minus}0.8, ours 0.0: no difference",
         "plain": f"paper {minus}3.1, ours +1.0: not the same sign, one seed",
     }
     assert sw.beside_paper(sw.table(runs), "folder") == {}
