@@ -184,10 +184,16 @@ def _run_index(args: argparse.Namespace) -> int:
 
     from lafe.checkpoints.store import load
     from lafe.data import load_benchmark
+    from lafe.errors import LafeError
     from lafe.explain.neighbours import index_folder, look, write_index
 
     model = load(args.checkpoint, args.device)
     photos = load_benchmark(str(model.card.data["name"]), args.data, "trainval")
+    if photos.spans is not None:
+        raise LafeError(
+            "The app shows the photos of an index, and opens files of their own: give --data as "
+            "class folders, not as shards."
+        )
     with tqdm(total=len(photos)) as bar:
         pooled = look(model, photos, lambda done: bar.update(round(done * len(photos)) - bar.n))
     print(f"{len(photos)} photos are in {write_index(index_folder(), pooled, model, photos)}")

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from sharded import pack
+from tiny import tiny_model
 
+from lafe.checkpoints.store import save
+from lafe.cli.main import main
 from lafe.data import DataError, load_benchmark
 from lafe.data.dataset import members_of
 from lafe.data.shards import samples
@@ -125,6 +128,16 @@ def test_a_shard_that_goes_is_a_photo_that_cannot_be_read(tmp_path: Path) -> Non
     shard.write_bytes(shard.read_bytes()[:600])
     with pytest.raises(DataError, match="cannot be used"):
         found.photo(len(found) - 1)
+
+
+def test_an_index_of_shards_is_refused_since_the_app_could_not_show_its_photos(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay(tmp_path / "folders", ["a", "b"], 3)
+    pack(tmp_path / "folders", tmp_path / "shards", count=1, seed=0)
+    folder = save(tiny_model(classes=2), tmp_path / "tiny", ["a", "b"], data={"name": "folder"})
+    assert main(["index", str(folder), "--data", str(tmp_path / "shards")]) == 2
+    assert "not as shards" in capsys.readouterr().err
 
 
 def test_members_of_labels_are_those_that_a_search_finds() -> None:

@@ -7,6 +7,7 @@ import torch
 from tiny import photos, tiny_model
 from torch.nn import functional as F
 
+from lafe.train import probe
 from lafe.train.probe import linear_classifier, probe_first
 from lafe.train.recipe import Recipe
 
@@ -73,3 +74,16 @@ def test_a_probed_classifier_is_no_new_layer(probe: bool) -> None:
     assert any(p is classifier for p in new["params"]) != probe
     total = sum(p.numel() for p in module.parameters())
     assert sum(p.numel() for group in (old, new, gates) for p in group["params"]) == total
+
+
+def test_a_classifier_is_the_same_if_logits_are_not_all_there_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    g = torch.Generator().manual_seed(0)
+    y = torch.arange(50) % 3
+    x = torch.randn(50, 4, generator=g) + y[:, None]
+    weight, bias = linear_classifier(x, y, 3)
+    monkeypatch.setattr(probe, "NUMBERS", 3 * 7)  # seven photos at a time, and one at the end
+    again = linear_classifier(x, y, 3)
+    assert torch.allclose(again[0], weight, atol=1e-3)
+    assert torch.allclose(again[1], bias, atol=1e-3)
