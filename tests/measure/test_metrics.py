@@ -84,9 +84,10 @@ def test_a_linear_probe_separates_what_is_separable_and_nothing_else() -> None:
 
 
 def test_confused_pairs_are_counted_with_the_true_class_first() -> None:
-    predicted = torch.tensor([1, 1, 2, 0])
-    labels = torch.tensor([0, 0, 1, 0])
+    predicted = torch.tensor([1, 2, 2, 0, 0])
+    labels = torch.tensor([0, 1, 1, 0, 2])
     assert metrics.confused(predicted, labels, CLASSES) == (
-        Confusion("red", "green", 2),
-        Confusion("green", "blue", 1),
+        Confusion("green", "blue", 2),
+        Confusion("red", "green", 1),
+        Confusion("blue", "red", 1),
     )
