@@ -19,13 +19,14 @@ from lafe.branches import EVERY_BRANCH
 from lafe.checkpoints.store import save
 from lafe.checkpoints.trained import Trained
 from lafe.data.partbirds import CLASSES, PARTS
+from lafe.measure.bootstrap import Mean
 from lafe.measure.faithfulness import part_rows, part_words
 from lafe.measure.faithfulness.interventions import Answers, partbirds
 from lafe.measure.faithfulness.part_rows import PictureRow, Scores, Shares
 from lafe.measure.faithfulness.part_scores import PartBench, measure
 from lafe.measure.faithfulness.parts import THRESHOLDS, summarise
 from lafe.measure.faithfulness.registry import FaithfulnessError, Order
-from lafe.measure.protocols import PartsSettings
+from lafe.measure.protocols import PartsSettings, PlaceShare
 from lafe.measure.provenance import Provenance
 
 NAMES = [bird.name for bird in CLASSES]
@@ -226,3 +227,27 @@ def test_photos_of_which_no_part_can_be_taken_are_refused(tmp_path: Path) -> Non
     )  # fmt: skip
     with pytest.raises(FaithfulnessError, match="no part can be taken out of a photo"):
         measure(Order(folder))
+
+
+def share(mean: float, *, area: float = 0.1, spread: float = 0.02) -> PlaceShare:
+    def around(value: float) -> Mean:
+        return Mean(value, value - spread, value + spread, 100)
+
+    return PlaceShare(around(mean), Mean(area, area, area, 100), around(mean - area))
+
+
+@pytest.mark.parametrize(
+    ("own", "backbone", "centre", "said"),
+    [
+        (0.05, 0.3, 0.2, "No, less than by area"),
+        (0.11, 0.3, 0.2, "No, as much as by area"),
+        (0.30, 0.1, 0.29, "No: more than by area, but no more than the control “Centred blob”"),
+        (0.30, 0.29, 0.2, "No more than the backbone's evidence does, though more than by area"),
+        (0.30, 0.20, 0.2, "Yes, more than by area, and more than the backbone's evidence"),
+    ],
+)
+def test_a_claim_holds_only_beside_the_backbone_and_what_knows_no_model(
+    own: float, backbone: float, centre: float, said: str
+) -> None:
+    rivals = {"evidence-backbone": share(backbone), "centre": share(centre), "random": share(0.1)}
+    assert part_words._verdict(share(own), rivals) == said

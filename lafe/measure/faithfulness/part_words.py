@@ -172,12 +172,13 @@ def answers(found: PartsFigures) -> list[tuple[str, str]]:
 
 
 def _claimed(found: PartsFigures, name: str, field: str, where: str, share: PlaceShare) -> str:
-    verdict = _VERDICTS[_sign(share.more)]
-    others = [
-        f"{100 * other.share.mean:.1f} % of {_title(rival)}"
+    rivals: dict[str, PlaceShare] = {
+        rival: other
         for rival in ("evidence-backbone", "grad-cam-f5", *_CONTROLS)
         if rival in found.claim and (other := getattr(found.claim[rival], field)) is not None
-    ]
+    }
+    verdict = _verdict(share, rivals)
+    others = [f"{100 * other.share.mean:.1f} % of {_title(r)}" for r, other in rivals.items()]
     among = found.claim[name].among
     text = (
         f"{verdict}: {share.share.percent()} % of its positive values lie {where}, which are "
@@ -191,7 +192,23 @@ def _claimed(found: PartsFigures, name: str, field: str, where: str, share: Plac
     return text
 
 
-_VERDICTS = {1: "Yes, more than by area", -1: "No, less than by area", 0: "No, as much as by area"}
+_VERDICTS = {-1: "No, less than by area", 0: "No, as much as by area"}
+
+
+def _verdict(share: PlaceShare, rivals: Mapping[str, PlaceShare]) -> str:
+    """Yes only where the map beats its area, what knows nothing of the model, and the backbone.
+
+    One beats another where their intervals are apart.
+    """
+    if (sign := _sign(share.more)) <= 0:
+        return _VERDICTS[sign]
+    beaten = {rival for rival, other in rivals.items() if share.share.low > other.share.high}
+    blind = [rival for rival in _CONTROLS if rival in rivals and rival not in beaten]
+    if blind:
+        return f"No: more than by area, but no more than the control “{_title(blind[0])}”"
+    if "evidence-backbone" in rivals and "evidence-backbone" not in beaten:
+        return "No more than the backbone's evidence does, though more than by area"
+    return "Yes, more than by area, and more than the backbone's evidence"
 
 
 def _sign(difference: Interval) -> int:
