@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from lafe.checkpoints.card import Card
 from lafe.data.photo import Box, PhotoError, crop
@@ -73,6 +74,9 @@ def _take(name: str, key: str) -> None:
     given = st.session_state.get(key)
     files = given if isinstance(given, list) else [given] if given is not None else []
     for file in files:
+        if isinstance(file, DeletedFile):  # it went to a server that is gone
+            session.notify("A photo did not arrive: upload it again.")
+            continue
         problem = session.add_photo(file.getvalue(), file.name)
         if problem is not None:
             session.notify(f"**{plain(file.name)}**: {plain(problem)}")
