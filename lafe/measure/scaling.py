@@ -174,7 +174,7 @@ def cost(root: Path) -> str:
 
 
 def _shared(found: Throughput) -> str:
-    """That other programs had a part of the cores, where they had."""
+    """A note that other programs had a part of the cores, where they had."""
     if found.clock == "wall":
         return ""
     return f" (on {found.processors} cores that other programs used, too: load {found.load:g})"
