@@ -109,15 +109,26 @@ class Visitor:
         link = self.page.get_by_role("link", name=page, exact=True)
         more = self.page.get_by_role("button", name=re.compile(r"^\d+ more"))
         if narrow:
-            self.presses(self.page.get_by_test_id("stExpandSidebarButton"), link)
+            self._chooses_in_the_menu(link)
         else:
             expect(link.or_(more).first).to_be_visible()
             if not link.is_visible():  # there is no room for all
                 link = self.page.get_by_role("menuitem", name=page, exact=True)
                 self.presses(more, link)
-        link.click()
+            link.click()
         if narrow:  # and it does not lie over the page then
             expect(self.page.get_by_test_id("stExpandSidebarButton")).to_be_visible()
+
+    def _chooses_in_the_menu(self, link: Locator) -> None:
+        """Open the menu of a phone and choose; one who is quicker than the menu closes, again."""
+        for _ in range(TRIES):
+            self.presses(self.page.get_by_test_id("stExpandSidebarButton"), link)
+            try:
+                link.click(timeout=PATIENCE / TRIES)
+                return
+            except NotThere:
+                continue
+        link.click()
 
     def sees(self, place: int, seed: int, switches: Switches) -> None:
         """A panel shows what the model says of a drawing under a setting, and its switches."""
