@@ -35,7 +35,7 @@ def page() -> None:
 
 def _of(photo: Photo, checkpoint: str) -> None:
     prepared = models.prepared(photo, models.model(checkpoint))
-    pair = asked(photo, checkpoint)
+    pair = asked(photo, checkpoint, "lookalikes")
     if pair is None:
         return
     classes = prepared.card.classes

@@ -38,7 +38,7 @@ def page() -> None:
         return
     headline(photo)
     checkpoint = session.visit().model or ""
-    pair = asked(photo, checkpoint)
+    pair = asked(photo, checkpoint, "whatif")
     if pair is None:
         return
     _painting(photo, checkpoint, pair)

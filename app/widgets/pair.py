@@ -13,8 +13,11 @@ from ..state.session import Photo
 from .kept import kept
 
 
-def asked(photo: Photo, checkpoint: str) -> tuple[int, int] | None:
-    """The labels that were chosen, at first the two likeliest; None where they are one."""
+def asked(photo: Photo, checkpoint: str, page: str) -> tuple[int, int] | None:
+    """The labels that were chosen, at first the two likeliest; None where they are one.
+
+    ``page``: that asks, by its name in ``navigation``.
+    """
     prepared = models.prepared(photo, models.model(checkpoint))
     names = [spelled(name) for name in prepared.card.classes]
     probabilities = prepared.probabilities(Switches.all())
@@ -24,13 +27,15 @@ def asked(photo: Photo, checkpoint: str) -> tuple[int, int] | None:
         return f"{names[i]} ({percent(float(probabilities[i]))})"
 
     def choice(label: str, place: int) -> int:
+        name = f"{'ab'[place]}-{photo.digest[:8]}-{checkpoint}"
         found = kept(
             st.selectbox,
             label,
             order,
             usual=order[min(place, len(order) - 1)],
             format_func=shown,
-            key=f"{'ab'[place]}-{photo.digest[:8]}-{checkpoint}",
+            key=f"{page}-{name}",
+            choice_of=name,
             width=330,
         )
         return int(found)

@@ -127,3 +127,15 @@ def test_another_photo_lends_its_places(folder: Path) -> None:
     pasted = lafe.paste(photo, other, found)
     held = "it holds" if pasted.survives else "it does not hold"
     assert f"Pasted into the picture, {held}: the model says" in said(at)
+
+
+def test_the_two_classes_are_chosen_once_for_both_pages_that_ask(folder: Path) -> None:
+    at = upload(app(), ("a.png", A))
+    a, b = two(ready(folder, A))
+    third = next(i for i in range(len(BIRDS)) if i not in (a, b))
+    for chosen in (b, third):
+        for name in ("lookalikes", "whatif"):
+            boxes = {box.label: box for box in goes_to(at, name).selectbox}
+            assert not at.exception
+            assert (boxes["Why"].value, boxes["rather than"].value) == (a, chosen)
+        boxes["rather than"].set_value(third).run()
