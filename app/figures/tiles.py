@@ -53,7 +53,7 @@ def legend(scale: Scale, note: str = "", ends: tuple[str, str] | None = None) ->
     before, after = (f"{escape(words)} " for words in ends) if ends else ("", "")
     return (
         '<div class="legend">'
-        f'<img alt="Colours from {low:.3g} to {high:.3g}" '
+        f'<img alt="Colours from {number(low)} to {number(high)}" '
         f'src="{png_url(colour_bar(scale.range, signed=scale.signed))}">'
         f'<div class="ends"><span>{before}{number(low)}</span>{middle}'
         f"<span>{after}{number(high)}</span></div>"

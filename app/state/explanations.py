@@ -13,6 +13,7 @@ from lafe.explain.attribution.methods import METHODS, attribute, available
 from lafe.explain.attribution.registry import Attribution, Progress
 from lafe.explain.prepare import Prepared
 from lafe.measure.faithfulness.curves import Curves, curves, probability, random_map
+from lafe.render.text import number
 
 from ..figures.maps import Layer
 from . import models
@@ -62,7 +63,8 @@ def layer(photo: Photo, asked: Asked, method: str) -> Layer:
         return Layer(chosen.title, None, "Not computed yet.")
     note = ""
     if found.gap is not None and found.change is not None:
-        note = f"Adds up to {found.change:+.3g}, of which it misses {found.gap:+.2g}."
+        change, gap = number(found.change, "+.3g"), number(found.gap, "+.2g")
+        note = f"Adds up to {change}, of which it misses {gap}."
     if chosen.slow:  # of pixels: a few of them hold the largest values
         note = f"{note} Colours end at the {CLIPPED}th percentile.".strip()
     percentile = CLIPPED if chosen.slow else 100

@@ -12,13 +12,21 @@ def percent(probability: float) -> str:
     return f"{probability:.1%}"
 
 
-def number(value: float, form: str = ".3g") -> str:
-    """A number for people, with a real minus sign, and no sign before what is printed as zero.
+SMALLEST = 1e-4
+"""Numbers nearer to 0 are only said to be so, where no digits after the point are asked for."""
 
-    ``form`` is of a format string, without ``z``.
+
+def number(value: float, form: str = ".3g") -> str:
+    """A number for people: a real minus sign, none before what is printed as zero, no powers of 10.
+
+    ``form`` is of a format string, without ``z``; of its types, ``f`` or ``g``.
     """
+    if form.endswith("g") and 0 < abs(value) < SMALLEST:
+        return f"<{SMALLEST}" if value > 0 else f">\N{MINUS SIGN}{SMALLEST}"
     text = f"{value:z{form.removeprefix('+')}}"
-    sign = "+" if form.startswith("+") and value > 0 and float(text) else ""
+    if "e" in text:
+        text = f"{value:,.0f}"
+    sign = "+" if form.startswith("+") and value > 0 and float(text.replace(",", "")) else ""
     return sign + text.replace("-", "\N{MINUS SIGN}")
 
 

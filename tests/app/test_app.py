@@ -37,7 +37,7 @@ from lafe import PRESETS, Branch, Switches, evidence, load, open_photo, prepare
 from lafe.checkpoints import store
 from lafe.data.photo import MIN_SIDE
 from lafe.explain.controls import Controls
-from lafe.render.text import percent
+from lafe.render.text import number, percent
 
 pytestmark = pytest.mark.usefixtures("only_these")
 
@@ -312,7 +312,7 @@ def test_controls_stand_in_for_gates_in_their_panel_only() -> None:
     gate = photo.under(controls).branch_map(5, "r_con").mean(1)
     low = float(photo.branch_map(5, "r_con").mean(1).min())
     expected = min(low, float(gate.min()))
-    assert f"Colours from {expected:.3g} to" in ranges(at)[0]
+    assert f"Colours from {number(expected)} to" in ranges(at)[0]
 
 
 def test_state_survives_changing_the_page() -> None:

@@ -24,9 +24,29 @@ def test_percent_says_neither_never_nor_always(probability: float, text: str) ->
         (float("inf"), "+.1f", "+inf"),
         (-0.06, "+.1f", "\N{MINUS SIGN}0.1"),
         (0.06, "+.1f", "+0.1"),
-        (-1234.5, ".3g", "\N{MINUS SIGN}1.23e+03"),
         (-0.0, ".3g", "0"),
     ],
 )
 def test_a_zero_has_no_sign(value: float, form: str, text: str) -> None:
+    assert number(value, form) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "text"),
+    [
+        (0.0123, ".3g", "0.0123"),
+        (0.000136, ".3g", "0.000136"),
+        (1e-4, ".3g", "0.0001"),
+        (6.54e-05, ".3g", "<0.0001"),
+        (-6.54e-05, "+.3g", ">\N{MINUS SIGN}0.0001"),
+        (5e-324, ".3g", "<0.0001"),
+        (0.0, "+.3g", "0"),
+        (999.4, ".3g", "999"),
+        (999.9, ".3g", "1,000"),
+        (1234.4, ".3g", "1,234"),
+        (-1234.4, "+.3g", "\N{MINUS SIGN}1,234"),
+        (7.1e6, "+.2g", "+7,100,000"),
+    ],
+)
+def test_no_number_is_a_power_of_ten(value: float, form: str, text: str) -> None:
     assert number(value, form) == text
