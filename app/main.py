@@ -9,6 +9,7 @@ import streamlit as st
 from lafe.render import palette
 
 from . import navigation
+from .figures import style
 from .state import address, routing, session
 from .state.models import cards, load_in_background
 from .widgets.browser import browser
@@ -29,7 +30,8 @@ def main() -> None:
         initial_sidebar_state="auto",  # closed where there is no room for it
     )
     st.logo((_ASSETS / "logo.svg").read_text(), size="large")
-    st.html(f"<style>{palette.css()} {(_ASSETS / 'style.css').read_text()}</style>")
+    own = (_ASSETS / "style.css").read_text()
+    st.html(f"<style>{palette.css()} {style.css()} {own}</style>")
     page = st.navigation([navigation.to(name) for name in navigation.PAGES], position="top")
     _arrive()
     notice_lost_session()

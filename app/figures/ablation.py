@@ -25,7 +25,7 @@ from lafe.render.palette import (
 from lafe.render.text import percent
 from lafe.render.units import UNITS
 
-from .style import SIGNED, ZERO, styled
+from .style import BESIDE, SIGNED, ZERO, styled
 
 
 def shapley_grid(values: Sequence[Sequence[float]], output: str) -> go.Figure:
@@ -56,8 +56,8 @@ def shapley_grid(values: Sequence[Sequence[float]], output: str) -> go.Figure:
                 showarrow=False,
                 font_color=words_on(unit.of(value) / limit),
             )
-    figure.update_yaxes(autorange="reversed", ticks="")
-    figure.update_xaxes(side="top", ticks="")
+    figure.update_yaxes(autorange="reversed", ticks="", showgrid=False)
+    figure.update_xaxes(side="top", ticks="", showgrid=False)
     for branch in EVERY_BRANCH[: len(BRANCHES)]:  # the side of each column, in its colour
         i = branch.bit
         figure.add_shape(
@@ -81,9 +81,7 @@ def shapley_bars(values: Sequence[Sequence[float]], output: str) -> go.Figure:
             marker_color=[COLOURS[EVERY_BRANCH[i].side] for i in order],
             text=[unit.text(flat[i]) for i in order],
             textfont={"color": [FAINT if unit.is_nothing(flat[i]) else INK for i in order]},
-            textposition="outside",
-            cliponaxis=False,
-            hoverinfo="skip",
+            **BESIDE,
         )
     )
     reach = 1.35 * unit.reach(flat)
@@ -100,16 +98,16 @@ def waterfall(steps: dict[str, float], total: str = "Logit") -> go.Figure:
     for key, value in steps.items():
         figure.add_bar(
             x=[value], y=[TERMS[key]], base=[start], orientation="h", marker_color=colours[key],
-            text=[UNITS["logit"].text(value)], textposition="auto", textangle=0, hoverinfo="skip",
+            text=[UNITS["logit"].text(value)], **BESIDE,
         )  # fmt: skip
         start += value
         ends.append(start)
-    room = 0.12 * (max(ends) - min(ends)) or 1  # for numbers beside short bars
+    room = 0.24 * (max(ends) - min(ends)) or 1  # for numbers beside bars
     figure.add_bar(
         x=[start], y=[f"<b>{total}</b>"], orientation="h", marker_color=INK,
-        text=[UNITS["logit"].text(start)], hoverinfo="skip",
+        text=[UNITS["logit"].text(start)], **BESIDE,
     )  # fmt: skip
-    low = min(ends) - 2 * room if min(ends) < 0 else 0
+    low = min(ends) - room if min(ends) < 0 else 0
     figure.update_xaxes(ZERO, range=[low, max(ends) + room])
     figure.update_yaxes(autorange="reversed")
     figure.update_layout(showlegend=False, barmode="overlay")

@@ -7,10 +7,12 @@ from html import escape
 
 from lafe.branches import KINDS as KIND_ORDER, STAGES, Branch, Switches
 from lafe.render.labels import KINDS, SIDES
-from lafe.render.palette import BACKBONE, CON, CON_DARK, DIS, FAINT, GRID, INK, OFF, PAPER, SOFT
 
-_DARK = {DIS: DIS, CON: CON_DARK}
-_COLOURS = {"dis": DIS, "con": CON}
+# Of the page that it is in, which may be dark.
+BACKBONE, INK, SOFT, FAINT = "var(--backbone)", "var(--ink)", "var(--soft)", "var(--faint)"
+GRID, OFF, PAPER = "var(--grid)", "var(--off)", "var(--paper)"
+_COLOURS = {"dis": "var(--dis)", "con": "var(--con)"}
+_WORDS = {"dis": "var(--dis)", "con": "var(--con-dark)"}
 _HINTS = {"dis": "sets a class apart", "con": "shared with look-alikes"}
 _STRIDES = {3: 8, 4: 16, 5: 32}
 _BOLD = 'font-weight="600"'
@@ -181,7 +183,7 @@ def _sub(letter: str, index: int) -> str:
 
 
 def _side(p: _Plan, side: str, switches: Switches) -> str:
-    colour, boxes, bus = _COLOURS[side], p.boxes[side], p.buses[side]
+    colour, text, boxes, bus = _COLOURS[side], _WORDS[side], p.boxes[side], p.buses[side]
     out = 1 if bus > p.middle else -1  # away from the backbone
     parts = []
     reached = False  # whether anything comes along the bus so far
@@ -203,22 +205,22 @@ def _side(p: _Plan, side: str, switches: Switches) -> str:
         parts.append(_arrow(p, (along, outer), (along, bus - out * p.fuse[1]), colour, live))
         at, reached = along + p.fuse[0], live or reached
         parts.append(_box(p, (along, bus), p.fuse, colour if reached else OFF, PAPER, reached))
-        parts.append(_text(p, (along, bus), "fuse", colour if reached else FAINT, 13))
+        parts.append(_text(p, (along, bus), "fuse", text if reached else FAINT, 13))
     parts.append(_line(p, [(at, bus), (p.sum_at, bus)], colour, reached))
     end = p.sum_at, p.middle + out * _RADIUS
     parts.append(_arrow(p, (p.sum_at, bus), end, colour, reached))
     words = SIDES[side]
-    parts.append(_text(p, p.titles[side], words.name.lower(), _DARK[colour], 16, _BOLD, dy=-9))
+    parts.append(_text(p, p.titles[side], words.name.lower(), text, 16, _BOLD, dy=-9))
     parts.append(_text(p, p.titles[side], _HINTS[side], SOFT, 12, dy=11))
     result = f"{words.sign} {words.letter}"
-    parts.append(_text(p, p.results[side], result, colour if reached else OFF, 18, _BOLD))
+    parts.append(_text(p, p.results[side], result, text if reached else FAINT, 18, _BOLD))
     return "".join(parts)
 
 
 def _chip(p: _Plan, at: Point, branch: Branch, switches: Switches) -> str:
     """A branch: filled where it is on.  A switch for whoever listens to clicks on it."""
     on, name = switches[branch], KINDS[branch.kind].lower()
-    colour = _DARK[_COLOURS[branch.side]] if on else OFF
+    colour = _WORDS[branch.side] if on else OFF
     return (
         f'<g data-switch="{branch}" tabindex="0" role="switch" '
         f'aria-checked="{str(on).lower()}" '

@@ -12,7 +12,7 @@ from lafe.measure.sweep import Row
 from lafe.render.palette import COLOURS, FAINT, GRID, INK, SECOND
 from lafe.render.units import UNITS
 
-from .style import ZERO, styled
+from .style import BESIDE, ZERO, styled
 
 
 def reliability(bins: Sequence[Bin]) -> go.Figure:
@@ -55,9 +55,7 @@ def without_each(top1: dict[str, float], full: float) -> go.Figure:
             marker_color=[COLOURS[side] for side in sides],
             text=[unit.text(change) for change in changes],
             textfont={"color": [FAINT if unit.is_nothing(c) else INK for c in changes]},
-            textposition="outside",
-            cliponaxis=False,
-            hoverinfo="skip",
+            **BESIDE,
         )
     )
     reach = 1.4 * unit.reach(changes)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lafe.render.palette import CON_DARK, DIS, GRID
+from lafe.render.palette import CON_DARK, DIS
 from lafe.render.text import number
 
 BARS = 160
@@ -44,7 +44,7 @@ def sorted_bars(weights: ArrayLike, side: str, title: str) -> Bars:
     ends = f"{number(float(order[0]))} to {number(float(order[-1]))}"
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        f'preserveAspectRatio="none"><rect width="100%" height="100%" fill="{GRID}"/>'
+        'preserveAspectRatio="none">'
         f'<g fill="{colour}">{drawn}</g></svg>'
     )
     return Bars(svg, f"{title}: {len(order)} channels, sorted, {ends}")

@@ -25,7 +25,9 @@ BLACK = "#000000"
 EVEN = 0.179
 """The luminance on which black and white read equally well."""
 
-OTHERS = (ACCENT, RIGHT, "#7a5195", "#8a6d00", BLACK)
+PLUM, OCHRE, ROSE = "#7a5195", "#8a6d00", "#b8336a"
+
+OTHERS = (ACCENT, RIGHT, PLUM, OCHRE, ROSE)
 """Colours of curves that are neither discriminative nor confusable."""
 
 DIVERGING = {
@@ -72,8 +74,9 @@ COLOURS = {
     "off": OFF,
     "paper": PAPER,
     "control": CONTROL,
-    "chosen": CHOSEN,
-    "sheet": PAPER,
+    "plum": PLUM,
+    "ochre": OCHRE,
+    "rose": ROSE,
 }
 """Colours by their names in style sheets."""
 
@@ -95,15 +98,14 @@ DARK = {
     "off": "#55626c",
     "paper": "#12181d",
     "control": "#c39be0",
-    "chosen": "#ff6b6b",
+    "plum": "#b995d3",
+    "ochre": "#d3b54c",
+    "rose": "#f28fb8",
 }
-"""Values of the colours where the page is dark.  Figures stand on a sheet that stays light."""
+"""Values of the colours where the page is dark."""
 
 
 def css() -> str:
     """The colours as CSS variables, for a page and what is in it."""
-    given = (
-        f"--{name}: light-dark({value}, {DARK[name]});" if name in DARK else f"--{name}: {value};"
-        for name, value in COLOURS.items()
-    )
+    given = (f"--{name}: light-dark({value}, {DARK[name]});" for name, value in COLOURS.items())
     return ":root {" + " ".join(given) + "}"

@@ -11,6 +11,7 @@ from lafe.render import palette
 from lafe.render.overlay import colour_bar
 
 ROOT = Path(__file__).resolve().parents[2]
+OTHERS = ("plum", "ochre", "rose")
 THEMES = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
 
 
@@ -35,7 +36,9 @@ def pairs(kind: str) -> dict[str, tuple[str, str]]:
         "a photo that matches nothing": (c["faint"], c["paper"]),
         "the true class": (c["right"], c["paper"]),
         "gates that are not as learned": (c["control"], c["paper"]),
-        "words of a figure": (palette.INK, c["sheet"]),
+        "words of a figure": (c["ink"], c["paper"]),
+        "small numbers of a figure": (c["faint"], c["paper"]),
+        "the backbone in the diagram": (c["backbone"], c["grid"]),
         "the name of an example": (c["ink"], c["empty"]),
     }
 
@@ -64,6 +67,13 @@ def test_contrast_by_hand() -> None:
 @pytest.mark.parametrize("name", pairs("light"))
 def test_words_can_be_read(name: str, kind: str) -> None:
     assert contrast(*pairs(kind)[name]) >= 4.5
+
+
+@pytest.mark.parametrize("kind", ["light", "dark"])
+@pytest.mark.parametrize("name", ["dis", "con", "backbone", "accent", "right", *OTHERS])
+def test_curves_and_bars_can_be_seen(name: str, kind: str) -> None:
+    c = palette.COLOURS if kind == "light" else palette.DARK
+    assert contrast(c[name], c["paper"]) >= 3
 
 
 @pytest.mark.parametrize("share", [i / 20 for i in range(-20, 21)])
