@@ -58,17 +58,7 @@ def _explanations(photo: Photo) -> None:
         max_selections=MOST,
         key="attribution-methods",
     )
-    every = _question(photo, visit)
-    with st.container(horizontal=True):
-        own = kept(
-            st.segmented_control,
-            "Colour scale",
-            (True, False),
-            format_func=lambda own: "Each its own" if own else "One for a panel",
-            required=True,
-            usual=True,
-            key="attribution-own",
-        )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = kept(
             st.segmented_control,
             "Deletion and insertion, against",
@@ -80,10 +70,27 @@ def _explanations(photo: Photo) -> None:
             help="In 16 steps the pixels that a map names first give way to a blurred or plain "
             "photo, or come back: the class should fall, or rise, faster than in random order.",
         )
+        with st.popover("Classes and colours", icon=":material/tune:"):
+            target, versus = _question(photo, visit)
+            own = kept(
+                st.segmented_control,
+                "Colour scale",
+                (True, False),
+                format_func=lambda own: "Each its own" if own else "One for a panel",
+                required=True,
+                usual=True,
+                key="attribution-own",
+            )
     against = None if chosen == "off" else chosen
+    every = {
+        place: asked
+        for place, panel in enumerate(visit.panels)
+        if (asked := _asked(visit.checkpoint_of(panel), panel, target, versus)) is not None
+    }
     work = st.container()
+    why = escape(f"why {spelled(target)}" + (f", and not {spelled(versus)}" if versus else ""))
     for place, asked in every.items():
-        st.html(f"{badge(place)} <b>{escape(setting_name(asked.panel.switches))}</b>")
+        st.html(f"{badge(place)} <b>{escape(setting_name(asked.panel.switches))}</b>: {why}")
         _maps(photo, asked, methods, bool(own), visit.display.opacity)
         if against is not None:
             _curves(photo, asked, methods, against, place)
@@ -93,39 +100,32 @@ def _explanations(photo: Photo) -> None:
         _work(explanations.jobs(photo, list(every.values()), methods, against))
 
 
-def _question(photo: Photo, visit: Visit) -> dict[int, Asked]:
-    """The question to every panel whose model knows the class."""
+def _question(photo: Photo, visit: Visit) -> tuple[str, str | None]:
+    """The class, and the one that it is held against, if any."""
     first = visit.checkpoint_of(visit.panels[0])
     classes = list(models.cards()[first].classes)
     panel = visit.panels[0]
     ready = models.under(photo, panel, models.model(first))
     best = classes[int(ready.logits(panel.switches).argmax())]
-    with st.container(horizontal=True):
-        target = kept(
-            st.selectbox,
-            "Why",
-            classes,
-            format_func=spelled,
-            usual=best,
-            key=f"attribution-target-{photo.digest[:8]}-{first}",
-            width=330,
-        )
-        versus = kept(
-            st.selectbox,
-            "and not",
-            [name for name in classes if name != target],
-            format_func=spelled,
-            usual=None,
-            index=None,
-            placeholder="any other class",
-            key=f"attribution-versus-{first}",
-            width=330,
-        )
-    return {
-        place: asked
-        for place, panel in enumerate(visit.panels)
-        if (asked := _asked(visit.checkpoint_of(panel), panel, target, versus)) is not None
-    }
+    target = kept(
+        st.selectbox,
+        "Why",
+        classes,
+        format_func=spelled,
+        usual=best,
+        key=f"attribution-target-{photo.digest[:8]}-{first}",
+    )
+    versus = kept(
+        st.selectbox,
+        "and not",
+        [name for name in classes if name != target],
+        format_func=spelled,
+        usual=None,
+        index=None,
+        placeholder="any other class",
+        key=f"attribution-versus-{first}",
+    )
+    return target, versus
 
 
 def _asked(checkpoint: str, panel: Panel, target: str, versus: str | None) -> Asked | None:

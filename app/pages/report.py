@@ -80,7 +80,7 @@ def _source(name: str, source: Provenance) -> None:
 def _accuracy(evaluation: Evaluation) -> None:
     st.subheader("On test photos", anchor=False)
     full = evaluation.presets["full"]
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         st.metric(
             "Top-1", percent(full.top1), help="Its 95 % interval stands below.", width="content"
         )

@@ -11,12 +11,12 @@ from lafe.render.comparison import Choice, compare
 from lafe.render.names import spelled
 from lafe.render.pictures import jpeg_url
 from lafe.render.sheet import COLUMNS, TITLES, Row, sheet
+from lafe.render.text import duration
 
 from ..state import models, session
 from ..state.looks import Look, looks
 from ..state.models import ModelError
 from ..state.session import Photo, Visit
-from .parts import plain
 
 _THUMB = 96  # px
 
@@ -62,7 +62,7 @@ _OF_B, _TRUTH = ("B", "Points moved", "Flipped"), "True class"
 
 
 def _row(photo: Photo, visit: Visit) -> dict[str, object]:
-    row: dict[str, object] = {"Photo": jpeg_url(photo.image, _THUMB), "Name": photo.name}
+    row: dict[str, object] = {"Photo": jpeg_url(photo.image, _THUMB)}
     found = [look for look in looks(visit, photo)[:2] if isinstance(look, Look)]
     for letter, look in zip("AB", found, strict=False):
         name = spelled(look.outcome.best)
@@ -70,8 +70,8 @@ def _row(photo: Photo, visit: Visit) -> dict[str, object]:
     if len(found) == 2:
         moved = change(found[0].outcome, found[1].outcome)
         row |= {"Points moved": moved.points, "Flipped": moved.flipped}
-    row[_TRUTH] = spelled(photo.truth) if photo.truth else None
-    return row
+    # The name last: it may be long, and there is little room on a phone.
+    return row | {_TRUTH: spelled(photo.truth) if photo.truth else None, "Name": photo.name}
 
 
 def _figure(visit: Visit) -> None:
@@ -83,7 +83,7 @@ def _figure(visit: Visit) -> None:
             return
         names = {p.digest: f"{i}. {p.name}" for i, p in enumerate(visit.photos, 1)}
         digests = st.multiselect(
-            "Rows", list(names), default=list(names), format_func=lambda d: plain(names[d])
+            "Rows", list(names), default=list(names), format_func=names.__getitem__
         )
         columns = st.pills(
             "Maps",
@@ -110,7 +110,7 @@ def _figure(visit: Visit) -> None:
                     on_click="ignore",
                     key=f"figure-{kind}",
                 )
-        st.caption(f"Made when you click; about {0.3 * len(digests):.0f} seconds.")
+        st.caption(f"Made when you click; {duration(0.3 * len(digests))}.")
 
 
 Job = tuple[Photo, list[Choice]]

@@ -91,7 +91,7 @@ def _why(found: Answer, card: Card, checkpoint: str) -> str:
 
 def _recognised(photo: Photo, checkpoint: str) -> None:
     """Say what kind of photo this was taken for, and offer the other models."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="recognised"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="recognised"):
         name = plain(title(checkpoint))
         if photo.kind and photo.kind != OTHER:
             article = "an" if photo.kind[0] in "aeiou" else "a"

@@ -39,7 +39,10 @@ def settings(visit: Visit) -> None:
 
 
 def _header(place: int, panel: Panel, checkpoint: str) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+    head = st.container(
+        horizontal=True, vertical_alignment="center", gap="xsmall", key=f"head-{place}"
+    )
+    with head:
         st.html(badge(place), width="content")
         preset_picker(place, panel)
         _model_picker(place, checkpoint)

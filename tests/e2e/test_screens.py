@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from visitor import Visitor, truth
 
 from lafe import Switches
+from lafe.render import palette
 
 ALL, NONE = Switches.all(), Switches.none()
 SIZES = [(1440, 900), (800, 900), (390, 844)]
@@ -133,6 +134,53 @@ def test_a_photo_that_matches_nothing_is_said_so_on_every_page(
         expect(page.get_by_text("No match; nearest:").first).to_be_visible()
         expect(page.get_by_role("heading", level=1)).to_have_count(1)
         assert not wider(visitor), name
+
+
+@pytest.mark.parametrize("size", [(390, 844)])
+def test_a_map_is_on_the_first_screen_of_attribution(
+    visitor: Visitor, size: tuple[int, int]
+) -> None:
+    visitor.opens()
+    visitor.goes_to("Attribution")
+    visitor.waits()
+    page = visitor.page
+    page.locator(".st-key-examples").get_by_role("button").first.click()
+    first = page.get_by_role("img", name="The photo under Evidence, discriminative").first
+    expect(first).to_be_visible()
+    visitor.waits()
+    box = first.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= size[1]
+
+
+def test_figures_are_as_dark_as_the_page(visitor: Visitor) -> None:
+    page = visitor.page
+    page.emulate_media(color_scheme="dark")
+    visitor.opens()
+    visitor.goes_to("Ablation")
+    visitor.waits()
+    page.locator(".st-key-examples").get_by_role("button").first.click()
+    words = page.locator(".stPlotlyChart :is(.xtick text, .ytick text, .bartext-outside)")
+    expect(words.first).to_be_visible()
+    visitor.waits()
+    read = {fill for fill in words.evaluate_all("all => all.map((e) => getComputedStyle(e).fill)")}
+    assert read <= {rgb(palette.DARK["ink"]), rgb(palette.DARK["faint"])}
+    behind = page.get_by_test_id("stApp").evaluate("e => getComputedStyle(e).backgroundColor")
+    assert behind == rgb(palette.DARK["paper"])
+
+
+def rgb(colour: str) -> str:
+    """#rrggbb as browsers write it."""
+    return f"rgb{tuple(bytes.fromhex(colour[1:]))}"
+
+
+def test_names_of_photos_are_shown_as_they_are(visitor: Visitor) -> None:
+    visitor.opens()
+    visitor.uploads(1, 2)
+    visitor.sees(0, 2, ALL)
+    page = visitor.page
+    page.get_by_role("button", name="Figure of all").click()
+    expect(page.get_by_text("1. drawing-1.png", exact=True)).to_be_visible()
 
 
 def test_an_example_is_shown_on_the_page_where_it_was_chosen(visitor: Visitor) -> None:
