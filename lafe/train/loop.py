@@ -87,6 +87,8 @@ def train(
     if resume is None:
         run.write(folder)  # before the work, so that a folder that cannot be written to is found
     photos.setup("fit")
+    trainer, hours = _trainer(recipe, folder, trainer_options)
+    module.to(trainer.strategy.root_device)  # what is before the first step runs there too
     run = replace(run, passed_over=photos.passed_over, seen=photos.digests())
     if resume is not None:
         runs.check(folder, run)
@@ -102,10 +104,10 @@ def train(
             _some_features(recipe, module, photos),
         )
     run.write(folder)
-    trainer, hours = _trainer(recipe, folder, trainer_options)
     trainer.fit(module, photos, ckpt_path=resume, weights_only=True)
     if trainer.is_global_zero:
         before["hours"] = round(hours.seconds / 3600, 3)
+        module.to(trainer.strategy.root_device)  # the Trainer has put it back on the CPU
         _write(recipe, folder, module, photos, before, trainer.world_size)
     return folder
 
@@ -148,7 +150,12 @@ def _stand_in(recipe: Recipe, module: TrainingModule, photos: TrainingPhotos) ->
             "views",
         )
     backbone.eval()
-    photos.pass_through(backbone, lambda x: backbone_features(module.model, recipe, x))
+    photos.pass_through(
+        backbone,
+        lambda x: tuple(
+            m.cpu() for m in backbone_features(module.model, recipe, x.to(module.device))
+        ),
+    )
 
 
 def _probe(recipe: Recipe, module: TrainingModule, photos: TrainingPhotos) -> None:
@@ -163,7 +170,7 @@ def _probe(recipe: Recipe, module: TrainingModule, photos: TrainingPhotos) -> No
         photos.splits["train"].labels,
         test_transform(recipe.resize, recipe.input_size, mean, std),
         decay=recipe.probe_decay,
-        features=lambda x: backbone_features(module.model, recipe, x)[-1],
+        features=lambda x: backbone_features(module.model, recipe, x.to(module.device))[-1],
     )
 
 
@@ -179,9 +186,11 @@ def _some_features(
     transform = test_transform(recipe.resize, recipe.input_size, backbone.mean, backbone.std)
     for rows in chosen.split(recipe.batch_size):
         if photos.views:
-            yield tuple(m[rows].permute(0, 3, 1, 2) for m in photos.views["train"][0])
+            maps = photos.views["train"][0]
+            yield tuple(m[rows].permute(0, 3, 1, 2).to(module.device) for m in maps)
         else:
-            yield backbone_features(module.model, recipe, transform(photos.pixels["train"][rows]))
+            x = transform(photos.pixels["train"][rows]).to(module.device)
+            yield backbone_features(module.model, recipe, x)
 
 
 def _trainer(
@@ -251,6 +260,7 @@ def _write(
         scale = fit_scale(module.model, photos.val_dataloader)
         apply_scale(module.model, scale)
         training["scale"] = scale.to_dict()
+    module.cpu()
     save(module.model, folder, photos.classes, name=recipe.name, training=training, **_card(recipe))
 
 

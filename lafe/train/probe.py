@@ -86,6 +86,7 @@ def probe_first(
 @torch.no_grad()
 def fit_classifier(model: LAFE, pooled: Tensor, labels: Tensor, decay: float) -> None:
     """Fit a model's classifier to GAP(f_5) of photos, (N, C_5), and their labels (N,)."""
+    labels = labels.to(pooled.device)
     weight, bias = linear_classifier(pooled, labels, model.classifier.out_features, decay)
     model.classifier.weight.copy_(weight)
     model.classifier.bias.copy_(bias)
