@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from worlds import HALF, SIZES, World
 import lafe
 from lafe.branches import PRESETS
 from lafe.checkpoints.store import load_card, save
+from lafe.data import PhotoDataset
 from lafe.measure import evaluation, predictions, report as reports, tables
 from lafe.measure.bootstrap import interval
 from lafe.measure.evaluation import evaluate, recipe_differences
@@ -324,3 +326,20 @@ def test_recipes_differ_in_what_is_not_the_attention() -> None:
         "epochs": (9, 12),
         "seed": (None, 1),
     }
+
+
+def test_foreign_photos_may_be_of_more_classes_than_the_model_knows(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = evaluation.open_test_split
+
+    def split(kind: str, root: str | Path) -> PhotoDataset:
+        photos = own("folder", root)
+        if kind == "folder":
+            return photos
+        return replace(photos, classes=list("abcdefg"), labels=[6] * len(photos))
+
+    monkeypatch.setattr(evaluation, "open_test_split", split)
+    found = evaluate(world.full, world.data, foreign=["cub"], out=tmp_path / "out").evaluation
+    assert found is not None
+    assert {"cub"} == set().union(*(score.caught for score in found.unknown.values()))
