@@ -27,8 +27,9 @@ BESIDE = {"textposition": "outside", "textangle": 0, "cliponaxis": False, "hover
 
 def styled(figure: go.Figure, height: int) -> go.Figure:
     """The figure in this project's colours, ``height`` px high, fixed, with room for its words."""
-    figure.update_xaxes(automargin=True, fixedrange=True)
-    figure.update_yaxes(automargin=True, fixedrange=True)
+    apart = {"ticklabelstandoff": 4}  # zero of the one axis from zero of the other
+    figure.update_xaxes(automargin=True, fixedrange=True, **apart)
+    figure.update_yaxes(automargin=True, fixedrange=True, **apart)
     margin = dict.fromkeys("lrtb", 8)
     return figure.update_layout(LAYOUT, height=height, margin=margin)
 

@@ -24,7 +24,8 @@ def notice_lost_session() -> None:
     st.session_state["known"] = True
     if not is_new:
         st.session_state[_HAD_PHOTOS] = bool(session.visit().photos)
-    with st.container(key="nobody-sees"):
+    # A slow browser draws it before it knows the style sheet that hides it: so it is low, too.
+    with st.container(key="nobody-sees", height=1, border=False):
         had_photos = st.checkbox("There are photos", key=_HAD_PHOTOS)
     if is_new and had_photos:
         session.notify("The server forgot your photo: upload it again.")

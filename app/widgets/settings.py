@@ -21,7 +21,8 @@ def settings(visit: Visit) -> None:
     """One box a panel; B and those after it can be removed, and added up to four."""
     st.subheader("Settings", anchor=False)
     count = len(visit.panels)
-    grid = st.grid(count if count < MAX_PANELS else 2, min_column_width=330, border=True)
+    with st.container(key="settings"):
+        grid = st.grid(count if count < MAX_PANELS else 2, min_column_width=330, border=True)
     for place, panel in enumerate(visit.panels):
         with grid.cell():
             _header(place, panel, visit.checkpoint_of(panel))

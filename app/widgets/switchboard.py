@@ -62,9 +62,9 @@ def _on(panel: Panel, branch: str) -> list[int]:
 
 
 def setting_name(switches: Switches) -> str:
-    """A setting, as a heading."""
+    """A setting, as a heading; branches are called what they are called everywhere."""
     name = labels.setting(switches)
-    return name[:1].upper() + name[1:]
+    return name if name.startswith(BRANCHES) else name[:1].upper() + name[1:]
 
 
 def preset_picker(place: int, panel: Panel) -> None:

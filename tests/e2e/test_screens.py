@@ -142,6 +142,7 @@ def test_a_map_is_on_the_first_screen_of_attribution(
 ) -> None:
     visitor.opens()
     visitor.goes_to("Attribution")
+    expect(visitor.page.get_by_role("heading", name="Attribution", exact=True)).to_be_visible()
     visitor.waits()
     page = visitor.page
     page.locator(".st-key-examples").get_by_role("button").first.click()
@@ -158,6 +159,9 @@ def test_figures_are_as_dark_as_the_page(visitor: Visitor) -> None:
     page.emulate_media(color_scheme="dark")
     visitor.opens()
     visitor.goes_to("Ablation")
+    expect(
+        visitor.page.get_by_role("heading", name="What was each branch worth?", exact=True)
+    ).to_be_visible()
     visitor.waits()
     page.locator(".st-key-examples").get_by_role("button").first.click()
     words = page.locator(".stPlotlyChart :is(.xtick text, .ytick text, .bartext-outside)")
