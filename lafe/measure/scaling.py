@@ -9,6 +9,7 @@ from pathlib import Path
 from lafe.measure import records
 from lafe.measure.markdown import table
 from lafe.measure.throughput import Throughput
+from lafe.render.text import number
 
 SPEED, GROWTH = "docs/throughput.json", "docs/training-scale.json"
 MILLION = 1_000_000
@@ -127,12 +128,13 @@ def growth(root: Path) -> str:
         f"{_link(GROWTH)}, by `scripts/train_scale.py`: `lafe train` of `{found.network}` on drawn "
         f"photos that are kept at {found.pixels} px, {found.batch} a step, in seconds that one "
         f"processor worked for it (load {found.load:g}).\n\n{table(head, rows)}\n"
-        f"A further thousand photos: {by_photos('start_seconds'):+.2f} s until the first step and "
-        f"{by_photos('memory_mb'):+.1f} MB, of which decoded photos are "
+        f"A further thousand photos: {number(by_photos('start_seconds'), '+.2f')} s until the "
+        f"first step and {number(by_photos('memory_mb'), '+.1f')} MB, of which decoded photos are "
         f"{3 * found.pixels**2 / 1000:.1f}.  A further thousand classes: "
-        f"{by_classes('start_seconds'):+.2f} s, {by_classes('memory_mb'):+.1f} MB and "
-        f"{1000 * by_classes('step_seconds'):+.1f} ms a step.  Where a slope is below 0, other "
-        "programs made more of a difference than what grew.\n"
+        f"{number(by_classes('start_seconds'), '+.2f')} s, "
+        f"{number(by_classes('memory_mb'), '+.1f')} MB and "
+        f"{number(1000 * by_classes('step_seconds'), '+.1f')} ms a step.  Where a slope is below "
+        "0, other programs made more of a difference than what grew.\n"
     )
 
 

@@ -35,6 +35,7 @@ from lafe.measure.report import (
     hours_of,
 )
 from lafe.measure.visits import Visits
+from lafe.render.text import number
 from lafe.train.recipe import PROSE
 
 SWEEPS = "checkpoints/results"
@@ -217,7 +218,7 @@ def _sweep(name: str, runs: Sequence[sweep.Result]) -> str:
             sweep.ROWS[r.variant],
             _percent(r.mean),
             "-" if r.deviation is None else _percent(r.deviation),
-            "-" if plain is None or r is plain else f"{100 * (r.mean - plain.mean):+.1f}",
+            "-" if plain is None or r is plain else number(100 * (r.mean - plain.mean), "+.1f"),
             str(beside.get(r.variant, "-")),
             ", ".join(_percent(top1) for top1 in r.top1),
             f"{r.hours:.2f}",
@@ -478,12 +479,12 @@ def _branches(b: BranchFigures) -> str:
     rows = [
         [
             "mean centred logit of the predicted class",
-            *(f"{v:.2f}" for v in (logit.f5, logit.D, logit.C)),
+            *(number(v, ".2f") for v in (logit.f5, logit.D, logit.C)),
         ],
         [
             "margin of the true class added, mean",
             "",
-            *(f"{v:+.2f}" for v in (b.margin_added.D, b.margin_added.C)),
+            *(number(v, "+.2f") for v in (b.margin_added.D, b.margin_added.C)),
         ],
         [
             "predictions that change without it, %",
@@ -493,7 +494,7 @@ def _branches(b: BranchFigures) -> str:
         [
             "cosine of the pooled map with f_5's",
             "",
-            *(f"{v:.2f}" for v in (b.cosine_with_f5.D, b.cosine_with_f5.C)),
+            *(number(v, ".2f") for v in (b.cosine_with_f5.D, b.cosine_with_f5.C)),
         ],
         [
             "linear probe of the pooled map, top-1 %",
@@ -502,7 +503,8 @@ def _branches(b: BranchFigures) -> str:
     ]
     table = _table(["", "f_5", "D (added)", "C (subtracted)"], rows)
     return (
-        f"{table}\nShare of the branches in the predicted class's logit: {b.share:.2f}.  "
+        f"{table}\nShare of the branches in the predicted class's logit: "
+        f"{number(b.share, '.2f')}.  "
         f"Predictions that change without all twelve: {_percent(b.changes_without.both)} %.  "
         "The logit and the margin of C are those of -C.\n"
     )
@@ -513,9 +515,9 @@ def _switching(s: Switching, full: float) -> str:
     rows = [
         [
             f"`{name}`",
-            f"{100 * (off.top1 - full):+.1f}",
+            number(100 * (off.top1 - full), "+.1f"),
             _percent(off.changed),
-            f"{100 * value:+.2f}",
+            number(100 * value, "+.2f"),
         ]
         for (name, off), value in zip(s.branch_off.items(), worth, strict=True)
     ]

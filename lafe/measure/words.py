@@ -94,18 +94,30 @@ def presets(found: Evaluation) -> Columns:
     return columns
 
 
+SCORES = {
+    "max_probability": "highest probability",
+    "energy": "energy",
+    "class_means": "nearest class mean",
+}
+"""The scores of :data:`lafe.measure.unknown.KINDS`, for people."""
+THINGS = {"cub": "birds"}
+"""What is seen on the photos of a data set, where its name does not say it."""
+
+
 def unknown(compared: Mapping[str, UnknownScore], chosen: str) -> Columns:
     """The scores of the unknown that were compared; the chosen one in bold."""
     every = compared.values()
     columns = {
-        "Score": [f"**{kind}**" if kind == chosen else kind for kind in compared],
+        "Score": [f"**{SCORES[k]}**" if k == chosen else SCORES[k] for k in compared],
         "Threshold": [f"{score.threshold:.3f}" for score in every],
         "Own test photos refused, %": [_percent(score.own_test_refused) for score in every],
     }
     if all(score.left_out is not None for score in every):
         columns["The same, their class left out, %"] = [_percent(s.left_out or 0.0) for s in every]
     for name in compared[chosen].caught:
-        columns[f"Photos of {name} caught, %"] = [_percent(s.caught[name]) for s in every]
+        columns[f"Photos of {THINGS.get(name, name)} caught, %"] = [
+            _percent(s.caught[name]) for s in every
+        ]
     return columns
 
 

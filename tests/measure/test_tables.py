@@ -19,6 +19,7 @@ from lafe.measure.evaluation import evaluate
 from lafe.measure.provenance import Provenance
 from lafe.measure.report import Accuracy, Report, Training
 from lafe.measure.visits import Spread, Visits
+from lafe.measure.words import SCORES
 from lafe.train.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,7 +91,8 @@ def root(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
 
 
 def row(text: str, first: str) -> list[str]:
-    """The cells of the only table row that starts with ``first``."""
+    """The cells of the only table row that starts with ``first``, with the signs of a keyboard."""
+    text = text.replace("\N{MINUS SIGN}", "-")
     lines = [line for line in text.splitlines() if line.startswith(f"| {first} |")]
     assert len(lines) == 1, f"{len(lines)} rows start with {first}"
     return [cell.strip() for cell in lines[0].strip("|").split("|")][1:]
@@ -145,7 +147,8 @@ def test_branches_one_by_one_and_the_unknown(root: Path) -> None:
         assert value == pytest.approx(100 * worth[i], abs=0.0051)
     for kind, c in found.unknown.items():
         chosen = load_card(root / "checkpoints" / "full").unknown["score"]
-        cells = row(text, f"**{kind}**" if kind == chosen else kind)
+        name = SCORES[kind]
+            cells = row(text, f"**{name}**" if kind == chosen else name)
         assert c.left_out is not None
         assert float(cells[0]) == pytest.approx(c.threshold, abs=0.00051)
         shares = [100 * c.own_test_refused, 100 * c.left_out]

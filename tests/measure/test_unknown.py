@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from lafe.explain.unknown import KINDS
-from lafe.measure import unknown
+from lafe.measure import unknown, words
 from lafe.measure.outputs import Answers, Outputs
 from lafe.measure.report import UnknownScore
 
@@ -121,3 +121,7 @@ def test_nothing_is_left_out_of_one_class() -> None:
     one = near([0] * 20, 0)
     found = unknown.compare(one, one, {}, KNOWN)["class_means"]
     assert (found.left_out, found.choosing) == (None, None)
+
+
+def test_every_score_has_words_for_people() -> None:
+    assert set(words.SCORES) == set(KINDS)

@@ -8,6 +8,7 @@ from lafe.explain.attribution.methods import METHODS
 from lafe.measure.bootstrap import Interval, Mean
 from lafe.measure.faithfulness.registry import Findings, Table
 from lafe.measure.protocols import ClaimMap, PartsFigures, PlaceShare, Reads
+from lafe.render.text import number
 
 _CONTROLS = {"random": "Random, coarse", "centre": "Centred blob"}
 
@@ -145,7 +146,7 @@ def reads(table: Mapping[str, Mapping[str, Mean | None]]) -> dict[str, list[str]
     columns = {"Branch": list(table)}
     for part in next(iter(table.values())):
         cells = [row[part] for row in table.values()]
-        columns[part.capitalize()] = ["-" if v is None else f"{v.mean:+.2f}" for v in cells]
+        columns[part.capitalize()] = ["-" if v is None else number(v.mean, "+.2f") for v in cells]
     return columns
 
 
@@ -224,7 +225,7 @@ def _readers(found: Reads) -> str:
             best = max(known, key=lambda name: known[name].mean)  # type: ignore[union-attr]
             value = known[best]
             assert value is not None
-            most.append(f"the {part} {best} ({value.mean:+.2f} logits)")
+            most.append(f"the {part} {best} ({number(value.mean, '+.2f')} logits)")
     return f"Within a genus, of the twelve, most of all: {'; '.join(most)}."
 
 
