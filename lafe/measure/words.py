@@ -101,7 +101,7 @@ SCORES = {
 }
 """The scores of :data:`lafe.measure.unknown.KINDS`, for people."""
 THINGS = {"cub": "birds"}
-"""What is seen on the photos of a data set, where its name does not say it."""
+"""The things on the photos of a data set, where its name does not say it."""
 
 
 def unknown(compared: Mapping[str, UnknownScore], chosen: str) -> Columns:

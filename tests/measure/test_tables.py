@@ -148,7 +148,7 @@ def test_branches_one_by_one_and_the_unknown(root: Path) -> None:
     for kind, c in found.unknown.items():
         chosen = load_card(root / "checkpoints" / "full").unknown["score"]
         name = SCORES[kind]
-            cells = row(text, f"**{name}**" if kind == chosen else name)
+        cells = row(text, f"**{name}**" if kind == chosen else name)
         assert c.left_out is not None
         assert float(cells[0]) == pytest.approx(c.threshold, abs=0.00051)
         shares = [100 * c.own_test_refused, 100 * c.left_out]
