@@ -55,6 +55,10 @@ class Cropped:
     overlap: float
 
 
+Crops = dict[str, Cropped]
+"""The contents of ``crops.json``, by checkpoint."""
+
+
 def run(
     data: Path, out: Path, *, most: int | None = None, tell: Callable[[str], None] = print
 ) -> dict[str, Cropped]:

@@ -13,7 +13,7 @@ from typing import Any
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.store import load_card
 from lafe.files import write_text
-from lafe.measure import bench, records, report, scaling, sweep, words as said
+from lafe.measure import bench, crops, records, report, scaling, sweep, words as said
 from lafe.measure.faithfulness import protocols
 from lafe.measure.faithfulness.registry import Findings
 from lafe.measure.markdown import (
@@ -114,11 +114,13 @@ def render(
     sweeps: Path | None = None,
     speed: Sequence[Path] = (),
     browser: Sequence[Path] = (),
+    cropped: Path | None = None,
 ) -> str:
     """All measured figures, as the Markdown of ``docs/results.md``.
 
     ``sweeps`` is the folder of the result files of ``lafe sweep``; ``speed`` are files of ``lafe
-    bench``, the main one first; ``browser`` those of ``scripts/soak.py``.
+    bench``, the main one first; ``browser`` those of ``scripts/soak.py``; ``cropped`` that
+    of ``lafe crops``.
     """
     results = read(folders)
     summary = f"## In one table\n\n{_summary(results)}\n"
@@ -126,13 +128,17 @@ def render(
     measured = [_speed(speed)] if speed else []
     seen = [_browser(browser)] if browser else []
     sections = map(_section, results)
-    return "\n".join([_HEAD, summary, *sections, *trained, *measured, *seen, _EXPLAINED])
+    taken = [_crops(cropped)] if cropped else []
+    return "\n".join([_HEAD, summary, *sections, *taken, *trained, *measured, *seen, _EXPLAINED])
 
 
 def render_checkout(root: Path) -> str:
     """All that was measured in a checkout."""
     speed, browser = (runs(root / name) for name in (SPEED, BROWSER))
-    return render(checkpoints(root), root / SWEEPS, speed, browser)
+    cropped = root / "checkpoints" / crops.FILE
+    return render(
+        checkpoints(root), root / SWEEPS, speed, browser, cropped if cropped.is_file() else None
+    )
 
 
 def render_summary(folders: Iterable[Path], sweeps: Path | None = None) -> str:
@@ -285,6 +291,25 @@ def _ratios(rows: Iterable[bench.Row]) -> str:
         for r in rows
     ]
     return _table(head, cells)
+
+
+def _crops(file: Path) -> str:
+    """The crop that the app proposes, next to the whole photo and the true box."""
+    rows = [
+        [
+            f.what,
+            f"{f.photos:,}",
+            *map(_percent, (f.whole, f.crop, f.box)),
+            number(f.overlap, ".2f"),
+        ]
+        for f in records.read(file, crops.Crops).values()
+    ]
+    head = ["photos", "how many", "whole, top-1 %", "proposed crop", "true box", "overlap"]
+    return (
+        f"## The proposed crop\n\n{_table(head, rows)}\nOverlap: intersection over union of the "
+        f"proposed crop and the true box with its margin, mean.  From `checkpoints/{file.name}`, "
+        "by `lafe crops --data DIR --photos 300`.\n"
+    )
 
 
 def _browser(files: Sequence[Path]) -> str:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from lafe import LAFE
 from lafe.checkpoints.store import load_card, save
-from lafe.measure import bench, records, report as reports, sweep, tables
+from lafe.measure import bench, crops, records, report as reports, sweep, tables
 from lafe.measure.evaluation import evaluate
 from lafe.measure.provenance import Provenance
 from lafe.measure.report import Accuracy, Report, Training
@@ -310,3 +310,10 @@ def test_recipes_that_differ_in_prose_alone_are_the_same_recipe() -> None:
     prose = {"title": ("A", "B"), "hours": ("1 hour", "2 hours"), "about": ("", "plain")}
     assert how(**prose) == "by the same recipe, as both cards say"
     assert how(**prose, epochs=(4, 8)) == "by another recipe (`epochs` 8 instead of 4)"
+
+
+def test_the_proposed_crop_stands_between_the_whole_photo_and_the_true_box(tmp_path: Path) -> None:
+    file = tmp_path / "crops.json"
+    records.write(file, {"a": crops.Cropped("drawn birds", "a", "0" * 64, 8, 7, 0.5, 0.25, 1, 0.4)})
+    cells = row(tables.render([], cropped=file), "drawn birds")
+    assert cells == ["8", "50.0", "25.0", "100.0", "0.40"]
