@@ -308,7 +308,7 @@ def _crops(file: Path) -> str:
     return (
         f"## The proposed crop\n\n{_table(head, rows)}\nOverlap: intersection over union of the "
         f"proposed crop and the true box with its margin, mean.  From `checkpoints/{file.name}`, "
-        "by `lafe crops --data DIR --photos 300`.\n"
+        "by `lafe crops --data DIR`.\n"
     )
 
 
