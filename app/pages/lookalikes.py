@@ -10,7 +10,7 @@ from lafe.explain.parts import CENTRE, NEAR, by_part
 from lafe.render import sentences
 from lafe.render.names import spelled
 from lafe.render.pictures import jpeg_url
-from lafe.render.text import percent
+from lafe.render.text import number, percent
 
 from ..figures import ablation as figures, maps
 from ..figures.tiles import legend
@@ -134,7 +134,7 @@ def _photos(photo: Photo, checkpoint: str, pair: dict[int, str]) -> None:
             for neighbour, tile in zip(near, tiles, strict=False):
                 tile.image(
                     jpeg_url(small[neighbour], gallery.SIDE),
-                    caption=f"{neighbour.cosine:.2f}",
+                    caption=number(neighbour.cosine, ".2f"),
                     width="stretch",
                 )
     st.caption(

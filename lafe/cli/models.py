@@ -145,11 +145,8 @@ def _say_evaluation(found: Evaluation, attends: Attention | None) -> None:
     for name, row in found.presets.items():
         print(f"{name:20} {row.top1:7.3f} {row.top5:7.3f} {row.ece:7.3f}")
     if found.against_plain is not None:
-        d = found.against_plain.difference
-        print(
-            f"full - trained plain backbone: {100 * d.mean:+.1f} points "
-            f"(95 % interval {100 * d.low:+.1f} to {100 * d.high:+.1f})"
-        )
+        difference = found.against_plain.difference.percent(sign=True)
+        print(f"full - trained plain backbone: {difference} points (95 % interval)")
     if attends is not None:
         print(f"{'other gates':26} {'top-1':>7} {'changed':>8}   points lost (95 % interval)")
         for name, stand_in in attends.stand_ins.items():

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lafe.render.text import number
+
 if TYPE_CHECKING:  # who lists the protocols, or reads a report, needs no NumPy
     from numpy.typing import ArrayLike
 
@@ -21,11 +23,14 @@ class Interval:
     low: float
     high: float
 
+    def text(self, form: str, factor: float = 1) -> str:
+        """Mean and interval for people, times a factor; ``form``: see `number`."""
+        mean, low, high = (number(factor * v, form) for v in (self.mean, self.low, self.high))
+        return f"{mean} ({low} to {high})"
+
     def percent(self, *, sign: bool = False) -> str:
         """Mean and interval for people, in percent or in points."""
-        plus = "+" if sign else ""
-        mean, low, high = (f"{100 * v:{plus}.1f}" for v in (self.mean, self.low, self.high))
-        return f"{mean} ({low} to {high})"
+        return self.text("+.1f" if sign else ".1f", 100)
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def unknown(compared: Mapping[str, UnknownScore], chosen: str) -> Columns:
     every = compared.values()
     columns = {
         "Score": [f"**{SCORES[k]}**" if k == chosen else SCORES[k] for k in compared],
-        "Threshold": [f"{score.threshold:.3f}" for score in every],
+        "Threshold": [number(score.threshold, ".3f") for score in every],
         "Own test photos refused, %": [_percent(score.own_test_refused) for score in every],
     }
     if all(score.left_out is not None for score in every):
@@ -146,5 +146,4 @@ def _three(value: Interval | None) -> str:
 
 
 def _signed(value: Interval, digits: int = 2) -> str:
-    mean, low, high = (number(v, f"+.{digits}f") for v in (value.mean, value.low, value.high))
-    return f"{mean} ({low} to {high})"
+    return value.text(f"+.{digits}f")

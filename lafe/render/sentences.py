@@ -9,7 +9,7 @@ from lafe.explain.levels import Level
 from lafe.explain.parts import PartEvidence
 from lafe.render.labels import WITHOUT
 from lafe.render.names import spelled
-from lafe.render.text import percent
+from lafe.render.text import number, percent
 
 
 def headline(found: Answer, classes: Sequence[str]) -> str:
@@ -51,4 +51,4 @@ def by_part(found: PartEvidence) -> str:
     """The parts on which evidence lies, the largest shares first: "throat 41%, wing 22%"."""
     names = sorted(found.parts, key=lambda part: -abs(found.parts[part]))[:NAMED]
     names.sort(key=lambda part: -found.share(part))
-    return ", ".join(f"{name} {100 * found.share(name):.0f}%" for name in names)
+    return ", ".join(f"{name} {number(100 * found.share(name), '.0f')}%" for name in names)

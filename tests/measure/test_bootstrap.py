@@ -30,5 +30,11 @@ def test_photos_without_a_value_do_not_count() -> None:
 
 def test_an_interval_is_written_in_percent_or_points() -> None:
     value = Interval(0.03125, -0.0049, 0.067)
-    assert value.percent(sign=True) == "+3.1 (-0.5 to +6.7)"
-    assert value.percent() == "3.1 (-0.5 to 6.7)"
+    assert value.percent(sign=True) == "+3.1 (\N{MINUS SIGN}0.5 to +6.7)"
+    assert value.percent() == "3.1 (\N{MINUS SIGN}0.5 to 6.7)"
+
+
+def test_the_ends_of_an_interval_have_a_real_minus_and_no_minus_zero() -> None:
+    assert Interval(-0.02, -0.0304, -0.0001).text("+.2f") == (
+        "\N{MINUS SIGN}0.02 (\N{MINUS SIGN}0.03 to 0.00)"
+    )

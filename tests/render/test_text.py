@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
 from lafe.render.text import number, percent
@@ -50,3 +53,20 @@ def test_a_zero_has_no_sign(value: float, form: str, text: str) -> None:
 )
 def test_no_number_is_a_power_of_ten(value: float, form: str, text: str) -> None:
     assert number(value, form) == text
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_numbers_with_a_sign_are_written_by_one_function() -> None:
+    files = [f for p in ("app", "lafe/render", "lafe/measure") for f in (ROOT / p).rglob("*.py")]
+    assert len(files) > 80
+    found = [
+        f"{file.name}:{node.lineno}"
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FormattedValue)
+        and node.format_spec is not None
+        and ast.unparse(node.format_spec).removeprefix("f'").startswith("+")
+    ]
+    assert found == []

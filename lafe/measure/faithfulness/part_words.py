@@ -234,4 +234,4 @@ def _title(name: str) -> str:
 
 
 def _three(v: Interval | None) -> str:
-    return "-" if v is None else f"{v.mean:.3f} ({v.low:.3f} to {v.high:.3f})"
+    return "-" if v is None else v.text(".3f")

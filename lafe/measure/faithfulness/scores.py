@@ -189,6 +189,4 @@ def _each(figures: Iterable[Figure]) -> Iterator[float | None]:
 def _shown(value: Mean | None, percent: bool) -> str:
     if value is None:
         return "-"
-    if percent:
-        return value.percent()
-    return f"{value.mean:.2f} ({value.low:.2f} to {value.high:.2f})"
+    return value.percent() if percent else value.text(".2f")

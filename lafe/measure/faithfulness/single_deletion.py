@@ -69,8 +69,7 @@ def _answer(found: Scores) -> tuple[str, str]:
     said = (
         "It was not asked of the evidence."
         if own is None
-        else f"Rank correlation {own.mean:.2f} ({own.low:.2f} to {own.high:.2f}); 0 is chance, 1 "
-        "is the same order."
+        else f"Rank correlation {own.text('.2f')}; 0 is chance, 1 is the same order."
     )
     return question, f"{said} {_FINE_TUNED[bool(found.settings['fine_tuned'])]}"
 

@@ -143,9 +143,9 @@ def _answer(found: Scores) -> tuple[str, str]:
     if edits is None or wins is None or survives is None:
         return question, "No swap did."
     return question, (
-        f"{edits.mean:.1f} ({edits.low:.1f} to {edits.high:.1f}) on average, and no fewer do; over "
-        f"all classes the target wins in {wins.percent()} %.  In pixels {survives.percent()} % "
-        "survive: a place sees far more than its patch."
+        f"{edits.text('.1f')} on average, and no fewer do; over all classes the target wins in "
+        f"{wins.percent()} %.  In pixels {survives.percent()} % survive: a place sees far more "
+        "than its patch."
     )
 
 

@@ -190,6 +190,4 @@ def _percent(v: Mean | None) -> str:
 
 
 def _three(v: Mean | None) -> str:
-    if v is None:
-        return "-"
-    return f"{v.mean:.3f} ({v.low:.3f} to {v.high:.3f})"
+    return "-" if v is None else v.text(".3f")

@@ -154,6 +154,6 @@ def test_the_difference_is_named_by_part_where_a_locator_is(folder: Path) -> Non
     finally:
         file.unlink()
     for part in names:
-        assert f"{part} {100 * found.share(part):.0f}%" in text
+        assert f"{part} {100 * found.share(part):.0f}%".replace("-", "\N{MINUS SIGN}") in text
     assert "in 75.0%" in text
     assert "in 25.0%" in text
