@@ -53,6 +53,7 @@ if TYPE_CHECKING:  # "as": public, for type checkers
         paste as paste,
         swap as swap,
     )
+    from lafe.model.compiled import compiled as compiled
     from lafe.model.lafe import LAFE as LAFE
     from lafe.model.record import record as record
 
@@ -76,6 +77,7 @@ _HOMES = {
     "lafe.explain.region": ("Region", "region"),
     "lafe.explain.sufficient": ("Sufficient", "sufficient"),
     "lafe.explain.swap": ("Pasted", "Swap", "SwapError", "paste", "swap"),
+    "lafe.model.compiled": ("compiled",),
     "lafe.model.lafe": ("LAFE",),
     "lafe.model.record": ("record",),
 }

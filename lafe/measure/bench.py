@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import platform
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,7 @@ from lafe.explain.controls import Controls
 from lafe.explain.evidence import evidence
 from lafe.explain.prepare import prepare
 from lafe.measure import records
+from lafe.model.compiled import compiled
 from lafe.model.lafe import LAFE
 from lafe.model.losses import ConLoss
 from lafe.train.objectives import draw, loss_parts
@@ -44,6 +46,7 @@ SAMPLES = 25
 BATCH, TRAIN_SIZE = 16, 224
 """Photos in a training step, and their side in px; models for smaller photos keep their own."""
 MEMORY_AT_MOST = 2.5
+CPP_COMPILERS = ("c++", "g++", "clang++", "cl")
 
 Side = Callable[[], object]
 
@@ -193,8 +196,8 @@ def _pairs(model: LAFE, repeats: int) -> Iterator[Pair]:
     def settings() -> object:
         return factorial(prepare(model, x))
 
-    def explain() -> object:
-        return evidence(prepare(model, x), target=0)
+    def explain(with_model: LAFE = model) -> object:
+        return evidence(prepare(with_model, x), target=0)
 
     yield Pair("LAFE forward", "its backbone", forward, backbone, 1.8, repeats)
     yield Pair("factorial: 4,096 settings", "LAFE forward", settings, forward, 5, repeats)
@@ -210,9 +213,16 @@ def _pairs(model: LAFE, repeats: int) -> Iterator[Pair]:
         return photo.under(Controls(seed=next(seeds))).fused(on)  # kept for the other seeds only
 
     yield Pair("a setting's maps, prepared", "LAFE forward", fused, forward, 0.65, repeats)
+    fast = compiled(model) if any(map(shutil.which, CPP_COMPILERS)) else None
+    if fast is not None:
+        explain(fast)  # waits for the compiler; the multiplications of its graphs go uncounted
     with _grad_cam(model, x) as (against, grad_cam):
         work = "evidence, with the forward"
-        yield Pair(work, against, explain, grad_cam, 0.7, repeats)
+        yield Pair(work, against, explain, grad_cam, 0.5, repeats)
+        if fast is not None:
+            floor = multiplications(explain) / multiplications(grad_cam)
+            work = "evidence, compiled"
+            yield Pair(work, against, partial(explain, fast), grad_cam, 0.5, repeats, floor)
     step, plain_step = _training_step(model), _training_step(model, attention=False)
     work = f"training step, batch {BATCH}"
     yield Pair(work, "plain backbone's step", step, plain_step, 1.9, repeats)

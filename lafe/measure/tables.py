@@ -275,8 +275,8 @@ def _speed(files: Sequence[Path]) -> str:
         "ResNet-50 at 448 px.\n\n"
         "Up to TorchCAM 0.4, a GradCAM's backward pass runs through the whole model; since 0.5 it "
         "ends at the layers that are explained, here f_5, D and C, and both sides are little more "
-        "than a forward pass.  Where a ratio depends on the version, runs with both are below.\n\n"
-        + "\n".join(tables)
+        "than a forward pass.  Compiled: `lafe.compiled(model)`, once the compiler is done.  Where "
+        "a ratio depends on the version, runs with both are below.\n\n" + "\n".join(tables)
     )
 
 

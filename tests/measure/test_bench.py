@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,7 @@ def test_every_row_of_a_tiny_model(
     monkeypatch.setattr(bench, "SAMPLES", 2)
     monkeypatch.setattr(bench, "BATCH", 4)
     monkeypatch.setattr(bench, "peak_memory", lambda make: None)
+    monkeypatch.setattr(bench, "compiled", partial(bench.compiled, backend="eager"))
     report = bench.run("test_resnet", SIZE, tmp_path / "bench.json", repeats=1)
     (model,) = report.models.values()
     floors = [row.floor for row in model.rows]
@@ -66,6 +68,8 @@ def test_every_row_of_a_tiny_model(
     # 128 fusions are less work than 25 passes, and a prepared photo saves the backbone.
     assert floors[2] == pytest.approx(floors[1] / (2 * 12 + 1))
     assert floors[4] == pytest.approx(1 - 1 / floors[0], abs=0.02)
+    evidence = [row.floor for row in model.rows if row.work.startswith("evidence")]
+    assert len(set(evidence)) == 1  # compiled or not, it multiplies the same
     printed = capsys.readouterr().out
     assert all(row.work in printed for row in model.rows)
 
