@@ -16,7 +16,11 @@ from lafe.cli.main import parser
 from lafe.train.recipe import recipe_from, shipped
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "training.md"]
+DOCUMENTS = [
+    each
+    for each in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    if re.search(r"```bash\nlafe |written by `lafe ", each.read_text())
+]
 
 
 def blocks(document: Path, language: str) -> list[str]:
@@ -58,6 +62,8 @@ def test_readme_s_python_runs(working_folder: Path, capsys: pytest.CaptureFixtur
 def test_commands_are_ones_that_lafe_has(document: Path) -> None:
     lines = "".join(blocks(document, "bash")).splitlines()
     commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("lafe ")]
+    said = re.findall(r"written by\s`lafe ([^`]*)`", document.read_text())
+    commands += map(shlex.split, said)
     assert commands
     for command in commands:
         args = parser().parse_args(command)

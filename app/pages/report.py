@@ -292,5 +292,5 @@ def _table_four(data: str) -> None:
             f"A dot is a seed, a bar their mean. Unlike in the paper: {sweep.setting(runs[0])}. "
             f"{sum(row.hours for row in rows):.1f} hours of training. "
             f"From {len(runs)} files `checkpoints/results/{name}-*.json`, written by "
-            f"`lafe sweep {name} --data DIR`."
+            f"`{sweep.command(name, rows)}`."
         )

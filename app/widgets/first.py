@@ -6,9 +6,10 @@ import streamlit as st
 
 from lafe.render.pictures import jpeg_url
 
+from .. import navigation
 from ..state import session
 from ..state.examples import SIDE, Example, examples
-from ..state.models import cards
+from ..state.models import cards, title
 from .parts import guarded, plain
 from .sidebar import camera, uploader
 
@@ -23,6 +24,28 @@ def first_screen() -> None:
     begin(
         "Give it a bird, a car or an aircraft: LAFE names it, shows what spoke for the name, and "
         "what it would say without some of its attention."
+    )
+    _measured()
+
+
+def _measured() -> None:
+    """Say what the method is meant to do, then what was measured of each model."""
+    found = {name: card.verdict for name, card in cards().items() if card.verdict}
+    if not found:
+        return
+    st.subheader("Does its attention do what it is meant to?", anchor=False)
+    verdicts = "\n".join(
+        f"- **{plain(title(name))}**: {plain(verdict)}" for name, verdict in found.items()
+    )
+    st.markdown(
+        "It is meant to add what tells classes apart, and to take away what they share. Measured "
+        f"on test photos, with another photo\N{RIGHT SINGLE QUOTATION MARK}s attention in place of "
+        f"their own:\n{verdicts}"
+    )
+    st.page_link(
+        navigation.to("report"),
+        label="All that was measured",
+        icon=navigation.PAGES["report"].icon,
     )
 
 

@@ -151,6 +151,15 @@ def setting(run: Result) -> str:
     return f"{r.backbone} at {r.input_size} px{cached}; {run.classes} classes, {epochs}"
 
 
+def command(name: str, rows: Iterable[Row]) -> str:
+    """The command that trains and tests the rows of a sweep."""
+    rows = list(rows)
+    variants = [row.variant for row in rows]
+    asked = "" if variants == list(ROWS) else f" --variants {' '.join(variants)}"
+    seeds = sorted({seed for row in rows for seed in row.seeds})
+    return f"lafe sweep {name}{asked} --seeds {' '.join(map(str, seeds))} --data DIR"
+
+
 def recipe_of(recipe: Recipe, variant: str, seed: int) -> Recipe:
     """The recipe of one run: a row of the table and a seed, both in its name."""
     changed = recipe.variant(variant)

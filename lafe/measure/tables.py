@@ -48,12 +48,12 @@ PARTS = {"speed": scaling.speed, "growth": scaling.growth, "cost": scaling.cost}
 _HEAD = """# Results
 
 Written by `lafe results`; do not edit.  Every figure is a measurement of a checkpoint of this
-repository, on test photos that had no part in training.  The epoch, the temperatures and the
-threshold of the unknown were chosen on photos that are held out from training.  The test split was
-looked at throughout development, between one recipe and the next.  Each figure was taken
-after the float16 weights were read back from disk.  Intervals are 95 % bootstrap intervals over
-photos.  One training run stands behind each row (one seed), so they do not cover what another seed
-would change.
+repository, on test photos that had no part in training.  The temperatures, the threshold of the
+unknown and, where it is not the last one, the epoch were chosen on photos that are held out from
+training.  The test split was looked at throughout development, between one recipe and the next.
+Each figure was taken after the float16 weights were read back from disk.  Intervals are 95 %
+bootstrap intervals over photos.  One training run stands behind each row (one seed), so they do not
+cover what another seed would change.
 """
 
 _EXPLAINED = """## What the columns say
@@ -63,8 +63,8 @@ _EXPLAINED = """## What the columns say
   they are; **as shown**: with the setting's temperature, as people see it.
 - **setting**: which branches are on *at inference*, in the one trained model.  There, "plain
   backbone" is that model with all twelve branches off; it is not a trained plain backbone.
-- **trained plain backbone**: another training, by the same recipe without the branches
-  (`--variant plain`).
+- **trained plain backbone**: another training without the branches, by the same recipe
+  (`--variant plain`) where the checkpoint's section does not say otherwise.
 - **difference**: top-1 of the full model less that of the trained plain backbone, in points, paired
   over photos.
 - **share of the branches**: mean of |full - none| / (|full - none| + |none|), of the predicted
@@ -147,6 +147,25 @@ def render_summary(folders: Iterable[Path], sweeps: Path | None = None) -> str:
     return _summary(read(folders)) + "".join(_seeds(*item) for item in runs.items())
 
 
+def render_measured(folders: Iterable[Path]) -> str:
+    """The worth of attention in a sentence, for what ``README.md`` says first."""
+    known = [(r, r.attention) for r in read(folders) if r.attention]
+    if not known:
+        return "Nothing was measured yet.\n"
+    moved, right = [], []
+    for r, attention in known:
+        alone = attention.stand_ins["other region gates"].changed
+        changed = attention.stand_ins["other photo, rescaled"].changed
+        moved.append(f"`{r.card.name}` {100 * changed:.0f} % ({100 * alone:.0f} %)")
+        full, none = (r.evaluation.presets[name].top1 for name in ("full", "plain backbone"))
+        right.append(f"`{r.card.name}` {_percent(full)} and {_percent(none)} %")
+    return (
+        "What was measured on test photos: predictions that change when another photo's gates "
+        f"stand in for the photo's own (for those of places alone), {', '.join(moved)}; named "
+        f"rightly with all branches and with none, {', '.join(right)}.\n"
+    )
+
+
 def checkpoints(root: Path) -> list[Path]:
     """The checkpoints of a checkout, by name."""
     return sorted(card.parent for card in (root / "checkpoints").glob("*/card.json"))
@@ -163,6 +182,7 @@ def write(root: Path) -> list[Path]:
     results, readme = root / "docs" / "results.md", root / "README.md"
     summary = render_summary(folders, root / SWEEPS)
     text = between_markers(readme.read_text(encoding="utf-8"), summary)
+    text = between_markers(text, render_measured(folders), "measured")
     if said := scaling.sentence(root):
         text = between_markers(text, said, "speed")
     write_text(results, render_checkout(root))
@@ -242,8 +262,8 @@ def _sweep(name: str, runs: Sequence[sweep.Result]) -> str:
     ]
     return (
         f"## Table 4, trained: `{name}`\n\n"
-        f"From {len(runs)} files `checkpoints/results/{name}-*.json`, written by `lafe sweep {name}"
-        f" --data DIR`.  Unlike in the paper: {sweep.setting(runs[0])}; "
+        f"From {len(runs)} files `checkpoints/results/{name}-*.json`, written by "
+        f"`{sweep.command(name, rows)}`.  Unlike in the paper: {sweep.setting(runs[0])}; "
         f"{runs[0].photos:,} test photos.  All rows: the same recipe and epochs, starting at a "
         "linear probe where the recipe says so.  The deviation is that over seeds.  Hours are "
         "wall-clock.\n\n"
@@ -432,13 +452,13 @@ def _section(r: Result) -> str:
 def _trained(r: Result) -> str:
     runs = ", then ".join(_runs(r.card.training, r.card.recipe))
     held_out = r.card.figures.get("held_out")
-    chosen = (
-        f"Top-1 on the {held_out['photos']:,} held-out photos that chose the epoch: "
-        f"{_percent(held_out['top1'])} %."
-        if held_out
-        else "No photo was held out: the last epoch is kept."
-    )
-    return f"{r.card.training['photos']:,} photos, {runs}.  {chosen}"
+    if held_out:
+        did = "" if r.card.recipe.get("keep") == "last" else " that chose the epoch"
+        top1 = _percent(held_out["top1"])
+        said = f"Top-1 on the {held_out['photos']:,} held-out photos{did}: {top1} %."
+    else:
+        said = "No photo was held out: the last epoch is kept."
+    return f"{r.card.training['photos']:,} photos, {runs}.  {said}"
 
 
 def _runs(training: dict[str, Any], recipe: dict[str, Any]) -> list[str]:
@@ -458,9 +478,9 @@ def _attention(a: Attention) -> str:
         [
             f"**{a.verdict}**\n",
             _columns(said.stand_ins(a)),
-            said.STAND_INS,
+            f"{said.STAND_INS}\n",
             _columns(said.gates(a)),
-            said.margins(a),
+            f"{said.margins(a)}\n",
             _columns(said.maps(a)),
             said.MAPS,
         ]

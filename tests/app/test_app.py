@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
-from tiny import CLASSES
+from tiny import CLASSES, tiny_model
 from visiting import (
     BIRDS,
     alts,
@@ -50,6 +50,18 @@ def test_first_screen_asks_for_a_photo_and_for_no_model() -> None:
     assert not panels(at)
     assert not at.sidebar.children
     assert not at.pills
+    assert "meant to" not in said(at)  # nothing was measured of these models
+
+
+def test_first_screen_says_what_is_intended_then_what_was_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "folders", lambda: [tmp_path])
+    verdict = "These gates are *constants*: read the maps as the backbone's."
+    store.save(tiny_model(), tmp_path / "birds", BIRDS, title="Birds", verdict=verdict)
+    words = said(app())
+    intended, measured = words.index("meant to add"), words.index("Measured on test photos")
+    assert intended < measured < words.index(f"- **Birds**: {plain(verdict)}")
 
 
 def test_the_answer_comes_first_in_real_spelling() -> None:

@@ -12,12 +12,15 @@ import torch
 from PIL import Image
 
 import lafe
+from lafe.cli.main import parser
 from lafe.data import load_benchmark
 from lafe.measure import predictions, sweep as sw
 from lafe.measure.provenance import Provenance
 from lafe.measure.report import Accuracy, Training
-from lafe.train.recipe import Recipe, RecipeError
+from lafe.train.recipe import Recipe, RecipeError, load_recipe
 from lafe.train.variants import VARIANTS
+
+COMMITTED = sorted((Path(lafe.__file__).parents[1] / "checkpoints" / "results").glob("*.json"))
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +183,29 @@ def test_the_paper_s_column_stands_beside_ours() -> None:
     }
     assert sw.beside_paper(sw.table(runs), "folder") == {}
     assert sw.beside_paper(sw.table(runs[3:]), "cub") == {}
+
+
+@pytest.mark.parametrize("name", sorted(sw.by_sweep(map(sw.read, COMMITTED))))
+def test_committed_results_are_of_a_recipe_that_comes_with_the_package(name: str) -> None:
+    """Or nobody could train them again by the command that stands beside them."""
+    prose = {"title": "", "about": "", "hours": ""}
+    for run in sw.by_sweep(map(sw.read, COMMITTED))[name]:
+        recipe = sw.recipe_of(load_recipe(name), run.variant, run.seed)
+        assert recipe.with_changes(**prose) == run.recipe.with_changes(**prose)
+
+
+def test_the_command_of_a_sweep_asks_for_its_rows_and_seeds() -> None:
+    rows = sw.table([result("attentive", 2, 0.5, 1), result("plain", 0, 0.5, 1)])
+    said = sw.command("birds-seeds", rows)
+    assert said == "lafe sweep birds-seeds --variants plain attentive --seeds 0 2 --data DIR"
+    args = parser().parse_args(said.split()[1:])
+    assert (args.recipe, args.variants, args.seeds) == (
+        "birds-seeds",
+        ["plain", "attentive"],
+        [0, 2],
+    )
+    every = sw.table(result(variant, 0, 0.5, 1) for variant in sw.ROWS)
+    assert sw.command("s", every) == "lafe sweep s --seeds 0 --data DIR"
 
 
 def test_sweeps_are_kept_apart() -> None:

@@ -16,6 +16,7 @@ from lafe import LAFE
 from lafe.checkpoints.store import load_card, save
 from lafe.measure import bench, crops, records, report as reports, sweep, tables
 from lafe.measure.evaluation import evaluate
+from lafe.measure.markdown import markers
 from lafe.measure.provenance import Provenance
 from lafe.measure.report import Accuracy, Report, Training
 from lafe.measure.visits import Spread, Visits
@@ -23,6 +24,7 @@ from lafe.measure.words import SCORES
 from lafe.train.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
+MEASURED = markers("measured")
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,9 @@ def root(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
     file = root / "checkpoints" / "full" / "report.json"
     file.write_text(json.dumps(distinct(json.loads(file.read_text()), count(1))))
     (root / "docs").mkdir()
-    (root / "README.md").write_text(f"before\n{tables.BEGIN}\nold\n{tables.END}\nafter\n")
+    (root / "README.md").write_text(
+        f"{MEASURED[0]}\nold\n{MEASURED[1]}\nbefore\n{tables.BEGIN}\nold\n{tables.END}\nafter\n"
+    )
     return root
 
 
@@ -276,13 +280,44 @@ def test_a_checkpoint_that_was_not_evaluated_is_left_out(tmp_path: Path) -> None
 def test_write_fills_both_files_and_leaves_the_rest(root: Path) -> None:
     tables.write(root)
     first = (root / "README.md").read_text()
-    assert first.startswith(f"before\n{tables.BEGIN}\n| checkpoint |")
+    assert first.startswith(f"{MEASURED[0]}\nWhat was measured on test photos: ")
+    assert f"\n{MEASURED[1]}\nbefore\n{tables.BEGIN}\n| checkpoint |" in first
     assert first.endswith(f"{tables.END}\nafter\n")
     assert "old" not in first
     assert "`never`" not in first
     assert (root / "docs" / "results.md").read_text().count("\n## Two birds\n") == 2
     tables.write(root)
     assert (root / "README.md").read_text() == first
+
+
+def test_what_attention_is_worth_is_said_in_a_sentence(root: Path) -> None:
+    said = tables.render_measured([root / "checkpoints" / "full", root / "checkpoints" / "plain"])
+    folder = root / "checkpoints" / "full"
+    found = reports.read(folder, load_card(folder).sha256)
+    assert found is not None
+    assert found.attention is not None
+    swapped, places = (
+        found.attention.stand_ins[name].changed
+        for name in ("other photo, rescaled", "other region gates")
+    )
+    assert f"`full` {100 * swapped:.0f} % ({100 * places:.0f} %); " in said
+    presets = report(folder).presets
+    full, none = (100 * presets[name].top1 for name in ("full", "plain backbone"))
+    assert f"with none, `full` {full:.1f} and {none:.1f} %.\n" in said
+    assert tables.render_measured([root / "checkpoints" / "plain"]).startswith("Nothing")
+
+
+@pytest.mark.parametrize(
+    ("keep", "said"), [("best", "photos that chose the epoch:"), ("last", "held-out photos:")]
+)
+def test_held_out_photos_chose_the_epoch_where_the_last_is_not_kept(
+    root: Path, keep: str, said: str
+) -> None:
+    [result] = tables.read([root / "checkpoints" / "full"])
+    recipe = {**result.card.recipe, "keep": keep}
+    figures = {"held_out": {"photos": 4, "top1": 0.75}}
+    card = replace(result.card, recipe=recipe, figures=figures)
+    assert f"{said} 75.0 %." in tables._trained(replace(result, card=card))
 
 
 def test_missing_markers_are_named() -> None:
@@ -301,6 +336,7 @@ def test_committed_figures_are_up_to_date() -> None:
     assert readme == tables.between_markers(
         readme, tables.render_summary(folders, ROOT / tables.SWEEPS)
     )
+    assert readme == tables.between_markers(readme, tables.render_measured(folders), "measured")
 
 
 def test_recipes_that_differ_in_prose_alone_are_the_same_recipe() -> None:

@@ -55,6 +55,19 @@ def test_batches_are_the_same_whether_photos_are_kept_or_not(
         assert y.equal(same_y)
 
 
+def test_each_epoch_draws_other_crops_and_a_resumed_one_the_same(
+    recipe: Recipe, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one order for all epochs, so that crops alone can differ."""
+    found = photos(recipe.with_changes(scale=(0.3, 1.0)), data, 0.5, monkeypatch)
+    sampler = found.train_dataloader().batch_sampler
+    order = list(sampler)
+    monkeypatch.setattr(type(sampler), "__iter__", lambda _: iter(order))
+    first, again, second = (torch.cat([x for x, _ in batches(found, n)]) for n in (0, 0, 1))
+    assert first.equal(again)
+    assert not any(a.equal(b) for a, b in zip(first, second, strict=True))
+
+
 def test_batches_from_shards_are_those_from_folders(
     recipe: Recipe, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,8 +57,7 @@ CLAIM_EXPLAINED = (
     "of its genus, and on those that both share, next to the area of these parts, which is a "
     "flat map's share.  “Of parts”: of what lies on parts, what lies on those that differ.  Maps "
     "of evidence ask why the one and not the other; D and C are less their floor.  A place of "
-    "f_5 is a seventh of the picture wide at 224 px, and sees more, so a small part cannot be "
-    "hit alone."
+    "f_5 is 32 px of the model's input wide, and sees more, so a small part cannot be hit alone."
 )
 PHOTOS_EXPLAINED = (
     "  On photos a part is a disc around its point, and it differs where most people saw another "
