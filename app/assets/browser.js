@@ -1,5 +1,5 @@
-// What only the browser knows: Back and Forward, a picture in the clipboard, where the focus is, and
-// how wide the window is.
+// What only the browser knows: Back and Forward, a picture in the clipboard, where the focus is, how
+// wide the window is, and how dark the page.
 
 const PATIENCE = 8000; // ms: an answer may take a while to be drawn
 const NARROW = 768; // px: the sidebar lies over the page
@@ -9,6 +9,11 @@ const uncover = () => {
   if (innerWidth < NARROW) (closes?.querySelector("button") ?? closes)?.click();
 };
 
+// Drawers lie outside of the part of the page that Streamlit tells its theme to.
+const darken = (app) => {
+  document.documentElement.style.colorScheme = getComputedStyle(app).colorScheme;
+};
+
 export default function ({ data, setTriggerValue }) {
   const known = (window.lafe ??= {});
   known.send = setTriggerValue;
@@ -16,6 +21,9 @@ export default function ({ data, setTriggerValue }) {
 
   if (!known.listens) {
     known.listens = true;
+    const app = document.querySelector('[data-testid="stApp"]');
+    new MutationObserver(() => darken(app)).observe(app, { attributeFilter: ["class"] });
+    darken(app);
     // Before Streamlit hears of it: it would run the page with the settings of the session, which
     // would then write themselves into the address again.  Other pages are its own affair.
     window.addEventListener("popstate", (event) => {

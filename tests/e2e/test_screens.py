@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Literal
 
 import pytest
 
@@ -171,6 +172,28 @@ def test_figures_are_as_dark_as_the_page(visitor: Visitor) -> None:
     assert read <= {rgb(palette.DARK["ink"]), rgb(palette.DARK["faint"])}
     behind = page.get_by_test_id("stApp").evaluate("e => getComputedStyle(e).backgroundColor")
     assert behind == rgb(palette.DARK["paper"])
+
+
+@pytest.mark.parametrize(
+    ("system", "chosen", "colours"),
+    [
+        ("dark", "", palette.DARK),
+        ("light", "dark", palette.DARK),
+        ("dark", "light", palette.COLOURS),
+    ],
+)
+def test_a_drawer_is_as_dark_as_the_page(
+    visitor: Visitor, system: Literal["dark", "light"], chosen: str, colours: dict[str, str]
+) -> None:
+    page = visitor.page
+    page.emulate_media(color_scheme=system)
+    visitor.arrives(1, f"embed=true&embed_options={chosen}_theme" if chosen else "")
+    page.get_by_role("button", name="Gates one by one").first.click()
+    side = page.get_by_test_id("stPopoverBody").locator(".side.dis").first
+    expect(side).to_be_visible()
+    expect(side).to_have_css("color", rgb(colours["dis"]))
+    behind = page.get_by_test_id("stPopoverBody")
+    expect(behind).to_have_css("background-color", rgb(colours["paper"]))
 
 
 def rgb(colour: str) -> str:
