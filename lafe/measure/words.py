@@ -49,7 +49,7 @@ def maps(found: Attention) -> Columns:
     """The likeness of maps, a row a pair; the last two say if the weights of branches matter."""
     pairs = {**found.maps, **{f"{s} - {RANDOM} {s}": m for s, m in found.randomised.items()}}
     return {
-        "Maps": list(pairs),
+        "Maps": [pair.replace(" - ", " and ") for pair in pairs],  # nothing is subtracted
         "Rank correlation": [_three(m.spearman) for m in pairs.values()],
         "Overlap of the top fifth": [_three(m.top_fifth) for m in pairs.values()],
     }

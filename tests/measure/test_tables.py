@@ -181,7 +181,8 @@ def test_the_verdict_on_attention_opens_a_checkpoint_s_section(root: Path) -> No
     }
     for name, likeness in maps.items():
         means = [m.mean for m in (likeness.spearman, likeness.top_fifth) if m is not None]
-        shown = [float(cell.replace("\N{MINUS SIGN}", "-")) for cell in row(text, name)]
+        cells = row(text, name.replace(" - ", " and "))
+        shown = [float(cell.replace("\N{MINUS SIGN}", "-")) for cell in cells]
         assert shown == pytest.approx(means, abs=0.00051), name
     added = found.attention.margins.D
     assert f"D adds {added.mean:+.2f} ({added.low:+.2f} to {added.high:+.2f})" in text
