@@ -74,7 +74,7 @@ def _evidence(commands: Commands) -> None:
 
 def _run_evidence(args: argparse.Namespace) -> int:
     import lafe
-    from lafe.explain.classes import index_of
+    from lafe.explain.classes import ClassError, index_of
     from lafe.render.overlay import overlay, value_range
     from lafe.render.pictures import view
 
@@ -86,6 +86,10 @@ def _run_evidence(args: argparse.Namespace) -> int:
     logits = photo.logits(on)
     target = int(logits.argmax()) if args.target is None else index_of(model, args.target)
     versus = [index_of(model, name) for name in args.versus or ()]
+    if target in versus:
+        raise ClassError(
+            f"The photo is asked why it is {names[target]}: name other classes after --versus."
+        )
     found = lafe.evidence(
         photo, target=target, versus=versus or None, strength=args.strength, switches=on
     )

@@ -67,6 +67,8 @@ def test_evidence_against_several_classes_is_what_python_gives(
     assert sum(row["parts"].values()) == pytest.approx(row["logit"], abs=1e-5)
     torch.testing.assert_close(torch.tensor(row["map"]), found.total)
     assert Image.open(file).size == (SIZE, SIZE)
+    assert main([*command[:4], "--versus", others[0], source]) == 2
+    assert "name other classes" in capsys.readouterr().err
     assert main(command) == 2  # the file is there
     assert main([*command, "--force"]) == 0
     assert f"{source} rather than {', '.join(others)}: {row['logit']:+.3f} = " in (
