@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from lafe.measure.faithfulness.part_rows import PictureRow, Scores, Shares
 from lafe.measure.faithfulness.part_scores import PartBench, measure
 from lafe.measure.faithfulness.parts import THRESHOLDS, summarise
 from lafe.measure.faithfulness.registry import FaithfulnessError, Order
-from lafe.measure.protocols import PartsSettings, PlaceShare
+from lafe.measure.protocols import ClaimMap, PartsSettings, PlaceShare
 from lafe.measure.provenance import Provenance
 
 NAMES = [bird.name for bird in CLASSES]
@@ -251,3 +252,17 @@ def test_a_claim_holds_only_beside_the_backbone_and_what_knows_no_model(
 ) -> None:
     rivals = {"evidence-backbone": share(backbone), "centre": share(centre), "random": share(0.1)}
     assert part_words._verdict(share(own), rivals) == said
+
+
+@pytest.mark.parametrize(
+    ("among", "said"),
+    [(0.2, "less than by area"), (0.41, "as much as by area"), (0.5, "more than by area")],
+)
+def test_what_lies_on_parts_at_all_is_held_against_the_area_of_those_that_differ(
+    among: float, said: str
+) -> None:
+    """Evidence that is on the bird beats the area of any part, and yet need not tell parts apart."""
+    one = ClaimMap(share(0.3), share(0.3), share(among, area=0.4))
+    found = SimpleNamespace(claim={"evidence-dis": one})
+    text = part_words._claimed(found, "evidence-dis", "differing", "there", share(0.3))  # type: ignore[arg-type]
+    assert text.endswith(f"% lies on those that differ: {said}, 40.0 %.")

@@ -186,12 +186,13 @@ def _claimed(found: PartsFigures, name: str, field: str, where: str, share: Plac
     )
     if among is not None:
         text += (
-            f"  Of what lies on parts, {among.share.percent()} % lies on those that differ; by "
-            f"area {100 * among.area.mean:.1f} %."
+            f"  Of what lies on parts, {among.share.percent()} % lies on those that differ: "
+            f"{_BESIDE_AREA[_sign(among.more)]} by area, {100 * among.area.mean:.1f} %."
         )
     return text
 
 
+_BESIDE_AREA = {-1: "less than", 0: "as much as", 1: "more than"}
 _VERDICTS = {-1: "No, less than by area", 0: "No, as much as by area"}
 
 
