@@ -261,7 +261,7 @@ def test_a_claim_holds_only_beside_the_backbone_and_what_knows_no_model(
 def test_what_lies_on_parts_at_all_is_held_against_the_area_of_those_that_differ(
     among: float, said: str
 ) -> None:
-    """Evidence that is on the bird beats the area of any part, and yet need not tell parts apart."""
+    """Evidence on the bird beats the area of any part, and yet need not tell parts apart."""
     one = ClaimMap(share(0.3), share(0.3), share(among, area=0.4))
     found = SimpleNamespace(claim={"evidence-dis": one})
     text = part_words._claimed(found, "evidence-dis", "differing", "there", share(0.3))  # type: ignore[arg-type]
