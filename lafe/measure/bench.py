@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from lafe.branches import EVERY_BRANCH, SIDES, Switches
 from lafe.checkpoints.store import available, load
+from lafe.checkpoints.trained import Trained
 from lafe.explain.ablation import factorial
 from lafe.explain.controls import Controls
 from lafe.explain.evidence import evidence
@@ -87,10 +88,14 @@ class Row:
 
 @dataclass(frozen=True)
 class ModelSpeed:
-    """All pairs of a model, and the peak of memory of its factorial over its own, in GB."""
+    """All pairs of a model, and the peak of memory of its factorial over its own, in GB.
+
+    ``sha256``: of a checkpoint's weights; empty where they are random, and in old files.
+    """
 
     rows: tuple[Row, ...]
     peak_memory_gb: float | None
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,9 +130,10 @@ def run(
     makers |= {name: partial(load, name) for name in available()}
     models = {}
     for name, make in makers.items():
-        pairs = tqdm(_pairs(make().eval(), repeats), desc=name, leave=False)
-        rows = tuple(measure(pair) for pair in pairs)
-        models[name] = ModelSpeed(rows, peak_memory(make))
+        model = make().eval()
+        rows = tuple(measure(pair) for pair in tqdm(_pairs(model, repeats), desc=name, leave=False))
+        weights = model.card.sha256 if isinstance(model, Trained) else ""
+        models[name] = ModelSpeed(rows, peak_memory(make), weights)
         print(_table(name, models[name]), flush=True)
     speed = Speed(platform.machine(), torch.get_num_threads(), str(torch.__version__), models)
     if out is not None:

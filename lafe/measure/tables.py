@@ -125,7 +125,8 @@ def render(
     results = read(folders)
     summary = f"## In one table\n\n{_summary(results)}\n"
     trained = [_sweep(*item) for item in _sweeps(sweeps).items()] if sweeps else []
-    measured = [_speed(speed)] if speed else []
+    weights = {r.folder.name: r.card.sha256 for r in results}
+    measured = [_speed(speed, weights)] if speed else []
     seen = [_browser(browser)] if browser else []
     sections = map(_section, results)
     taken = [_crops(cropped)] if cropped else []
@@ -271,22 +272,32 @@ def _sweep(name: str, runs: Sequence[sweep.Result]) -> str:
     )
 
 
-def _speed(files: Sequence[Path]) -> str:
-    """Ratios of medians, a table a model; then those of other runs that the first lacks."""
+def _speed(files: Sequence[Path], weights: Mapping[str, str]) -> str:
+    """Ratios of medians, a table a model; then those of other runs that the first lacks.
+
+    ``weights``: of the checkpoints that there are now, by name.
+    """
     first, *others = (records.read(file, bench.Speed) for file in files)
+
+    def named(name: str, of: str) -> str:
+        same = of == weights.get(name, of)
+        return name if same else f"{name} (an earlier checkpoint of this name)"
+
     tables = []
     for name, model in first.models.items():
         memory = model.peak_memory_gb
         peak = "not measured" if memory is None else f"{memory:.2f} GB"
         tables.append(
-            f"{name}; peak memory of `factorial` over the model's own: {peak}:\n\n"
+            f"{named(name, model.sha256)}; peak memory of `factorial` over the model's own: {peak}:"
+            "\n\n"
             f"{_ratios(model.rows)}"
         )
     for file, other in zip(files[1:], others, strict=True):
         for name, model in other.models.items():
             known = {row.against for row in first.models[name].rows}
             if more := [row for row in model.rows if row.against not in known]:
-                tables.append(f"{name}, from `docs/{file.name}`:\n\n{_ratios(more)}")
+                said = named(name, model.sha256)
+                tables.append(f"{said}, from `docs/{file.name}`:\n\n{_ratios(more)}")
     return (
         f"## Speed\n\nFrom `{SPEED}`, written by `lafe bench --out {SPEED}` with "
         f"{first.threads} threads (torch {first.torch}, {first.machine}).  A "

@@ -248,6 +248,17 @@ def test_speed_is_that_of_the_bench(tmp_path: Path) -> None:
     assert row(old, "a second")[:2] == ["an old one", "0.3"]
 
 
+def test_speed_of_weights_that_were_replaced_is_told(root: Path, tmp_path: Path) -> None:
+    line = bench.Row("a work", "one", 0.4567, 0.2, 0.5, (0.123, 0.456), 7)
+    folder, file = root / "checkpoints" / "full", tmp_path / "bench.json"
+    for sha256, earlier in ((load_card(folder).sha256, False), ("0" * 64, True), ("", True)):
+        models = {"full": bench.ModelSpeed((line,), 0.1, sha256)}
+        records.write(file, bench.Speed("x", 3, "9.9", models))
+        text = tables.render([folder], speed=[file])
+        assert ("full (an earlier checkpoint of this name); peak memory" in text) == earlier
+        assert ("\nfull; peak memory" in text) != earlier
+
+
 def test_what_visitors_had_is_a_row_a_run(tmp_path: Path) -> None:
     grown = {"after 5 uploads": 1_500_000, "after 9 uploads": 1_520_000}
     click, first = Spread(4321.0, 9876.0, 9), Spread(3.21, 6.54, 50)
