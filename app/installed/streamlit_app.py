@@ -2,9 +2,10 @@
 
 import streamlit as st
 from lafe_app.main import main
-from lafe_app.server import middleware
+from lafe_app.server import middleware, settle
 
 if __name__ == "__main__":
     main()
 else:
+    settle()
     streamlit_app = st.App(__file__, middleware=middleware())

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,14 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from app import server
-from app.server import MAX_REQUEST_BYTES, MAX_SESSION_BYTES, Guard, middleware
+from app.server import (
+    HEAPS,
+    MAX_REQUEST_BYTES,
+    MAX_SESSION_BYTES,
+    TURN_SECONDS,
+    Guard,
+    settle,
+)
 
 MB = 1_000_000
 
@@ -110,11 +121,52 @@ def test_the_page_of_metrics_is_closed(guard: Guard, path: str) -> None:
     assert ask(guard, "GET", "/_stcore/health") == 204
 
 
+@pytest.fixture(autouse=True)
+def turns() -> Iterator[None]:
+    """The interpreter's own turns, for the tests that come after."""
+    before = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(before)
+
+
+HEAPS_OF_THREADS = """
+import ctypes, sys, threading
+libc = ctypes.CDLL("libc.so.6")
+libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p
+if sys.argv[1] == "settled":
+    from app.server import settle
+    settle()
+together = threading.Barrier(12)
+def click():
+    libc.malloc(1000)
+    together.wait()
+threads = [threading.Thread(target=click) for _ in range(12)]
+[t.start() for t in threads], [t.join() for t in threads]
+file = ctypes.c_void_p(libc.fopen(sys.argv[2].encode(), b"w"))
+libc.malloc_info(0, file)
+libc.fclose(file)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="heaps of threads are glibc's")
+def test_threads_share_heaps_and_take_short_turns(tmp_path: Path) -> None:
+    """As glibc itself counts them, with twelve threads at once."""
+    found = {}
+    for how in ("settled", "as it comes"):
+        out = tmp_path / how
+        command = [sys.executable, "-c", HEAPS_OF_THREADS, how, str(out)]
+        subprocess.run(command, check=True, cwd=Path(server.__file__).parents[1])
+        found[how] = out.read_text().count("<heap nr=")
+    assert found["settled"] <= HEAPS < found["as it comes"]
+    settle()
+    assert sys.getswitchinterval() == pytest.approx(TURN_SECONDS)
+
+
 def test_a_photo_that_arrives_is_never_on_the_disk(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A file of 30 MB, parsed as Streamlit parses it, where no temporary file can be made."""
-    middleware()
+    settle()
     body = b"--x\r\nContent-Disposition: form-data; name=f; filename=f\r\n\r\n"
     body += bytes(30 * MB) + b"\r\n--x--\r\n"
 
