@@ -280,8 +280,8 @@ def _table_four(data: str) -> None:
     """The sweeps on the data set that the model was trained on."""
     sweeps = {name: runs for name, runs in models.sweeps().items() if runs[0].recipe.data == data}
     for name, runs in sweeps.items():
-        st.subheader("Table 4: branches left out in training", anchor=False)
         rows = sweep.table(runs)
+        st.subheader(sweep.title(rows), anchor=False)
         chart(
             report_figures.table_four(rows, sweep.ROWS),
             "Top-1 of each trained variant, by seed, with the means",

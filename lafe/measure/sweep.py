@@ -151,6 +151,13 @@ def setting(run: Result) -> str:
     return f"{r.backbone} at {r.input_size} px{cached}; {run.classes} classes, {epochs}"
 
 
+def title(rows: Iterable[Row]) -> str:
+    """A heading: Table 4 leaves branches out of LAFE, other sweeps repeat a recipe."""
+    if any(row.variant == "lafe" for row in rows):
+        return "Table 4: branches left out in training"
+    return "One recipe, several seeds"
+
+
 def command(name: str, rows: Iterable[Row]) -> str:
     """The command that trains and tests the rows of a sweep."""
     rows = list(rows)

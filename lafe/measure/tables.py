@@ -262,7 +262,7 @@ def _sweep(name: str, runs: Sequence[sweep.Result]) -> str:
         "hours",
     ]
     return (
-        f"## Table 4, trained: `{name}`\n\n"
+        f"## {sweep.title(rows)} (`{name}`)\n\n"
         f"From {len(runs)} files `checkpoints/results/{name}-*.json`, written by "
         f"`{sweep.command(name, rows)}`.  Unlike in the paper: {sweep.setting(runs[0])}; "
         f"{runs[0].photos:,} test photos.  All rows: the same recipe and epochs, starting at a "

@@ -204,7 +204,9 @@ def test_the_command_of_a_sweep_asks_for_its_rows_and_seeds() -> None:
         ["plain", "attentive"],
         [0, 2],
     )
+    assert not sw.title(rows).startswith("Table 4")
     every = sw.table(result(variant, 0, 0.5, 1) for variant in sw.ROWS)
+    assert sw.title(every).startswith("Table 4")
     assert sw.command("s", every) == "lafe sweep s --seeds 0 --data DIR"
 
 
