@@ -21,7 +21,6 @@ from lafe.render.text import number
 
 from ..state import models
 from ..state.session import (
-    AVERAGE,
     DIFFERENCE,
     EVIDENCE,
     EVIDENCE_LAYERS,
@@ -71,10 +70,18 @@ class Layer:
 
 @dataclass(frozen=True)
 class Question:
-    """A question that evidence answers: why a class rather than another, or than ``AVERAGE``."""
+    """A question that evidence answers: why a class rather than some others.
+
+    Without others it is rather than the average class.
+    """
 
     target: str
-    versus: str
+    versus: tuple[str, ...] = ()
+
+    @property
+    def rivals(self) -> str:
+        """The others, for people."""
+        return " and ".join(map(spelled, self.versus)) or "the average class"
 
 
 @dataclass(frozen=True)
@@ -186,19 +193,16 @@ def _evidence(photo: Photo, checkpoint: str, panel: Panel, key: str, question: Q
 def evidence_layer(ready: Prepared, switches: Switches, key: str, question: Question) -> Layer:
     """The share of every place in a class's centred logit, or in its lead over another class."""
     classes, part = ready.card.classes, key.partition("-")[2]
-    for asked in (question.target, question.versus):
-        if asked != AVERAGE and asked not in classes:
+    for asked in (question.target, *question.versus):
+        if asked not in classes:
             return Layer(name(key), None, f"This model does not know {asked}.")
     if part in SIDES and not _any_on(switches, part):
         return _off(name(key))
-    versus: int | Literal["mean"] = (
-        "mean" if question.versus == AVERAGE else classes.index(question.versus)
-    )
     target = classes.index(question.target)
-    found = evidence(ready, target=target, switches=switches, versus=versus)
+    found = evidence(ready, target=target, switches=switches, versus=_versus(question, classes))
     parts = {"backbone": found.backbone, "dis": found.dis, "con": found.con}
     heat = parts[part] if part else found.total
-    note = _sums(found, float(heat.sum()), "lead" if versus != "mean" else "centred logit")
+    note = _sums(found, float(heat.sum()), "lead" if question.versus else "centred logit")
     return Layer(name(key), heat.numpy(), note, signed=True, ends=_ends(question))
 
 
@@ -214,12 +218,11 @@ def difference(
         return Layer(title, None, "A and B are of two models: their logits are not one scale.")
     model = models.model(first)
     classes = model.card.classes
-    versus = "mean" if question.versus == AVERAGE else classes.index(question.versus)
     heat = evidence_difference(
         (models.under(photo, a, model), a.switches),
         (models.under(photo, b, model), b.switches),
         classes.index(question.target),
-        versus,
+        _versus(question, classes),
         calibrated=not raw,
     )
     kind = "raw" if raw else "calibrated"
@@ -232,8 +235,12 @@ def difference(
 def _ends(question: Question) -> tuple[str, str]:
     """Words for the ends of the colours of evidence."""
     target = spelled(question.target)
-    against = f"against {target}" if question.versus == AVERAGE else spelled(question.versus)
-    return against if question.versus == AVERAGE else f"for {against}", f"for {target}"
+    return f"for {question.rivals}" if question.versus else f"against {target}", f"for {target}"
+
+
+def _versus(question: Question, classes: Sequence[str]) -> list[int] | Literal["mean"]:
+    """The others as evidence takes them."""
+    return [classes.index(name) for name in question.versus] or "mean"
 
 
 def _sums(found: Evidence, total: float, whole: str) -> str:

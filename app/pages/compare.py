@@ -15,7 +15,7 @@ from ..figures.tiles import legend
 from ..state import address, models, session
 from ..state.looks import Look, looks
 from ..state.models import ModelError
-from ..state.session import AVERAGE, DIFFERENCE, PHOTO, Photo, Visit
+from ..state.session import DIFFERENCE, PHOTO, WHY, Photo, Visit
 from ..widgets.album import album
 from ..widgets.answer import answer
 from ..widgets.card import doubts
@@ -112,7 +112,7 @@ def _pictures(photo: Photo, visit: Visit, good: Mapping[int, Look]) -> None:
         )
     viewer(shown)
     _legends(layers, scales, shared is not None)
-    if asked.versus == AVERAGE and display.layer == "why":
+    if not asked.versus and display.layer == WHY:
         st.caption("This model knows one class: there is no runner-up.")
 
 

@@ -196,12 +196,12 @@ def _question(sketch: Sketch, genus: str, found: Outcome) -> tuple[Question, str
         format_func=lambda on: "Outlined" if on else "Not",
         required=True,
     )
-    return Question(target, versus), layer, bool(outline)
+    return Question(target, (versus,)), layer, bool(outline)
 
 
 def _apart(asked: Question) -> tuple[str, ...]:
     """The parts in which the two species of a question differ."""
-    a, b = (_species(name) for name in (asked.target, asked.versus))
+    a, b = (_species(name) for name in (asked.target, *asked.versus))
     return differing(a, b)
 
 
@@ -241,7 +241,7 @@ def _picture(
 
 
 def _reading(asked: Question, places: tuple[str, ...]) -> str:
-    target, versus = plain(asked.target), plain(asked.versus)
+    target, versus = plain(asked.target), plain(asked.rivals)
     text = f"Green places speak for **{target}** rather than **{versus}**, purple ones against it."
     if places:
         text += (

@@ -20,7 +20,7 @@ from lafe.explain.controls import Controls
 from lafe.render.labels import LETTERS
 
 from . import session
-from .session import LAYERS, LIKELIEST, MAX_PANELS, MAX_SEED, Display, Panel, Visit
+from .session import LAYERS, LIKELIEST, LOOKALIKES, MAX_PANELS, MAX_SEED, Display, Panel, Visit
 
 T = TypeVar("T")
 
@@ -138,7 +138,7 @@ def read(
         display=Display(
             layer=get("map", _one_of(LAYERS), display.layer),
             target=get("class", _one_of(classes), display.target),
-            versus=get("rather", _one_of({*classes, LIKELIEST}), display.versus),
+            versus=get("rather", _one_of({*classes, LIKELIEST, LOOKALIKES}), display.versus),
             shared=get("scale", _one_of(("shared", "own")), "shared") == "shared",
             opacity=get("opacity", _percent, display.opacity),
             raw=get("probabilities", _one_of(("raw",)), "") == "raw",

@@ -33,8 +33,9 @@ LAYERS = MAIN_LAYERS + FUSED_LAYERS + BRANCH_LAYERS + PART_LAYERS
 the runner-up; what it says in A more than in B; F_5, D, C; a branch at a stage, like ``r_dis5``;
 what one of the three parts of F_5 says for a class."""
 
-LIKELIEST, AVERAGE = "*", "~"
-"""Stand-ins for a class: panel A's likeliest that is not asked for already; the mean over all."""
+LIKELIEST, LOOKALIKES, AVERAGE = "*", "^", "~"
+"""Stand-ins for a class: panel A's likeliest that is not asked for already; the three whose logits
+in A are nearest to that of the class; the mean over all."""
 
 
 @dataclass(frozen=True)

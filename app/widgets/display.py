@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import streamlit as st
+import torch
 
+from lafe.explain.evidence import lookalikes
 from lafe.explain.outcome import Outcome
 from lafe.render.labels import SHORT_TERMS
 from lafe.render.names import spelled
@@ -20,6 +22,7 @@ from ..state.session import (
     EVIDENCE,
     FUSED_LAYERS,
     LIKELIEST,
+    LOOKALIKES,
     MAIN_LAYERS,
     PART_LAYERS,
     WHY,
@@ -34,9 +37,14 @@ def question(display: Display, first: Outcome) -> Question:
     """Name what evidence is for, the same in all panels, by what panel A says."""
     target = display.target if display.target in first.classes else first.best
     versus = LIKELIEST if display.layer == WHY and display.versus == AVERAGE else display.versus
-    if versus != AVERAGE and (versus == target or versus not in first.classes):
-        versus = next((name for name, _ in first.top(2) if name != target), AVERAGE)
-    return Question(target, versus)
+    if versus == AVERAGE:
+        return Question(target)
+    if versus == LOOKALIKES:
+        near = lookalikes(torch.from_numpy(first.logits), first.classes.index(target))
+        return Question(target, tuple(first.classes[label] for label in near))
+    if versus == target or versus not in first.classes:
+        return Question(target, tuple(name for name, _ in first.top(2) if name != target)[:1])
+    return Question(target, (versus,))
 
 
 def choices(display: Display, first: Outcome) -> None:
@@ -152,7 +160,9 @@ def _classes(display: Display, first: Outcome) -> None:
     asked = question(display, first)
     names = sorted(first.classes)
     likeliest = question(replace(display, target=LIKELIEST), first).target
-    runner_up = question(replace(display, versus=LIKELIEST), first).versus
+    runner_up, near = (
+        question(replace(display, versus=which), first).rivals for which in (LIKELIEST, LOOKALIKES)
+    )
     labels = {LIKELIEST: f"{spelled(likeliest)} (predicted in A)"}
     with st.container(key="evidence-classes"):
         st.session_state["target"] = display.target if display.target in names else LIKELIEST
@@ -165,9 +175,11 @@ def _classes(display: Display, first: Outcome) -> None:
         )
         others = {
             AVERAGE: "the average class",
-            LIKELIEST: f"{spelled(runner_up)} (likeliest other in A)",
+            LIKELIEST: f"{runner_up} (likeliest other in A)",
+            LOOKALIKES: f"look-alikes in A: {near}",
         }
-        st.session_state["versus"] = asked.versus if asked.versus == display.versus else LIKELIEST
+        known = {LOOKALIKES, *asked.versus} if asked.versus else {AVERAGE}
+        st.session_state["versus"] = display.versus if display.versus in known else LIKELIEST
         st.selectbox(
             "rather than",
             [*others, *(name for name in names if name != asked.target)],
@@ -180,15 +192,16 @@ def _classes(display: Display, first: Outcome) -> None:
 
 def _reading(asked: Question) -> str:
     """Markdown: how to read the maps."""
-    target, versus = plain(spelled(asked.target)), plain(spelled(asked.versus))
-    if asked.versus == AVERAGE:
+    target, versus = plain(spelled(asked.target)), plain(asked.rivals)
+    if not asked.versus:
         return (
             f"Green places speak for **{target}**, purple ones against it. The values of all "
             "places, with the bias, add up to its centred logit: the logit minus its mean over "
             "all classes."
         )
+    less = "the mean of the others'" if len(asked.versus) > 1 else "the second one's"
     return (
         f"Green places speak for **{target}** rather than **{versus}**, purple ones the other way. "
         "The values of all places, with the bias, add up to the lead: the first one's logit minus "
-        "the second one's."
+        f"{less}."
     )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lafe.branches import PRESETS, Switches
-from lafe.explain.evidence import class_direction
+from lafe.explain.evidence import Versus, class_direction
 from lafe.explain.prepare import Prepared
 from lafe.explain.probabilities import temperatures
 from lafe.explain.unknown import looks_unknown
@@ -93,7 +93,7 @@ def difference(
     a: tuple[Prepared, Switches],
     b: tuple[Prepared, Switches],
     target: int,
-    versus: int | str | None = "mean",
+    versus: Versus = "mean",
     *,
     calibrated: bool = True,
 ) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from tiny import photos, tiny_model
 from app.figures import maps
 from app.figures.maps import Question
 from app.state import models
-from app.state.session import Panel, Photo
+from app.state.session import EVIDENCE, Panel, Photo
 from lafe import PRESETS, Switches, prepare, record
+from lafe.explain.prepare import Prepared
 
 NAMES = ["a", "b", "c", "d"]
 
@@ -30,6 +32,22 @@ def test_one_scale_holds_all_maps_and_the_colours_belong_to_the_layer() -> None:
     assert maps.scale([off]) is None
 
 
+def test_evidence_against_several_classes_adds_up_to_the_lead_over_their_mean(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, x = tiny_model(), photos(1)
+    classes = [str(label) for label in range(model.classifier.out_features)]
+    ready = prepare(model, x)
+    monkeypatch.setattr(Prepared, "card", SimpleNamespace(classes=classes))
+    found = maps.evidence_layer(ready, Switches.all(), EVIDENCE, Question("1", ("0", "2")))
+    with torch.no_grad():
+        logits, bias = model(x)[0], model.classifier.bias
+    lead = (logits - bias)[1] - (logits - bias)[[0, 2]].mean()
+    assert found.heat is not None
+    assert found.heat.sum() == pytest.approx(float(lead), abs=1e-5)
+    assert found.ends == ("for 0 and 2", "for 1")
+
+
 @pytest.mark.parametrize("switches", PRESETS.values(), ids=list(PRESETS))
 def test_maps_are_those_of_a_recorded_forward_pass(
     switches: Switches, monkeypatch: pytest.MonkeyPatch
@@ -39,7 +57,7 @@ def test_maps_are_those_of_a_recorded_forward_pass(
         model(x, switches)
     monkeypatch.setattr(models, "model", lambda name: model)
     monkeypatch.setattr(models, "under", lambda *_: prepare(model, x))
-    photo, panel, asked = Photo("", Image.new("RGB", (8, 8))), Panel(switches), Question("", "")
+    photo, panel, asked = Photo("", Image.new("RGB", (8, 8))), Panel(switches), Question("")
     for key, expected in (("final", r.F5), ("dis", r.D), ("con", r.C)):
         heat = maps.layer(photo, "", panel, key, asked).heat
         if heat is None:
