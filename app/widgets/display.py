@@ -6,9 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import streamlit as st
-import torch
 
-from lafe.explain.evidence import lookalikes
 from lafe.explain.outcome import Outcome
 from lafe.render.labels import SHORT_TERMS
 from lafe.render.names import spelled
@@ -40,8 +38,7 @@ def question(display: Display, first: Outcome) -> Question:
     if versus == AVERAGE:
         return Question(target)
     if versus == LOOKALIKES:
-        near = lookalikes(torch.from_numpy(first.logits), first.classes.index(target))
-        return Question(target, tuple(first.classes[label] for label in near))
+        return Question(target, first.lookalikes(target))
     if versus == target or versus not in first.classes:
         return Question(target, tuple(name for name, _ in first.top(2) if name != target)[:1])
     return Question(target, (versus,))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from lafe.explain.evidence import lookalikes
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +33,11 @@ class Outcome:
     @property
     def best(self) -> str:
         return self.top(1)[0][0]
+
+    def lookalikes(self, name: str) -> tuple[str, ...]:
+        """The classes whose logits are nearest to that of a class, nearest first."""
+        near = lookalikes(torch.from_numpy(self.logits), self.classes.index(name))
+        return tuple(self.classes[label] for label in near)
 
     def probability(self, name: str) -> float | None:
         """The probability of a class; None if the model does not know it."""
