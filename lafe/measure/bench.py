@@ -221,6 +221,7 @@ def _pairs(model: LAFE, repeats: int) -> Iterator[Pair]:
     yield Pair("a setting's maps, prepared", "LAFE forward", fused, forward, 0.65, repeats)
     fast = compiled(model) if any(map(shutil.which, CPP_COMPILERS)) else None
     if fast is not None:
+        torch.compiler.reset()  # so many graphs a process, not a model
         explain(fast)  # waits for the compiler; the multiplications of its graphs go uncounted
     with _grad_cam(model, x) as (against, grad_cam):
         work = "evidence, with the forward"

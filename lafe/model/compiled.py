@@ -18,8 +18,9 @@ def compiled(model: Model, **options: Any) -> Model:
 
     For :func:`lafe.prepare` and what starts from it.  Sums are rounded in another order, so logits
     and evidence agree with the model's own to 1e-4, not to the bit.  The first photo waits for the
-    compiler, half a minute for ResNet-50, and so does each other set of branches that are on.
-    inductor needs a C++ compiler.
+    compiler, half a minute for ResNet-50, and so does each other set of branches that are on; after
+    eight graphs in a process (``torch.compile``'s bound; ``torch.compiler.reset()`` forgets them)
+    new ones run as they are.  inductor needs a C++ compiler.
 
     Args:
         model: in eval mode; it is left alone.
@@ -31,5 +32,6 @@ def compiled(model: Model, **options: Any) -> Model:
     """
     fast = copy.deepcopy(model)
     for part in (fast.backbone, *fast.sides.values()):
-        part.compile(**(options or _FROZEN))
+        # One input size a model: another model's must not make sizes unknowns.
+        part.compile(dynamic=False, **(options or _FROZEN))
     return fast

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny import SIZE, tiny_model
+from tiny import CLASSES, SIZE, random_norms, tiny_model
 
 import lafe
+from lafe import LAFE
+
+
+def test_models_of_two_sizes_are_compiled_beside_each_other() -> None:
+    sizes = []
+
+    def backend(graph: torch.fx.GraphModule, inputs: list[object]) -> object:
+        sizes.append([i for i in inputs if not isinstance(i, torch.Tensor)])
+        return graph.forward
+
+    for size in (SIZE, 2 * SIZE):
+        model = random_norms(LAFE("test_resnet", CLASSES, size))
+        lafe.prepare(lafe.compiled(model, backend=backend), torch.randn(1, 3, size, size))
+    assert sizes == [[], []]  # no size is an unknown of a graph
 
 
 def test_a_compiled_copy_agrees_with_its_model_and_leaves_it_alone() -> None:
