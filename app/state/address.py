@@ -79,7 +79,9 @@ def go_back(params: Mapping[str, str], known: Mapping[str, Collection[str]]) -> 
     if whose in {p.digest for p in now.photos}:
         now = replace(now, current=whose).with_crop(then.first_crop)
         if then.checkpoint and then.checkpoint != now.model:
-            now = now.with_model(then.checkpoint)
+            photo = now.photo
+            kind = photo.kind if photo and photo.is_new else None  # it will be recognised again
+            now = now.with_model(then.checkpoint, kind)
     session.keep(replace(now, panels=then.panels, display=then.display))
     st.session_state[_HAS] = dict(params)
 

@@ -21,10 +21,10 @@ from lafe.checkpoints import store
 from lafe.checkpoints.card import Card
 from lafe.checkpoints.stored import CARD, WEIGHTS, CheckpointError
 from lafe.checkpoints.trained import Trained
-from lafe.data.photo import WHOLE, Box, crop
+from lafe.data.photo import WHOLE, crop
 from lafe.errors import LafeError
 from lafe.explain.ablation import Table, factorial
-from lafe.explain.crop import propose
+from lafe.explain.crop import Proposal, propose
 from lafe.explain.parts import FILE as LOCATOR, Locator, LocatorError, read as read_locator
 from lafe.explain.prepare import Prepared, prepare
 from lafe.explain.unknown import looks_unknown
@@ -168,10 +168,10 @@ def seconds_of_a_pass(model: Trained) -> float:
 
 
 @_kept(MAX_VERDICTS)
-def proposal(photo: Photo, model: Trained) -> Box | None:
+def proposal(photo: Photo, model: Trained) -> Proposal | None:
     """A crop of the photo to its object, whatever its crop is now; None where it fills it."""
     whole = prepared(replace(photo, crop=WHOLE), model)
-    return propose(whole, photo.image.size, model.preprocess)
+    return propose(whole, photo.image, model)
 
 
 @_kept(MAX_VERDICTS)

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from lafe.checkpoints import store
+from lafe.data.photo import WHOLE
 from lafe.explain import router
 from lafe.explain.router import FILE, KINDS, OTHER, Router, RouterError
 
@@ -20,28 +21,48 @@ log = logging.getLogger(__name__)
 
 
 def recognise() -> None:
-    """Find the kind of every photo of the visit that nothing has looked at yet."""
+    """Find the kind of every photo of the visit that nothing looked at as it is cropped now."""
     visit = session.visit()
-    if all(photo.kind for photo in visit.photos):
-        return
-    session.keep(replace(visit, photos=tuple(map(_recognised, visit.photos))))
+    if any(photo.is_new for photo in visit.photos):
+        photos = (_recognised(photo) if photo.is_new else photo for photo in visit.photos)
+        session.keep(replace(visit, photos=tuple(photos)))
 
 
 def _recognised(photo: Photo) -> Photo:
     """The photo with its kind and that kind's model, as far as they are here."""
     own = session.visit().checkpoint
-    if photo.kind or photo.checkpoint or own not in (None, *KINDS.values()):
+    if own not in (None, *KINDS.values()):
         return photo
     try:
         found = _router(tuple(store.folders()))
         if found is None:
             return photo
-        kind = found.kind(models.prepared(photo, models.model(found.checkpoint)))
+        kind = _kind(photo, found)
     except (ModelError, RouterError) as error:
         log.error("Photos are not recognised: %s", error)
         return photo
-    known = KINDS[kind] if KINDS[kind] in models.cards() else None
-    return replace(photo, kind=kind if known or kind == OTHER else OTHER, checkpoint=known or own)
+    checkpoint = KINDS[kind] or photo.checkpoint or own
+    return replace(photo, kind=kind, checkpoint=checkpoint, recognised=photo.crop)
+
+
+def _kind(photo: Photo, found: Router) -> str:
+    """The kind of a photo, one whose model is here or ``OTHER``.
+
+    A crop is of the kind of the whole photo, unless that looks like nothing that the kind's model
+    knows: a street is no car, and the crop to a car in it is one.
+    """
+    reader = models.model(found.checkpoint)
+
+    def kind_of(part: Photo) -> str:
+        kind = found.kind(models.prepared(part, reader))
+        return kind if KINDS[kind] in models.cards() else OTHER
+
+    whole = replace(photo, crop=WHOLE)
+    kind = kind_of(whole)
+    if photo.crop == WHOLE:
+        return kind
+    own = KINDS[kind]
+    return kind if own and not models.is_unknown(whole, models.model(own)) else kind_of(photo)
 
 
 @st.cache_resource(max_entries=10, ttl=models.LOOK_AGAIN_SECONDS, show_spinner=False)

@@ -43,8 +43,8 @@ class Photo:
     """A photo, its crop (fractions of its sides) and what it really shows, if given.
 
     The file's name is for the visitor's eyes only: it enters no log and no repr.  ``kind`` is what
-    the photo was recognised as ("car"), and ``checkpoint`` the model that this led to, or that the
-    visitor chose for it; None before anything looked at it.
+    the photo was recognised as ("car") with the crop ``recognised``, and ``checkpoint`` the model
+    that this led to, or that the visitor chose for it; None before anything looked at it.
     """
 
     digest: str
@@ -54,6 +54,12 @@ class Photo:
     truth: str | None = None
     kind: str | None = None
     checkpoint: str | None = None
+    recognised: Box | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """True where nothing recognised it as it is cropped now, and nobody chose its model."""
+        return self.recognised != self.crop if self.kind else self.checkpoint is None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from html import escape
 
 import streamlit as st
@@ -10,7 +9,6 @@ import streamlit as st
 from lafe.checkpoints.card import Card
 from lafe.data.photo import WHOLE
 from lafe.explain.answer import Answer
-from lafe.explain.router import OTHER
 from lafe.render import sentences
 from lafe.render.names import spelled
 from lafe.render.pictures import jpeg_url
@@ -32,7 +30,7 @@ def answer(photo: Photo, panel: Panel, checkpoint: str, *, raw: bool = False) ->
         if found.familiar and not raw and (level := surer(photo, panel, checkpoint)):
             why = f"{why} {sentences.surely(level)}"
         st.html(f'<p class="why">{escape(why)}</p>')
-        _recognised(photo if found.familiar else replace(photo, kind=OTHER), checkpoint)
+        _recognised(photo, checkpoint, familiar=found.familiar)
 
 
 def headline(photo: Photo) -> None:
@@ -89,11 +87,11 @@ def _why(found: Answer, card: Card, checkpoint: str) -> str:
     )
 
 
-def _recognised(photo: Photo, checkpoint: str) -> None:
-    """Say what kind of photo this was taken for, and offer the other models."""
+def _recognised(photo: Photo, checkpoint: str, *, familiar: bool) -> None:
+    """Say what kind of photo this was taken for; offer the other models, and a crop."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="recognised"):
         name = plain(title(checkpoint))
-        if photo.kind and photo.kind != OTHER:
+        if photo.kind and familiar:
             article = "an" if photo.kind[0] in "aeiou" else "a"
             words = f"Recognised as {article} {plain(photo.kind)}."
         else:
@@ -106,18 +104,20 @@ def _recognised(photo: Photo, checkpoint: str) -> None:
                 ):
                     session.keep(session.visit().with_model(other))
                     st.rerun()  # the sidebar, too
-        _crop(photo, checkpoint)
+        _crop(photo, checkpoint, familiar=familiar)
 
 
-def _crop(photo: Photo, checkpoint: str) -> None:
-    """Offer a crop to the object, and the way back."""
-    proposed = models.proposal(photo, models.model(checkpoint))
+def _crop(photo: Photo, checkpoint: str, *, familiar: bool) -> None:
+    """Offer a crop to the object where the photo looks like nothing known, and the way back."""
     if photo.crop != WHOLE:
         words, box = "Whole photo", WHOLE
-    elif proposed is not None:
-        words, box = "Crop to it", proposed
-    else:
+    elif familiar:
         return
+    else:
+        found = models.proposal(photo, models.model(checkpoint))
+        if found is None or not found.closer:
+            return
+        words, box = "Crop to it", found.box
     if st.button(words, type="tertiary", icon=":material/crop:", key="propose-crop"):
         session.keep(session.visit().with_crop(box))
         st.rerun()  # the sidebar, too

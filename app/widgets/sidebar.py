@@ -8,12 +8,12 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from lafe.checkpoints.card import Card
-from lafe.data.photo import Box, PhotoError, crop
+from lafe.data.photo import WHOLE, Box, PhotoError, crop
 from lafe.render.names import spelled
 from lafe.render.pictures import jpeg_url
 
-from ..state import session
-from ..state.models import cards, title
+from ..state import models, session
+from ..state.models import ModelError, cards, title
 from ..state.session import MAX_PHOTOS, Photo
 from .components import cropper
 from .parts import plain
@@ -124,6 +124,14 @@ def _strip(photos: tuple[Photo, ...], current: Photo) -> None:
 
 def _crop(photo: Photo) -> None:
     cropper(photo, _set_crop)
+    if photo.crop == WHOLE:
+        st.button(
+            "Crop to the object",
+            key="to-object",
+            icon=":material/crop:",
+            type="tertiary",
+            on_click=_to_object,
+        )
     with st.expander("Crop by numbers"):
         _edges("Left and right edge", photo, 0, 2)
         _edges("Top and bottom edge", photo, 1, 3)
@@ -139,6 +147,22 @@ def _edges(label: str, photo: Photo, first: int, second: int) -> None:
         _set_crop((box[0], box[1], box[2], box[3]))
 
     st.slider(label, 0, 100, key=key, on_change=moved, format="%d %%")
+
+
+def _to_object() -> None:
+    """Callback: crop the current photo to its object, as far as there is one."""
+    visit = session.visit()
+    if visit.photo is None:
+        return
+    try:
+        found = models.proposal(visit.photo, models.model(visit.model or ""))
+    except ModelError as error:
+        session.notify(plain(str(error)))
+        return
+    if found is None:
+        session.notify("What this photo shows fills it: there is nothing to crop.")
+    else:
+        _set_crop(found.box)
 
 
 def _set_crop(box: Box) -> None:

@@ -10,16 +10,18 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
+from typing import Any
 
-import torch
 from PIL import Image
 
 from lafe.branches import FULL
 from lafe.checkpoints.store import load
 from lafe.checkpoints.trained import Trained
 from lafe.data.photo import WHOLE, Box, crop
-from lafe.explain.crop import MARGIN, propose
-from lafe.explain.prepare import prepare
+from lafe.explain.crop import propose
+from lafe.explain.prepare import Prepared, prepare
+from lafe.explain.unknown import looks_unknown
 from lafe.measure import records
 from lafe.measure.outputs import open_test_split
 from lafe.measure.router import outside
@@ -40,8 +42,10 @@ class Cropped:
         checkpoint, sha256: of the model.
         photos: how many.
         proposed: of how many a crop was proposed; the others stay whole.
-        whole, crop, box: top-1 with the whole photo, the proposed crop, the true box.
-        overlap: mean intersection over union of the crop and the box with its margin.
+        offered: of how many it is offered, see `lafe.explain.crop`.
+        whole, crop, box: top-1 with the whole photo, always the proposed crop, the true box.
+        ruled: top-1 with the crop where it is offered, else the whole photo.
+        overlap: mean intersection over union of the crop and the box.
     """
 
     what: str
@@ -49,9 +53,11 @@ class Cropped:
     sha256: str
     photos: int
     proposed: int
+    offered: int
     whole: float
     crop: float
     box: float
+    ruled: float
     overlap: float
 
 
@@ -79,44 +85,55 @@ def run(
         found[name] = _measure(what, model, cases)
         f = found[name]
         tell(
-            f"{what}: top-1 whole {f.whole:.3f}, proposed crop {f.crop:.3f}, true box {f.box:.3f} "
-            f"({f.photos} photos, {f.proposed} proposals, overlap {f.overlap:.2f})"
+            f"{what}: top-1 whole {f.whole:.3f}, proposed crop {f.crop:.3f}, where it is offered "
+            f"{f.ruled:.3f}, true box {f.box:.3f} ({f.photos} photos, {f.proposed} proposals, "
+            f"{f.offered} offered, overlap {f.overlap:.2f})"
         )
     records.write(out / FILE, found)
     return found
 
 
 def _measure(what: str, model: Trained, cases: Iterator[Case]) -> Cropped:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for photo, box, label in cases:
         whole = prepare(model, photo)
-        proposal = propose(whole, photo.size, model.preprocess)
-        true = _with_margin(box)
+        proposal = propose(whole, photo, model)
+        cut = WHOLE if proposal is None else proposal.box
+        offered = proposal is not None and proposal.closer and looks_unknown(whole)
+        right = {part: _says(prepare(model, crop(photo, part))) == label for part in (cut, box)}
+        right[WHOLE] = _says(whole) == label
         rows.append(
-            (
-                int(whole.logits(FULL).argmax()) == label,
-                _says(model, crop(photo, proposal or WHOLE)) == label,
-                _says(model, crop(photo, true)) == label,
-                proposal is not None,
-                _overlap(proposal or WHOLE, true),
-            )
+            {
+                "whole": right[WHOLE],
+                "crop": right[cut],
+                "box": right[box],
+                "ruled": right[cut if offered else WHOLE],
+                "overlap": _overlap(cut, box),
+                "proposed": proposal is not None,
+                "offered": offered,
+            }
         )
-    means = torch.tensor(rows, dtype=torch.float64).mean(0).tolist()
+
+    def mean(name: str) -> float:
+        return fmean(row[name] for row in rows)
+
     return Cropped(
         what,
         model.card.name,
         model.card.sha256,
         len(rows),
-        sum(row[3] for row in rows),
-        means[0],
-        means[1],
-        means[2],
-        means[4],
+        proposed=sum(row["proposed"] for row in rows),
+        offered=sum(row["offered"] for row in rows),
+        whole=mean("whole"),
+        crop=mean("crop"),
+        box=mean("box"),
+        ruled=mean("ruled"),
+        overlap=mean("overlap"),
     )
 
 
-def _says(model: Trained, photo: Image.Image) -> int:
-    return int(prepare(model, photo).logits(FULL).argmax())
+def _says(photo: Prepared) -> int:
+    return int(photo.logits(FULL).argmax())
 
 
 def _birds(data: Path, most: int | None) -> Iterator[Case]:
@@ -126,7 +143,13 @@ def _birds(data: Path, most: int | None) -> Iterator[Case]:
         photo = photos.photo(i)
         x, y, width, height = photos.boxes[i].tolist()
         w, h = photo.size
-        yield photo, (x / w, y / h, (x + width) / w, (y + height) / h), photos.labels[i]
+        box = (
+            max(0.0, x / w),
+            max(0.0, y / h),
+            min(1.0, (x + width) / w),
+            min(1.0, (y + height) / h),
+        )
+        yield photo, box, photos.labels[i]  # some boxes end a pixel outside
 
 
 def _cars(data: Path, most: int | None) -> Iterator[Case]:
@@ -147,16 +170,6 @@ def _cars(data: Path, most: int | None) -> Iterator[Case]:
 
 def _order(count: int, most: int | None) -> list[int]:
     return random.Random(0).sample(range(count), min(count, most or count))
-
-
-def _with_margin(box: Box) -> Box:
-    left, top, right, bottom = box
-    return (
-        max(0.0, left - MARGIN),
-        max(0.0, top - MARGIN),
-        min(1.0, right + MARGIN),
-        min(1.0, bottom + MARGIN),
-    )
 
 
 def _overlap(a: Box, b: Box) -> float:

@@ -35,8 +35,9 @@ from app.state.session import Panel, Photo, Visit
 from app.widgets.parts import plain
 from lafe import PRESETS, Branch, Switches, evidence, load, open_photo, prepare
 from lafe.checkpoints import store
-from lafe.data.photo import MIN_SIDE
+from lafe.data.photo import MIN_SIDE, WHOLE
 from lafe.explain.controls import Controls
+from lafe.explain.crop import Proposal
 from lafe.render.text import number, percent
 
 pytestmark = pytest.mark.usefixtures("only_these")
@@ -572,18 +573,41 @@ def test_another_photo_s_gates_are_those_of_the_visitor_s_next() -> None:
     assert "mean" not in at.segmented_control(key="control-1").options  # this model has none
 
 
-def test_a_crop_is_proposed_taken_and_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crop_is_offered_where_nothing_matches_taken_and_undone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     box = (0.1, 0.2, 0.6, 0.7)
-    monkeypatch.setattr(models, "proposal", lambda *_: box)
+    proposed = Proposal(box, closer=True)
+    monkeypatch.setattr(models, "proposal", lambda *_: proposed)
+    monkeypatch.setattr(models, "is_unknown", lambda photo, _: photo.crop == WHOLE)
     at = upload(app(), ("owl.png", picture()))
+    assert "No match" in said(at)
     at.button(key="propose-crop").click().run()
     assert visit(at).photo.crop == box
+    assert "No match" not in said(at)
     assert at.slider(key="crop-0").value == (10, 60)
     assert at.button(key="propose-crop").label == "Whole photo"
     at.button(key="propose-crop").click().run()
-    assert visit(at).photo.crop == (0, 0, 1, 1)
-    monkeypatch.setattr(models, "proposal", lambda *_: None)
-    assert "propose-crop" not in [b.key for b in at.run().button]
+    assert visit(at).photo.crop == WHOLE
+    for other in (None, Proposal(box, closer=False)):
+        proposed = other
+        assert "propose-crop" not in [b.key for b in at.run().button]
+
+
+def test_a_crop_that_is_not_offered_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    proposed: Proposal | None = Proposal((0.1, 0.2, 0.6, 0.7), closer=False)
+    monkeypatch.setattr(models, "proposal", lambda *_: proposed)
+    at = upload(app(), ("owl.png", picture()))
+    assert "propose-crop" not in [b.key for b in at.button]
+    at.button(key="to-object").click().run()
+    assert visit(at).photo.crop == (0.1, 0.2, 0.6, 0.7)
+    assert "to-object" not in [b.key for b in at.button]
+    at.button(key="propose-crop").click().run()
+    assert visit(at).photo.crop == WHOLE
+    proposed = None
+    at.button(key="to-object").click().run()
+    assert visit(at).photo.crop == WHOLE
+    assert "there is nothing to crop" in said(at)
 
 
 def test_models_of_one_title_are_told_apart_and_broken_ones_named(

@@ -362,6 +362,10 @@ def test_recipes_that_differ_in_prose_alone_are_the_same_recipe() -> None:
 
 def test_the_proposed_crop_stands_between_the_whole_photo_and_the_true_box(tmp_path: Path) -> None:
     file = tmp_path / "crops.json"
-    records.write(file, {"a": crops.Cropped("drawn birds", "a", "0" * 64, 8, 7, 0.5, 0.25, 1, 0.4)})
+    found = crops.Cropped(
+        "drawn birds", "a", "0" * 64, 8, proposed=7, offered=2, whole=0.5, crop=0.25, box=1.0,
+        ruled=0.625, overlap=0.4,
+    )  # fmt: skip
+    records.write(file, {"a": found})
     cells = row(tables.render([], cropped=file), "drawn birds")
     assert cells == ["8", "50.0", "25.0", "100.0", "0.40"]
