@@ -368,4 +368,4 @@ def test_the_proposed_crop_stands_between_the_whole_photo_and_the_true_box(tmp_p
     )  # fmt: skip
     records.write(file, {"a": found})
     cells = row(tables.render([], cropped=file), "drawn birds")
-    assert cells == ["8", "50.0", "25.0", "100.0", "0.40"]
+    assert cells == ["8", "50.0", "25.0", "62.5", "100.0", "25.0", "0.40"]
