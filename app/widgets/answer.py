@@ -9,6 +9,7 @@ import streamlit as st
 from lafe.checkpoints.card import Card
 from lafe.data.photo import WHOLE
 from lafe.explain.answer import Answer
+from lafe.explain.router import OTHER
 from lafe.render import sentences
 from lafe.render.names import spelled
 from lafe.render.pictures import jpeg_url
@@ -115,7 +116,8 @@ def _crop(photo: Photo, checkpoint: str, *, familiar: bool) -> None:
         return
     else:
         found = models.proposal(photo, models.model(checkpoint))
-        if found is None or not found.closer:
+        # A model that knows nothing of this kind cannot tell which part looks more like it.
+        if found is None or not (found.closer or photo.kind == OTHER):
             return
         words, box = "Crop to it", found.box
     if st.button(words, type="tertiary", icon=":material/crop:", key="propose-crop"):

@@ -16,7 +16,10 @@ from app.state.session import Photo, Visit
 from lafe import Switches, load, open_photo, prepare
 from lafe.checkpoints import store
 from lafe.data.photo import WHOLE, Box, crop
+from lafe.explain.crop import Proposal
 from lafe.explain.router import FILE, KINDS, Router, pooled
+
+CUT = (0.25, 0.25, 0.75, 0.75)
 
 pytestmark = pytest.mark.usefixtures("only_these")
 
@@ -58,6 +61,18 @@ def test_what_no_model_knows_matches_nothing_on_any_page(recognised_as: str) -> 
         assert "No match; nearest: " in said(at), page
 
 
+@pytest.mark.parametrize(
+    ("recognised_as", "offered"), [("other", True), ("car", False)], indirect=["recognised_as"]
+)
+def test_a_crop_of_no_known_kind_needs_no_model_that_likes_it(
+    recognised_as: str, offered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "proposal", lambda *_: Proposal(CUT, closer=False))
+    monkeypatch.setattr(models, "is_unknown", lambda *_: True)
+    at = upload(app(), ("street.png", picture(8)))
+    assert ("propose-crop" in [button.key for button in at.button]) == offered
+
+
 def test_without_a_router_the_first_model_looks() -> None:
     at = upload(app(), ("owl.png", picture(9)))
     assert visit(at).model == "birds"
@@ -65,9 +80,6 @@ def test_without_a_router_the_first_model_looks() -> None:
     assert visit(at).photo.kind is None
     assert "Model Birds" in said(at)
     assert models.cards().keys() == {"birds", "cars"}
-
-
-CUT = (0.25, 0.25, 0.75, 0.75)
 
 
 @pytest.fixture
