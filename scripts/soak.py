@@ -1,14 +1,15 @@
 """Many visitors at once: is every result the visitor's own, and how long does a click take?
 
-Each visitor has a context of one browser, and a drawing, a checkpoint and switches of their own.
-After each click on a switch, panel A must show what the model gives, computed here, without the
-app.  Meanwhile somebody sends files that nobody should send; each must be refused in a sentence.
-Then ten photos a visitor are uploaded and looked at, to see whether memory grows.  In the end the
-server is killed and started anew under an open page, which must say so, and give a new result.
-It ends when the seconds of clicking are over and all uploads are in, however long these take.
+Each visitor has a context of one browser, and a drawing, a checkpoint and switches of their own,
+and looks at each answer for a while, 15 seconds on average, before the next click.  After a click
+on a switch, panel A must show what the model gives, computed here, without the app.  Meanwhile
+somebody sends files that nobody should send; each must be refused in a sentence.  Then ten photos a
+visitor are uploaded and looked at, to see whether memory grows.  In the end the server is killed
+and started anew under an open page, which must say so, and give a new result.  It ends when the
+seconds of clicking are over and all uploads are in, however long these take.
 
     python scripts/soak.py --visitors 50 --seconds 120 --uploads 500 --out soak.json
-    python scripts/soak.py --visitors 1 --seconds 30 --uploads 0    # the latency of a click, alone
+    python scripts/soak.py --visitors 1 --think 1 --uploads 0 --no-hostile  # a click, alone
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import statistics
 import struct
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,18 +53,24 @@ DRAWN = "[data-testid=stApp][data-test-script-state=notRunning]"
 MOST_GROWTH = 0.02  # of memory, from 50 uploads to all
 ROUNDING = 4e-4  # two machines' sums may round to neighbouring shares
 
-# Clicks, and looks at every frame until panel A says one of the wanted sentences.
+# Clicks; the milliseconds until the frame in which panel A says one of the wanted sentences.
 CLICK = """([branch, stage, wanted, patience]) => new Promise((done) => {
-    const row = document.querySelector(`.st-key-switch-0-${branch}`);
     const start = performance.now();
-    row.querySelectorAll("button")[stage - 3].click();
     const look = () => {
         const figure = document.querySelector('[aria-label^="Five likeliest classes"]');
-        const passed = performance.now() - start;
-        if (wanted.includes(figure?.getAttribute("aria-label"))) return done(passed);
-        if (passed > 1000 * patience) return done(null);
-        requestAnimationFrame(look);
+        if (wanted.includes(figure?.getAttribute("aria-label"))) end(true);
     };
+    const end = (found) => {
+        changes.disconnect();
+        clearTimeout(late);
+        requestAnimationFrame(() => done(found ? performance.now() - start : null));
+    };
+    const late = setTimeout(() => end(false), 1000 * patience);
+    const changes = new MutationObserver(look);
+    const what = { subtree: true, childList: true, attributeFilter: ["aria-label"] };
+    changes.observe(document.body, what);
+    const row = document.querySelector(`.st-key-switch-0-${branch}`);
+    row.querySelectorAll("button")[stage - 3].click();
     look();
 })"""
 
@@ -116,13 +124,19 @@ class Visitor:
         self.tally.first.append(took)
         say(f"{len(self.tally.first)} visitors have come")
 
-    async def click(self, seconds: float) -> None:
-        """Click switches until the time is over; panel A must show what the model gives."""
+    async def click(self, seconds: float, think: float) -> None:
+        """Click switches until the time is over; panel A must show what the model gives.
+
+        Before each click the visitor looks at what is there, for ``think`` seconds on average.
+        """
         await self.page.locator(".st-key-switches-0 summary").click()
         await self.page.locator(".st-key-switch-0-c_con button").first.wait_for()
         rng, switches = random.Random(self.seed), Switches.all()
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while True:
+            await asyncio.sleep(rng.expovariate(1 / think) if think else 0)
+            if time.monotonic() > end:
+                return
             branch = rng.choice(EVERY_BRANCH)
             before, switches = sentences(self.photo, switches), switches.toggled(branch)
             wanted = sentences(self.photo, switches)
@@ -202,8 +216,15 @@ async def after_a_restart(
     return new
 
 
-async def visits(browser: Browser, address: str, photos: list[Prepared], seconds: float) -> Tally:
-    """Let all visitors come, a few at a time; when all are there, let them click at once."""
+async def visits(
+    browser: Browser,
+    address: str,
+    photos: list[Prepared],
+    seconds: float,
+    think: float,
+    hostile: bool,
+) -> Tally:
+    """Let all visitors come, a few at a time; when all are there, let them click."""
     tally = Tally()
     visitors: list[Visitor] = []
     for seed, photo in enumerate(photos):
@@ -213,9 +234,10 @@ async def visits(browser: Browser, address: str, photos: list[Prepared], seconds
         page.on("pageerror", lambda error: tally.wrong.append(str(error)))
         visitors.append(Visitor(seed, photo, page, tally))
     door = asyncio.Semaphore(AT_THE_DOOR)
+    attacks = [attack(browser, address, seconds, tally)] if hostile else []
     for steps in (
         [each.come(address, door) for each in visitors],
-        [*(each.click(seconds) for each in visitors), attack(browser, address, seconds, tally)],
+        [*(each.click(seconds, think) for each in visitors), *attacks],
     ):
         done = await asyncio.gather(*steps, return_exceptions=True)
         tally.wrong += [str(error) for error in done if error is not None]
@@ -227,9 +249,13 @@ async def visits(browser: Browser, address: str, photos: list[Prepared], seconds
 async def memory_of(
     browser: Browser, address: str, pid: int, uploads: int, tally: Tally
 ) -> dict[str, int]:
-    """Resident memory of the app in kB after some uploads and after all; each gets its result."""
+    """Resident memory of the app in kB after some uploads and after all; each gets its result.
+
+    What is freed is not given back to the system at once, so single readings swing by some percent:
+    each figure is the median of five, one after every ten uploads, the last five for all.
+    """
     model = load(UPLOAD_TO)
-    found: dict[str, int] = {}
+    found: list[int] = []
     done = 0
     while done < uploads:
         seeds = [10_000 + done + i for i in range(min(AT_ONCE, uploads - done))]
@@ -244,11 +270,19 @@ async def memory_of(
             await page.get_by_role("figure", name=re.compile(f"^({said})$")).first.wait_for()
             tally.checked += 1
             done += 1
-            if done in (WARM_UPLOADS, uploads):
-                found[f"after {done} uploads"] = resident(pid)
+        found.append(resident(pid))
         await context.close()
-        say(f"{done} uploads, {resident(pid) / 1000:,.0f} MB")
-    return found
+        say(f"{done} uploads, {found[-1] / 1000:,.0f} MB")
+    return {
+        f"after {mark} uploads": round(statistics.median(around(found, mark // AT_ONCE)))
+        for mark in sorted({min(WARM_UPLOADS, uploads), uploads} - {0})
+    }
+
+
+def around(readings: Sequence[int], place: int) -> Sequence[int]:
+    """The five readings around one, counted from 1; the first or last five at an end."""
+    last = min(max(place + 2, 5), len(readings))
+    return readings[max(last - 5, 0) : last]
 
 
 def say(text: str) -> None:
@@ -270,7 +304,9 @@ def summary(values: list[float]) -> Spread | None:
     return Spread(round(statistics.median(values), 3), round(p95, 3), len(values))
 
 
-async def soak(visitors: int, seconds: float, uploads: int, restarts: int) -> Visits:
+async def soak(
+    visitors: int, seconds: float, think: float, uploads: int, restarts: int, hostile: bool
+) -> Visits:
     """Run it all; returns what was measured."""
     others = round(os.getloadavg()[0], 2)
     models = [load(name) for name in available()]
@@ -282,7 +318,7 @@ async def soak(visitors: int, seconds: float, uploads: int, restarts: int) -> Vi
         address, pid = servers.enter_context(running_process(free_port()))
         async with async_playwright() as playwright:
             browser = await launch_async(playwright)
-            tally = await visits(browser, address, photos, seconds)
+            tally = await visits(browser, address, photos, seconds, think, hostile)
             say(
                 f"{tally.checked} results of {visitors} visitors are checked: {tally.wrong or 'ok'}"
             )
@@ -294,6 +330,7 @@ async def soak(visitors: int, seconds: float, uploads: int, restarts: int) -> Vi
     return Visits(
         visitors=visitors,
         seconds=seconds,
+        think=think,
         results_checked=tally.checked,
         wrong=tuple(tally.wrong),
         click_to_prediction_ms=summary(tally.clicks),
@@ -310,11 +347,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--visitors", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--think", type=float, default=15, help="seconds of a look, on average")
     parser.add_argument("--uploads", type=int, default=500)
     parser.add_argument("--restarts", type=int, default=2)
+    parser.add_argument("--hostile", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--out", type=Path, help="a JSON file, beside the output")
     args = parser.parse_args()
-    report = asyncio.run(soak(args.visitors, args.seconds, args.uploads, args.restarts))
+    report = asyncio.run(
+        soak(args.visitors, args.seconds, args.think, args.uploads, args.restarts, args.hostile)
+    )
     print(records.to_text(report))
     if args.out is not None:
         records.write(args.out, report)

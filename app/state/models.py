@@ -39,7 +39,8 @@ from .examples import drawn
 from .session import Panel, Photo
 
 MAX_MODELS = 8
-MAX_PREPARED = 48
+MAX_PREPARED = 100
+"""Photos under a model, about 10 MB each: fewer than visitors, and each click computes all anew."""
 MAX_VERDICTS = 5000
 KEEP_SECONDS = 1800
 LOOK_AGAIN_SECONDS = 10  # for checkpoints that were added

@@ -364,6 +364,7 @@ def _browser(files: Sequence[Path]) -> str:
             [
                 f"`docs/{file.name}`",
                 str(run.visitors),
+                f"{run.think:g}",
                 f"{run.results_checked:,}",
                 str(len(run.wrong)),
                 f"{run.hostile:,}",
@@ -377,6 +378,7 @@ def _browser(files: Sequence[Path]) -> str:
     head = [
         "file",
         "visitors at once",
+        "s of a look before a click, mean",
         "results checked",
         "wrong",
         "hostile files refused",
@@ -388,10 +390,12 @@ def _browser(files: Sequence[Path]) -> str:
     ]
     return (
         f"## In a browser\n\nWritten by `python scripts/soak.py --out {BROWSER}`, and for "
-        "one visitor with `--visitors 1 --seconds 30 --uploads 0`.  Each visitor has a window of "
-        "one browser, a drawing, a checkpoint and switches of their own; each result is compared "
-        "with one that was computed without the app.  Hostile files are sent while all click; then "
-        "come the uploads, and in the end the server is killed under an open page.  The browser, "
+        "one visitor with `--visitors 1 --think 1 --uploads 0 --no-hostile`.  Each visitor has a "
+        "window of one browser, a drawing, a checkpoint and switches of their own; each result is "
+        "compared with one that was computed without the app; a click takes until the frame that "
+        "shows it.  Hostile files are sent while all click; then come the uploads, and in the end "
+        "the server is killed under an open page.  Memory is the median of five readings around "
+        "that number of uploads.  The browser, "
         f"which draws all windows, ran on the same machine as the app.\n\n{_table(head, rows)}"
     )
 

@@ -22,10 +22,11 @@ class Visits:
     Attributes:
         visitors: at once.
         seconds: that they clicked.
+        think: seconds that each looked at an answer before the next click, on average.
         results_checked: against what was computed without the app.
         wrong: what each wrong result was.
         click_to_prediction_ms, page_to_first_prediction_s: None where nobody did it.
-        app_memory_kb: by how many uploads it was after.
+        app_memory_kb: by how many uploads it was after, each a median of five readings.
         hostile: files that nobody should send, each refused in a sentence meanwhile.
         restarts: of the server, under a page that stayed open.
         cores: of the machine.
@@ -43,6 +44,7 @@ class Visits:
     restarts: int = 0
     cores: int | None = None
     load: float | None = None
+    think: float = 0
 
     @property
     def growth(self) -> float:

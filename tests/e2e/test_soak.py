@@ -36,6 +36,14 @@ def test_memory_that_grows_is_told() -> None:
     assert grown.growth > soak.MOST_GROWTH
 
 
+def test_memory_is_read_around_a_number_of_uploads() -> None:
+    readings = [10, 20, 30, 40, 50, 60, 70, 80, 90]
+    assert soak.around(readings, 5) == [30, 40, 50, 60, 70]
+    assert soak.around(readings, 9) == [50, 60, 70, 80, 90]
+    assert soak.around(readings, 1) == [10, 20, 30, 40, 50]
+    assert soak.around([10], 0) == [10]
+
+
 def test_a_small_soak_finds_no_wrong_result(tmp_path: Path) -> None:
     """In a process of its own, as it is run by hand."""
     if chromium() is None:
@@ -44,7 +52,8 @@ def test_a_small_soak_finds_no_wrong_result(tmp_path: Path) -> None:
         pytest.skip(f"This test needs the checkpoint {soak.UPLOAD_TO!r}.")
     small = [
         "--visitors=2",
-        "--seconds=2",
+        "--seconds=3",
+        "--think=0.5",
         "--uploads=3",
         "--restarts=1",
         f"--out={tmp_path / 'soak.json'}",
@@ -53,5 +62,6 @@ def test_a_small_soak_finds_no_wrong_result(tmp_path: Path) -> None:
     found = records.read(tmp_path / "soak.json", Visits)
     assert found.wrong == ()
     assert found.results_checked >= 2 + 3 + 1
+    assert list(found.app_memory_kb) == ["after 3 uploads"]
     assert found.hostile >= 1
     assert found.restarts == 1

@@ -262,16 +262,16 @@ def test_speed_of_weights_that_were_replaced_is_told(root: Path, tmp_path: Path)
 def test_what_visitors_had_is_a_row_a_run(tmp_path: Path) -> None:
     grown = {"after 5 uploads": 1_500_000, "after 9 uploads": 1_520_000}
     click, first = Spread(4321.0, 9876.0, 9), Spread(3.21, 6.54, 50)
-    had = Visits(50, 120, 1234, ("B's",), click, first, grown, 1077, 2, cores=2, load=0.26)
+    had = Visits(50, 120, 1234, ("B's",), click, first, grown, 1077, 2, 2, 0.26, think=7.5)
     alone = replace(had, visitors=1, click_to_prediction_ms=None, app_memory_kb={}, load=None)
     records.write(tmp_path / "docs" / "soak.json", had)
     records.write(tmp_path / "docs" / "soak-one.json", alone)
     text = tables.render_checkout(tmp_path)
     memory = "1.50 GB after 5 uploads, 1.52 GB after 9 uploads"
     load = "0.3 on 2 cores"
-    cells = ["50", "1,234", "1", "1,077", "2", "4.32 (9.88)", "3.2 (6.5)", memory, load]
+    cells = ["50", "7.5", "1,234", "1", "1,077", "2", "4.32 (9.88)", "3.2 (6.5)", memory, load]
     assert row(text, "`docs/soak.json`") == cells
-    assert row(text, "`docs/soak-one.json`")[5:] == ["-", "3.2 (6.5)", "-", "-"]
+    assert row(text, "`docs/soak-one.json`")[6:] == ["-", "3.2 (6.5)", "-", "-"]
 
 
 def test_report_of_other_weights_is_refused(root: Path, tmp_path: Path) -> None:
