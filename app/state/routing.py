@@ -41,7 +41,9 @@ def _recognised(photo: Photo) -> Photo:
     except (ModelError, RouterError) as error:
         log.error("Photos are not recognised: %s", error)
         return photo
-    checkpoint = KINDS[kind] or photo.checkpoint or own
+    # A crop that nothing matches stays where it was: with the model of the crop before.
+    kept = own if photo.crop == WHOLE else photo.checkpoint or own
+    checkpoint = KINDS[kind] or kept
     return replace(photo, kind=kind, checkpoint=checkpoint, recognised=photo.crop)
 
 

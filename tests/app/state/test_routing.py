@@ -17,7 +17,7 @@ from lafe import Switches, load, open_photo, prepare
 from lafe.checkpoints import store
 from lafe.data.photo import WHOLE, Box, crop
 from lafe.explain.crop import Proposal
-from lafe.explain.router import FILE, KINDS, Router, pooled
+from lafe.explain.router import FILE, KINDS, OTHER, Router, pooled
 
 CUT = (0.25, 0.25, 0.75, 0.75)
 
@@ -82,11 +82,17 @@ def test_without_a_router_the_first_model_looks() -> None:
     assert models.cards().keys() == {"birds", "cars"}
 
 
-@pytest.fixture
-def street(only_these: None, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A router to which a whole photo is a bird, and the middle of it a car."""
+@pytest.fixture(params=["bird"])
+def street(
+    only_these: None,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    """A router to which a whole photo is a bird, or no known kind, and the middle of it a car."""
     model = load(folder / "birds")
-    bird, car = (list(KINDS).index(kind) for kind in ("bird", "car"))
+    whole_is, car = (list(KINDS).index(kind) for kind in (request.param, "car"))
     whole, part = (
         pooled(prepare(model, crop(open_photo(picture(7)), box)).features)[0]
         for box in (WHOLE, CUT)
@@ -95,11 +101,12 @@ def street(only_these: None, folder: Path, tmp_path: Path, monkeypatch: pytest.M
     bias = torch.full((len(KINDS),), -1e4)
     weight[car] = 1e3 * (part - whole)
     bias[car] = float(-weight[car] @ (part + whole) / 2)
-    bias[bird] = 0
+    bias[whole_is] = 0
     Router(weight, bias, "birds", model.card.sha256).write(tmp_path / FILE)
     monkeypatch.setattr(store, "folders", lambda: [folder, tmp_path])
 
 
+@pytest.mark.parametrize("street", ["bird", OTHER], indirect=True)
 @pytest.mark.usefixtures("street")
 def test_of_a_photo_that_nothing_matches_a_crop_is_recognised_by_itself(
     monkeypatch: pytest.MonkeyPatch,
