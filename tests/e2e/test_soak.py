@@ -19,6 +19,7 @@ from browser import NO_CHROMIUM, ROOT, chromium
 from lafe import PhotoError, open_photo
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # pytest shows what open_photo hides
 def test_hostile_files_are_what_they_are_called() -> None:
     half, huge, text, flood = soak.hostile_files()
     for data, said in ((half, "damaged"), (huge, "more than 30 million"), (text, "not a JPEG")):
