@@ -348,8 +348,11 @@ def _crops(file: Path) -> str:
     return (
         f"## The proposed crop\n\n{_table(head, rows)}\nOffered: to photos that look like nothing "
         "that the model knows (its threshold accepts 95 % of held-out photos of its own kind), "
-        "where the crop looks more like it.  Overlap: intersection over union of the proposed crop "
-        f"and the true box, mean.  From `checkpoints/{file.name}`, by `lafe crops --data DIR`.\n"
+        "where the crop looks more like it.  Every column asks the model of the photo's own kind; "
+        "the app has to recognise that first, and of a scene with a small car it often does not, "
+        "so that there it is right less often than this.  Overlap: intersection over union of the "
+        f"proposed crop and the true box, mean.  From `checkpoints/{file.name}`, by "
+        "`lafe crops --data DIR`.\n"
     )
 
 
