@@ -81,7 +81,8 @@ class Question:
     @property
     def rivals(self) -> str:
         """The others, for people."""
-        return " and ".join(map(spelled, self.versus)) or "the average class"
+        *most, last = map(spelled, self.versus or ("the average class",))
+        return f"{', '.join(most)} and {last}" if most else last
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,8 @@ def propose(whole: Prepared, photo: Image.Image, model: Trained) -> Proposal | N
     known = familiarity(whole)
     if known is None:
         return Proposal(next(iter(looks)), closer=True)
-    box, score = max(looks.items(), key=lambda item: item[1] or 0.0)
-    return Proposal(box, closer=score is not None and score > known)
+    score, box = max((score or 0.0, box) for box, score in looks.items())
+    return Proposal(box, closer=score > known)
 
 
 def _boxes(heat: Map, size: tuple[int, int], preprocess: Preprocess) -> Iterator[Box]:

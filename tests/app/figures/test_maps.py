@@ -46,6 +46,9 @@ def test_evidence_against_several_classes_adds_up_to_the_lead_over_their_mean(
     assert found.heat is not None
     assert found.heat.sum() == pytest.approx(float(lead), abs=1e-5)
     assert found.ends == ("for 0 and 2", "for 1")
+    assert Question("1", ("0", "2", "3")).rivals == "0, 2 and 3"
+    assert Question("1", ("0",)).rivals == "0"
+    assert Question("1").rivals == "the average class"
 
 
 @pytest.mark.parametrize("switches", PRESETS.values(), ids=list(PRESETS))
