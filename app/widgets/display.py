@@ -157,9 +157,7 @@ def _classes(display: Display, first: Outcome) -> None:
     asked = question(display, first)
     names = sorted(first.classes)
     likeliest = question(replace(display, target=LIKELIEST), first).target
-    runner_up, near = (
-        question(replace(display, versus=which), first).rivals for which in (LIKELIEST, LOOKALIKES)
-    )
+    runner_up = question(replace(display, versus=LIKELIEST), first).rivals
     labels = {LIKELIEST: f"{spelled(likeliest)} (predicted in A)"}
     with st.container(key="evidence-classes"):
         st.session_state["target"] = display.target if display.target in names else LIKELIEST
@@ -173,7 +171,7 @@ def _classes(display: Display, first: Outcome) -> None:
         others = {
             AVERAGE: "the average class",
             LIKELIEST: f"{runner_up} (likeliest other in A)",
-            LOOKALIKES: f"look-alikes in A: {near}",
+            LOOKALIKES: "the look-alikes in A",  # which these are is said below
         }
         known = {LOOKALIKES, *asked.versus} if asked.versus else {AVERAGE}
         st.session_state["versus"] = display.versus if display.versus in known else LIKELIEST
